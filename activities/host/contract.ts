@@ -1,0 +1,65 @@
+/** The activities of an agent: they run beside the database server that they work on. */
+import type { Layout } from '../../domain/layout.ts';
+import type { BackupSummary } from '../../domain/manifest.ts';
+import type { RestoreMode } from '../../domain/operations.ts';
+
+/** What stands on the host before a restore. Sizes in bytes. */
+export interface HostInspection {
+  agentId: string;
+  serverVersion: string;
+  /** Whether the server accepts connections now. */
+  serving: boolean;
+  layout: Layout;
+  /** Free room and size of what is there now, for each member's file system. */
+  space: { directory: string; freeBytes: number; usedBytes: number }[];
+  /** Versions of the programs a restore needs; a missing one is an empty string. */
+  tools: { mariadbBackup: string; mbstream: string; zstd: string; age: string };
+  /** Whether an identity is there that can open an encrypted backup. */
+  identity: boolean;
+}
+
+export interface HostBackupInput {
+  backupId: string;
+  serviceId: string;
+  serviceName: string;
+  workflowId: string;
+  deploymentId: string;
+}
+
+/** Names one restore's work on the host. */
+export interface HostRestoreInput {
+  restoreId: number;
+  backupId: string;
+  mode: RestoreMode;
+  manifestSha256: string;
+  /** How long the replaced data is kept once the restore has succeeded. */
+  keepPreviousSeconds: number;
+}
+
+/** Short orders: task queue `agent:<id>:control`. */
+export interface HostControlActivities {
+  ping(): Promise<{ agentId: string }>;
+  inspectHost(): Promise<HostInspection>;
+  /** Stops, swaps, starts and checks under a journal. Repeatable. @throws cut_over_failed once the old data is back. */
+  cutOver(input: HostRestoreInput): Promise<{ notServingMs: number }>;
+  /** Whatever a restore left: ends its processes, brings the old data back, starts it if it served, removes the staging. */
+  putBack(input: HostRestoreInput): Promise<{ serving: boolean }>;
+  /** Whatever a backup left: ends its processes, removes its scratch and its parts, unless its manifest exists. */
+  cleanUpBackup(input: HostBackupInput): Promise<void>;
+  /** The steps of an in-place restore. */
+  stopServer(input: HostRestoreInput): Promise<void>;
+  emptyData(input: HostRestoreInput): Promise<void>;
+  startServer(input: HostRestoreInput): Promise<{ notServingMs: number }>;
+}
+
+/** Long work: task queue `agent:<id>:bulk`. */
+export interface HostBulkActivities {
+  takeBackup(input: HostBackupInput): Promise<BackupSummary>;
+  /** Reads every object of a backup and compares its digest: before an in-place restore empties anything. */
+  verifyObjects(input: HostRestoreInput): Promise<void>;
+  /** Fetches and unpacks the backup into the staging directory. Starts over when called again. */
+  fetchBackup(input: HostRestoreInput): Promise<void>;
+  prepareBackup(input: HostRestoreInput): Promise<void>;
+  /** Starts a private server on the copy, checks it, sets GTID state and the agent's account, stops it, lays the files out. */
+  checkCopy(input: HostRestoreInput): Promise<{ reached: Record<string, string | number> }>;
+}

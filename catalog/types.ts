@@ -1,0 +1,223 @@
+/** The records of the catalog, as the rest of the house sees them. Times are RFC 3339 in UTC with milliseconds. */
+import type { Layout } from '../domain/layout.ts';
+import type { BinlogPosition } from '../domain/manifest.ts';
+import type { BackupType, OperationStatus, RestoreMode } from '../domain/operations.ts';
+import type { Progress } from '../domain/progress.ts';
+
+export interface ServiceRecord {
+  serviceId: string;
+  serviceName: string;
+  organization: string;
+  labels: Record<string, string>;
+  cloudProvider: string;
+  /** The agent that speaks for this service. */
+  agentId: string;
+  serverName: string;
+  serverVersion: string;
+  serverRunning: boolean;
+  layout: Layout;
+  /** Location of its storage, without secrets. */
+  storage: string;
+  hostname: string;
+  agentVersion: string;
+  warnings: string[];
+  registeredAt: string;
+  /** The last announcement. */
+  lastSeenAt: string;
+}
+
+export interface ScheduleRecord {
+  /** Counts from 1. */
+  id: number;
+  organization: string;
+  serviceId: string;
+  serviceName: string;
+  schedule: string;
+  type: BackupType;
+  status: OperationStatus | 'Suspended';
+  message: string;
+  suspended: boolean;
+  labels: Record<string, string>;
+  createdAt: string;
+  updatedAt: string;
+  /** When a one-time order was taken up. */
+  scheduledAt?: string;
+  /** Of its last run. */
+  backupId?: string;
+}
+
+export interface BackupRecord {
+  id: string;
+  organization: string;
+  serviceId: string;
+  serviceName: string;
+  serverName: string;
+  scheduleId: number;
+  type: BackupType;
+  method: 'skybucket' | 'external';
+  cloudProvider: string;
+  status: OperationStatus;
+  message: string;
+  createdAt: string;
+  startedAt?: string;
+  endedAt?: string;
+  /** The instant that the backup restores to. */
+  pointInTime?: string;
+  referenceFullBackup: string;
+  binlog?: BinlogPosition;
+  storedBytes: number;
+  uncompressedBytes: number;
+  manifestSha256: string;
+  progress?: Progress;
+}
+
+export interface RestoreRecord {
+  /** Counts from 1. */
+  id: number;
+  organization: string;
+  /** The target. */
+  serviceId: string;
+  serviceName: string;
+  backupId: string;
+  mode: RestoreMode;
+  type: 'physical' | 'logical';
+  bucket: string;
+  status: OperationStatus;
+  message: string;
+  createdAt: string;
+  finishedAt?: string;
+  pointInTime?: string;
+  progress?: Progress;
+  reached?: Record<string, string | number>;
+}
+
+/** An operation that has, or waits for, a service for itself. */
+export interface PlaceRecord {
+  serviceId: string;
+  workflowId: string;
+  /** For messages: "restore 12", "backup 3f…". */
+  operation: string;
+  /** The order in which places were asked for. */
+  sequence: number;
+  held: boolean;
+  requestedAt: string;
+}
+
+export interface PageRequest {
+  /** From 1. */
+  page: number;
+  pageSize: number;
+  order: 'asc' | 'desc';
+  /** Only records created before this instant. */
+  createdBefore?: string;
+}
+
+export interface Page<T> {
+  items: T[];
+  /** All records that match, on whatever page. */
+  count: number;
+}
+
+export interface BackupFilter {
+  serviceId?: string;
+  status?: OperationStatus;
+  type?: BackupType;
+}
+
+export type BackupPatch = Partial<
+  Pick<
+    BackupRecord,
+    | 'status'
+    | 'message'
+    | 'startedAt'
+    | 'endedAt'
+    | 'pointInTime'
+    | 'binlog'
+    | 'storedBytes'
+    | 'uncompressedBytes'
+    | 'manifestSha256'
+    | 'progress'
+  >
+>;
+export type RestorePatch = Partial<
+  Pick<RestoreRecord, 'status' | 'message' | 'finishedAt' | 'pointInTime' | 'progress' | 'reached'>
+>;
+
+/**
+ * The catalog: an index over what Temporal and the object stores know. The same on SQLite and PostgreSQL.
+ *
+ * Every read for a client names the organization, and finds nothing of another. A record whose status is final
+ * (see `isFinal`) is never changed again: an update of one answers `false`.
+ *
+ * @throws catalog_unavailable from every method when the database does not answer; retryable.
+ */
+export interface Catalog {
+  /** Brings the schema up to date. Several processes may call it at once. */
+  migrate(): Promise<void>;
+  ping(): Promise<void>;
+  close(): Promise<void>;
+  /** Random, made at the first migration, the same ever after. */
+  deploymentId(): Promise<string>;
+
+  /** Inserts or updates. `registeredAt` of an existing record stays, and its organization cannot be changed. */
+  upsertService(service: ServiceRecord): Promise<void>;
+  findService(serviceId: string, organization?: string): Promise<ServiceRecord | undefined>;
+  listServices(organization: string, page: PageRequest): Promise<Page<ServiceRecord>>;
+
+  /**
+   * One transaction: a schedule with `schedule: "once"` and its backup, both Scheduled, and a place asked for
+   * (not held) by `workflowId(scheduleId)`.
+   */
+  createOneTimeBackup(order: {
+    organization: string;
+    service: ServiceRecord;
+    type: BackupType;
+    backupId: string;
+    message: string;
+    workflowId: (scheduleId: number) => string;
+  }): Promise<{ schedule: ScheduleRecord; backup: BackupRecord }>;
+  findSchedule(id: number, organization: string): Promise<ScheduleRecord | undefined>;
+
+  findBackup(id: string, organization?: string): Promise<BackupRecord | undefined>;
+  listBackups(organization: string, filter: BackupFilter, page: PageRequest): Promise<Page<BackupRecord>>;
+  /** Also updates status and message of a one-time schedule. False when there is none or its status is final. */
+  updateBackup(id: string, patch: BackupPatch): Promise<boolean>;
+
+  /**
+   * One transaction: a restore, Scheduled, and its place, held.
+   *
+   * @throws service_busy, naming the operation that holds or waits for the place.
+   */
+  createRestore(order: {
+    organization: string;
+    service: ServiceRecord;
+    backup: BackupRecord;
+    mode: RestoreMode;
+    bucket: string;
+    message: string;
+    workflowId: (restoreId: number) => string;
+  }): Promise<RestoreRecord>;
+  findRestore(id: number, organization?: string): Promise<RestoreRecord | undefined>;
+  listRestores(
+    organization: string,
+    filter: { serviceId?: string; status?: OperationStatus },
+    page: PageRequest,
+  ): Promise<Page<RestoreRecord>>;
+  updateRestore(id: number, patch: RestorePatch): Promise<boolean>;
+
+  /**
+   * Takes the place asked for by `workflowId` if nobody holds it and nobody asked before; asks for it first if
+   * that was not done. Answers who stands in the way, or undefined when the place is now (or already) held.
+   */
+  takePlace(request: {
+    serviceId: string;
+    workflowId: string;
+    operation: string;
+  }): Promise<PlaceRecord | undefined>;
+  /** Gives the place, or the wish for it, up. None there is no error. */
+  releasePlace(workflowId: string): Promise<void>;
+  listPlaces(): Promise<PlaceRecord[]>;
+
+  /** Backups and restores whose status is not final, oldest first: what the reconciler compares with Temporal. */
+  unfinished(): Promise<{ backups: BackupRecord[]; restores: RestoreRecord[] }>;
+}

@@ -1,0 +1,107 @@
+/** The settings of one agent: a YAML or JSON file, `npm run agent -- --config FILE`. */
+import { z } from 'zod';
+import { isServerName, isServiceId } from '../domain/ids.ts';
+import { absolutePath, byteSize, duration, logLevel, storageLocation } from './values.ts';
+
+const serverControl = z.discriminatedUnion('kind', [
+  z
+    .strictObject({
+      kind: z.literal('direct'),
+      user: z
+        .string()
+        .default('')
+        .describe('The system user mariadbd runs as; empty: the owner of the data directory'),
+      keep_running: z
+        .boolean()
+        .default(false)
+        .describe(
+          'Start the server with the agent, and again when it crashed; one that was shut down stays down',
+        ),
+    })
+    .describe('The agent starts mariadbd itself'),
+  z
+    .strictObject({ kind: z.literal('systemd'), unit: z.string().default('mariadb') })
+    .describe('systemctl start and stop'),
+  z
+    .strictObject({
+      kind: z.literal('command'),
+      start: z.array(z.string()).min(1),
+      stop: z.array(z.string()).min(1),
+    })
+    .describe('Programs with their arguments; each returns when the server has started or stopped'),
+]);
+
+export const serverSettings = z.strictObject({
+  defaults_file: absolutePath.describe("The server's option file, as given to mariadbd --defaults-file"),
+  client_file: absolutePath
+    .optional()
+    .describe(
+      "An option file whose [client] group has user and password of the agent's account; default: defaults_file",
+    ),
+  control: serverControl.default({ kind: 'systemd', unit: 'mariadb' }),
+  programs: absolutePath
+    .optional()
+    .describe('A folder with mariadbd and its tools, looked at before the PATH and /usr/sbin'),
+  start_timeout: duration.prefault('5m').describe('How long a start may take, crash recovery included'),
+  stop_timeout: duration.prefault('5m').describe('How long a clean stop may take'),
+});
+
+export const backupSettings = z.strictObject({
+  parallel: z.int().min(1).max(64).default(4).describe('Threads of mariadb-backup that copy files'),
+  compression_level: z.int().min(1).max(19).default(1).describe('Level of zstd'),
+  compression_threads: z.int().min(0).max(256).default(0).describe('Threads of zstd; 0: as many as cores'),
+  part_size: byteSize.prefault('16M').describe('Size of the objects that a stream is cut into'),
+  parts_in_flight: z.int().min(1).max(64).default(4).describe('Parts that are written at the same time'),
+  recipients: z
+    .array(z.string().regex(/^age1[0-9a-z]+$/, 'an age recipient: age1…'))
+    .default([])
+    .describe('age public keys; with one or more, backups are encrypted before they leave the host'),
+  checkpoint: z
+    .boolean()
+    .default(true)
+    .describe('Flush dirty pages before the copy, so that the next incremental is small; needs SUPER'),
+});
+
+export const restoreSettings = z.strictObject({
+  age_identity_file: absolutePath.optional().describe('The age identity that opens encrypted backups'),
+  memory_share: z
+    .number()
+    .min(0.05)
+    .max(0.9)
+    .default(0.5)
+    .describe('Share of the available memory to work with'),
+  parts_ahead: z.int().min(1).max(64).default(4).describe('Parts that are fetched at the same time'),
+  keep_previous: duration.prefault('24h').describe('How long the data that a restore replaced is kept'),
+  min_free: byteSize
+    .prefault('1G')
+    .describe('Replaced data is removed earlier when less than this is free on its file system'),
+});
+
+export const agentSettings = z.strictObject({
+  service_id: z
+    .string()
+    .refine(isServiceId, 'letters, digits, ".", "_" and "-", at most 100, no word of the API'),
+  service_name: z.string().min(1).max(200).optional().describe('Default: service_id'),
+  server_name: z
+    .string()
+    .refine(isServerName, 'letters, digits, ".", "_" and "-", at most 100')
+    .optional()
+    .describe("The server's own name, part of a backup's id; default: service_id"),
+  organization: z.string().min(1).max(100).default('default'),
+  labels: z.record(z.string(), z.string()).default({}),
+  cloud_provider: z.enum(['', 'aws', 'gcp']).default(''),
+  state_directory: absolutePath.describe(
+    "Where the agent keeps its identity, locks and journals; never the server's data",
+  ),
+  storage: storageLocation,
+  server: serverSettings,
+  backup: backupSettings.prefault({}),
+  restore: restoreSettings.prefault({}),
+  announce_interval: duration.prefault('5m').describe('How often the agent says that it is there'),
+  log_level: logLevel.default('info'),
+});
+
+export type AgentSettings = z.infer<typeof agentSettings>;
+export type ServerSettings = z.infer<typeof serverSettings>;
+export type BackupSettings = z.infer<typeof backupSettings>;
+export type RestoreSettings = z.infer<typeof restoreSettings>;

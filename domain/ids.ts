@@ -1,0 +1,86 @@
+/**
+ * The grammar of every id, name and key. No other module puts one together or takes one apart.
+ */
+import { TidemarkError } from './errors.ts';
+
+/** Names that are path segments of the API and can therefore not be a service's. */
+const reservedServiceIds = new Set(['schedules', 'status', 'lookup', 'pointintime']);
+const nameRule = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
+const hexRule = /^[0-9a-f]{32}$/;
+
+/** Whether `value` can be a service id or a server's name: no colon, no slash, at most 100 characters. */
+export function isServiceId(value: string): boolean {
+  return nameRule.test(value) && !reservedServiceIds.has(value);
+}
+
+export function isServerName(value: string): boolean {
+  return nameRule.test(value);
+}
+
+export interface BackupIdParts {
+  /** 32 hex digits, random. */
+  hex: string;
+  serviceId: string;
+  serverName: string;
+}
+
+/** `eda3…2e32:dbtgf28216706:tx-filip-mdb-ms-0` */
+export function formatBackupId({ hex, serviceId, serverName }: BackupIdParts): string {
+  return `${hex}:${serviceId}:${serverName}`;
+}
+
+/** The parts of a backup id, or undefined when `id` is not one. */
+export function parseBackupId(id: string): BackupIdParts | undefined {
+  const [hex, serviceId, serverName, ...rest] = id.split(':');
+  if (hex === undefined || serviceId === undefined || serverName === undefined || rest.length > 0)
+    return undefined;
+  if (!hexRule.test(hex) || !isServiceId(serviceId) || !isServerName(serverName)) return undefined;
+  return { hex, serviceId, serverName };
+}
+
+/** As {@link parseBackupId}, where an id that does not parse is a defect or a damaged record. */
+export function requireBackupId(id: string): BackupIdParts {
+  const parts = parseBackupId(id);
+  if (!parts) throw new TidemarkError('backup_not_found', `"${id}" is not a backup id.`);
+  return parts;
+}
+
+export const workflowIds = {
+  /** A backup of one schedule's run. The hex is the backup's own, so that a repeated start is recognised. */
+  backup: (backupId: string, scheduleId: number): string => {
+    const { hex, serviceId } = requireBackupId(backupId);
+    return `backup/${serviceId}/${scheduleId}/${hex}`;
+  },
+  restore: (restoreId: number): string => `restore/${restoreId}`,
+  /** Puts a server back after a restore whose workflow was ended from outside. */
+  restoreCleanup: (restoreId: number): string => `restore/${restoreId}/clean-up`,
+  agent: (agentId: string): string => `agent/${agentId}`,
+  reconcile: (): string => 'reconcile',
+};
+
+export const controlTaskQueue = 'tidemark';
+
+export type AgentQueue = 'control' | 'bulk';
+
+/** The task queues of one agent: `agent:<agent_id>:control` and `:bulk`. */
+export function agentTaskQueue(agentId: string, queue: AgentQueue): string {
+  return `agent:${agentId}:${queue}`;
+}
+
+/** Keys in an object store: segments joined by `/`, relative to the storage's prefix. */
+export const objectKeys = {
+  service: (serviceId: string): string => `${serviceId}/service.json`,
+  backupFolder: (backupId: string): string => {
+    const { hex, serviceId } = requireBackupId(backupId);
+    return `${serviceId}/backups/${hex}`;
+  },
+  /** Parts count from 1: `part-000001`. */
+  part: (backupId: string, index: number): string =>
+    `${objectKeys.backupFolder(backupId)}/part-${String(index).padStart(6, '0')}`,
+  manifest: (backupId: string): string => `${objectKeys.backupFolder(backupId)}/manifest.json`,
+  /** Proof that two processes see the same store. */
+  probe: (agentId: string, side: 'agent' | 'control'): string => `.tidemark/probes/${agentId}/${side}`,
+};
+
+/** The organization's search attributes in Temporal, all of type Keyword. */
+export const searchAttributeNames = ['ServiceId', 'Operation', 'BackupType'] as const;

@@ -1,0 +1,92 @@
+/** The words and inputs of operations, shared by who asks for them and who carries them out. */
+import type { Layout } from './layout.ts';
+import type { BackupPhase, RestorePhase, Progress } from './progress.ts';
+
+export const backupTypes = ['full', 'incremental', 'binarylog', 'dump'] as const;
+export type BackupType = (typeof backupTypes)[number];
+
+export const operationStatuses = ['Scheduled', 'Running', 'Succeeded', 'Failed', 'Cancelled'] as const;
+export type OperationStatus = (typeof operationStatuses)[number];
+
+export function isFinal(status: OperationStatus): boolean {
+  return status === 'Succeeded' || status === 'Failed' || status === 'Cancelled';
+}
+
+export const restoreModes = ['side-by-side', 'in-place'] as const;
+export type RestoreMode = (typeof restoreModes)[number];
+
+export const roles = ['viewer', 'operator', 'administrator'] as const;
+export type Role = (typeof roles)[number];
+
+/** Timings of a workflow, so that tests can shrink them. Milliseconds. */
+export interface OperationTimings {
+  /** How long a backup waits for its agent. */
+  agentWaitMs: number;
+  /** How long an order to the agent's control queue may wait to be picked up. */
+  pickUpMs: number;
+  /** How long an activity may be silent before it counts as dead. */
+  heartbeatMs: number;
+  /** First pause before another attempt. */
+  retryMs: number;
+}
+
+export const defaultTimings: OperationTimings = {
+  agentWaitMs: 10 * 60_000,
+  pickUpMs: 30_000,
+  heartbeatMs: 30_000,
+  retryMs: 2_000,
+};
+
+export interface BackupInput {
+  backupId: string;
+  scheduleId: number;
+  serviceId: string;
+  organization: string;
+  type: 'full';
+  timings: OperationTimings;
+}
+
+export interface RestoreInput {
+  restoreId: number;
+  backupId: string;
+  /** The service that is restored to. */
+  serviceId: string;
+  organization: string;
+  mode: RestoreMode;
+  /** How long the data that the restore replaced is kept, seconds. */
+  keepPreviousSeconds: number;
+  timings: OperationTimings;
+}
+
+/** The answer to a workflow's query `status`. */
+export interface WorkflowStatus<P extends BackupPhase | RestorePhase = BackupPhase | RestorePhase> {
+  status: OperationStatus;
+  phase: P;
+  message: string;
+  progress: Progress;
+}
+
+/** What an agent says of itself and of its server. Signalled to its workflow `agent/<agent_id>`. */
+export interface Announcement {
+  agentId: string;
+  organization: string;
+  serviceId: string;
+  serviceName: string;
+  labels: Record<string, string>;
+  cloudProvider: string;
+  /** The server's own name, the third part of a backup id. */
+  serverName: string;
+  /** From the binary, so it is known with the server down. */
+  serverVersion: string;
+  serverRunning: boolean;
+  layout: Layout;
+  /** Where the agent stores backups, as a location without secrets: `file:///…`. */
+  storage: string;
+  /** Content of the probe object that the agent wrote to its store. */
+  probe: string;
+  hostname: string;
+  agentVersion: string;
+  /** What a person should know: no binlog, privileges missing, … Each a sentence. */
+  warnings: string[];
+  announcedAt: string;
+}

@@ -1,0 +1,133 @@
+/**
+ * The plan of a restore: pure arithmetic on what the backup is and what stands on the host. A refusal says
+ * why, and what could be done instead, before anything is touched.
+ */
+import { dataDirectory, type Layout } from './layout.ts';
+import type { BinlogPosition } from './manifest.ts';
+import type { RestoreMode } from './operations.ts';
+import { TidemarkError } from './errors.ts';
+import { majorVersion } from './versions.ts';
+
+/** What a restore has to know of a backup. Sizes in bytes. */
+export interface BackupFacts {
+  backupId: string;
+  manifestSha256: string;
+  serverVersion: string;
+  layout: Layout;
+  storedBytes: number;
+  uncompressedBytes: number;
+  encrypted: boolean;
+  binlog?: BinlogPosition;
+  pointInTime: string;
+  memoryTables: string[];
+}
+
+/** What the plan has to know of the target's host. */
+export interface TargetFacts {
+  serverVersion: string;
+  layout: Layout;
+  space: { directory: string; freeBytes: number; usedBytes: number }[];
+  tools: { mariadbBackup: string; mbstream: string; zstd: string; age: string };
+  identity: boolean;
+}
+
+export interface RestorePlan {
+  backupId: string;
+  mode: RestoreMode;
+  bytesToFetch: number;
+  /** On the data directory's file system. */
+  bytesNeeded: number;
+  bytesFree: number;
+  warnings: string[];
+}
+
+/** What prepare and the private server write beside the data itself. */
+const workingRoom = 128 * 1024 * 1024;
+
+/**
+ * @throws tool_missing, tool_version_mismatch, layout_unsupported, identity problems as tool_missing, disk_full
+ */
+export function planRestore(backup: BackupFacts, target: TargetFacts, mode: RestoreMode): RestorePlan {
+  refuseMissingTools(backup, target);
+  refuseOtherMajor(backup, target);
+  refuseLayout(backup, target);
+  const directory = dataDirectory(target.layout);
+  const space = target.space.find((entry) => entry.directory === directory);
+  const bytesFree = (space?.freeBytes ?? 0) + (mode === 'in-place' ? (space?.usedBytes ?? 0) : 0);
+  const bytesNeeded = backup.uncompressedBytes + workingRoom;
+  if (bytesFree < bytesNeeded) {
+    const advice =
+      mode === 'in-place'
+        ? `Free ${bytesNeeded - bytesFree} bytes`
+        : `Free ${bytesNeeded - bytesFree} bytes, or restore with mode "in-place", which replaces the old data first`;
+    throw new TidemarkError(
+      'disk_full',
+      `The restore needs ${bytesNeeded} bytes on the file system of ${directory}, and ${bytesFree} are free. ${advice}.`,
+    );
+  }
+  const warnings = backup.memoryTables.map(
+    (table) => `The MEMORY table ${table} comes back empty: its rows are in no backup.`,
+  );
+  return {
+    backupId: backup.backupId,
+    mode,
+    bytesToFetch: backup.storedBytes,
+    bytesNeeded,
+    bytesFree,
+    warnings,
+  };
+}
+
+function refuseMissingTools(backup: BackupFacts, target: TargetFacts): void {
+  const needed: [string, string][] = [
+    ['mariadb-backup', target.tools.mariadbBackup],
+    ['mbstream', target.tools.mbstream],
+    ['zstd', target.tools.zstd],
+  ];
+  if (backup.encrypted) needed.push(['age', target.tools.age]);
+  const missing = needed.filter(([, version]) => version === '').map(([name]) => name);
+  if (missing.length > 0) {
+    throw new TidemarkError(
+      'tool_missing',
+      `On the target's host there is no ${missing.join(', ')}. Install it.`,
+    );
+  }
+  if (backup.encrypted && !target.identity) {
+    throw new TidemarkError(
+      'identity_unavailable',
+      'The backup is encrypted, and the agent has no age identity: set restore.age_identity_file in its settings.',
+    );
+  }
+}
+
+function refuseOtherMajor(backup: BackupFacts, target: TargetFacts): void {
+  const wanted = majorVersion(backup.serverVersion);
+  const others = [
+    ['server', target.serverVersion],
+    ['mariadb-backup', target.tools.mariadbBackup],
+  ] as const;
+  for (const [what, version] of others) {
+    if (majorVersion(version) !== wanted) {
+      throw new TidemarkError(
+        'tool_version_mismatch',
+        `The backup is of MariaDB ${backup.serverVersion}, but the target's ${what} is ${version}. ` +
+          `A physical backup can be restored to MariaDB ${wanted} only.`,
+      );
+    }
+  }
+}
+
+function refuseLayout(backup: BackupFacts, target: TargetFacts): void {
+  const obstacles = [...target.layout.obstacles];
+  const same = (name: string, ours: unknown, theirs: unknown): void => {
+    if (JSON.stringify(ours) !== JSON.stringify(theirs)) {
+      obstacles.push(
+        `The backup was taken with ${name} = ${String(theirs)}, and the target has ${String(ours)}; they must be equal.`,
+      );
+    }
+  };
+  same('innodb_page_size', target.layout.innodbPageSize, backup.layout.innodbPageSize);
+  same('innodb_data_file_path', target.layout.innodbDataFiles, backup.layout.innodbDataFiles);
+  same('lower_case_table_names', target.layout.lowerCaseTableNames, backup.layout.lowerCaseTableNames);
+  if (obstacles.length > 0) throw new TidemarkError('layout_unsupported', obstacles.join(' '));
+}

@@ -1,0 +1,47 @@
+/**
+ * What every object store can do. Keys are relative to the store's root, segments joined by `/`;
+ * a key that is empty, absolute, or has an empty, `.` or `..` segment is refused before anything is done.
+ *
+ * Every method may be called again after any failure. Errors are {@link TidemarkError}s:
+ * - `object_missing`: there is no such object (get, stat). Permanent.
+ * - `object_exists`: the key is taken (put). Permanent.
+ * - `storage_full`: no room (put). Permanent until somebody frees some.
+ * - `storage_unavailable`: everything else. May pass.
+ */
+export interface ObjectStore {
+  /** The location without secrets: `file:///srv/backups`, `s3://bucket/prefix`. */
+  readonly location: string;
+
+  /**
+   * Creates an object, whole or not at all, only if the key is free. Once it resolves, the object
+   * survives a power cut. Of several writers racing for one key exactly one succeeds.
+   *
+   * @throws object_exists when the key is taken, whatever its content.
+   */
+  put(key: string, body: Uint8Array, signal?: AbortSignal): Promise<void>;
+
+  /** Replaces or creates an object, whole or not at all. Only for what is rewritten on purpose: service.json, probes. */
+  replace(key: string, body: Uint8Array, signal?: AbortSignal): Promise<void>;
+
+  /**
+   * The bytes of an object, or of a range of it.
+   *
+   * @param range first byte and how many; reaching over the end gives what there is, starting beyond it gives none.
+   * @throws object_missing
+   */
+  get(key: string, range?: ByteRange, signal?: AbortSignal): Promise<Buffer>;
+
+  /** Size in bytes. @throws object_missing */
+  stat(key: string): Promise<{ bytes: number }>;
+
+  /** Keys that begin with `prefix`, in the order of their UTF-8 bytes, with their sizes. */
+  list(prefix: string): AsyncIterable<{ key: string; bytes: number }>;
+
+  /** Removes an object. One that is not there is no error. */
+  delete(key: string): Promise<void>;
+}
+
+export interface ByteRange {
+  start: number;
+  length: number;
+}
