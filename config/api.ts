@@ -14,7 +14,6 @@ export const apiSettings = z.strictObject({
       'Who may do what: a line each with token, organization, role and, if wanted, a name; separated by blanks',
     ),
   agent_wait: duration.prefault('10m').describe('How long a backup waits for its agent'),
-  keep_previous: duration.prefault('24h').describe('How long a restore keeps the data it replaced'),
   log_level: logLevel.default('info'),
 });
 

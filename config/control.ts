@@ -14,7 +14,6 @@ export const controlSettings = z.strictObject({
   catalog_password_file: z.string().optional(),
   storage: storageLocation,
   agent_wait: duration.prefault('10m').describe('How long a backup waits for its agent'),
-  keep_previous: duration.prefault('24h').describe('How long a restore keeps the data it replaced'),
   reconcile_interval: duration.prefault('30s').describe('How often the catalog is compared with Temporal'),
   metrics_port: z.coerce.number().int().min(0).max(65535).optional(),
   log_level: logLevel.default('info'),

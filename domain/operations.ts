@@ -53,8 +53,6 @@ export interface RestoreInput {
   serviceId: string;
   organization: string;
   mode: RestoreMode;
-  /** How long the data that the restore replaced is kept, seconds. */
-  keepPreviousSeconds: number;
   timings: OperationTimings;
 }
 

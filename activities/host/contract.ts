@@ -32,8 +32,6 @@ export interface HostRestoreInput {
   backupId: string;
   mode: RestoreMode;
   manifestSha256: string;
-  /** How long the replaced data is kept once the restore has succeeded. */
-  keepPreviousSeconds: number;
 }
 
 /** Short orders: task queue `agent:<id>:control`. */
