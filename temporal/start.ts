@@ -1,0 +1,67 @@
+/**
+ * How the workflows are started: one place, so that the api and the reconciler, which starts what the api could
+ * not, do it alike. Starting one that was started already is no error.
+ */
+import { type Client, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
+import { defineSearchAttributeKey, SearchAttributeType, TypedSearchAttributes } from '@temporalio/common';
+import { controlTaskQueue, workflowIds } from '../domain/ids.ts';
+import type { BackupInput, RestoreInput } from '../domain/operations.ts';
+
+const serviceIdKey = defineSearchAttributeKey('ServiceId', SearchAttributeType.KEYWORD);
+const operationKey = defineSearchAttributeKey('Operation', SearchAttributeType.KEYWORD);
+const backupTypeKey = defineSearchAttributeKey('BackupType', SearchAttributeType.KEYWORD);
+
+export async function startBackup(client: Client, input: BackupInput): Promise<void> {
+  await startOnce(client, 'backup', workflowIds.backup(input.backupId, input.scheduleId), input, {
+    summary: `${input.type} backup of ${input.serviceId}`,
+    attributes: new TypedSearchAttributes([
+      { key: serviceIdKey, value: input.serviceId },
+      { key: operationKey, value: 'backup' },
+      { key: backupTypeKey, value: input.type },
+    ]),
+  });
+}
+
+export async function startRestore(client: Client, input: RestoreInput): Promise<void> {
+  await startOnce(client, 'restore', workflowIds.restore(input.restoreId), input, {
+    summary: `restore of ${input.serviceId} from ${input.backupId}, ${input.mode}`,
+    attributes: restoreAttributes(input, 'restore'),
+  });
+}
+
+/** Puts a server back whose restore was ended from outside. */
+export async function startRestoreCleanup(client: Client, input: RestoreInput): Promise<void> {
+  await startOnce(client, 'restoreCleanup', workflowIds.restoreCleanup(input.restoreId), input, {
+    summary: `clean-up after restore ${input.restoreId} of ${input.serviceId}`,
+    attributes: restoreAttributes(input, 'clean-up'),
+  });
+}
+
+function restoreAttributes(input: RestoreInput, operation: string): TypedSearchAttributes {
+  return new TypedSearchAttributes([
+    { key: serviceIdKey, value: input.serviceId },
+    { key: operationKey, value: operation },
+  ]);
+}
+
+async function startOnce(
+  client: Client,
+  type: string,
+  workflowId: string,
+  input: unknown,
+  shown: { summary: string; attributes: TypedSearchAttributes },
+): Promise<void> {
+  try {
+    await client.workflow.start(type, {
+      taskQueue: controlTaskQueue,
+      workflowId,
+      args: [input],
+      workflowIdConflictPolicy: 'FAIL',
+      workflowIdReusePolicy: 'REJECT_DUPLICATE',
+      typedSearchAttributes: shown.attributes,
+      staticSummary: shown.summary,
+    });
+  } catch (error) {
+    if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+  }
+}
