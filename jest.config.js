@@ -1,0 +1,32 @@
+/**
+ * How the tests run: TypeScript through swc as ES modules, two workers, one Temporal server for the run
+ * (test/support/global-setup.ts), skipped tests reported with their reason (test/support/skip-reporter.js).
+ */
+
+/** @type {import('jest').Config} */
+export default {
+  testMatch: ['<rootDir>/test/**/*.test.ts'],
+  testEnvironment: 'node',
+  extensionsToTreatAsEsm: ['.ts'],
+  transform: {
+    '\\.ts$': [
+      '@swc/jest',
+      {
+        jsc: {
+          target: 'es2024',
+          parser: { syntax: 'typescript' },
+          transform: { verbatimModuleSyntax: true },
+          experimental: { keepImportAttributes: true },
+        },
+        module: { type: 'es6' },
+      },
+    ],
+  },
+  globalSetup: '<rootDir>/test/support/global-setup.ts',
+  globalTeardown: '<rootDir>/test/support/global-teardown.ts',
+  reporters: ['default', '<rootDir>/test/support/skip-reporter.js'],
+  modulePathIgnorePatterns: ['<rootDir>/\\.tidemark/'],
+  watchman: false,
+  maxWorkers: 2,
+  testTimeout: 120_000,
+};

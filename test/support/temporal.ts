@@ -1,0 +1,71 @@
+/** The run's Temporal server, with a namespace for each suite that asks. */
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Connection, isGrpcServiceError } from '@temporalio/client';
+import { msToTs } from '@temporalio/common/lib/time.js';
+import { keeperSocket, runFolder } from './run.ts';
+
+/** Our search attributes, which a namespace needs before a workflow can be started in it. */
+const searchAttributes = ['ServiceId', 'Operation', 'BackupType'];
+const keyword = 2;
+const alreadyExists = 6;
+
+async function serverAddress(): Promise<string> {
+  const socket = connect(keeperSocket(runFolder()));
+  await once(socket, 'connect');
+  const answer = JSON.parse(await text(socket)) as { address?: string; error?: string };
+  if (answer.address === undefined) throw new Error(answer.error);
+  return answer.address;
+}
+
+/** Repeats a call until it succeeds: the server's parts learn of a new namespace one after the other. */
+async function untilDone(what: string, call: () => Promise<unknown>): Promise<void> {
+  const end = Date.now() + 60_000;
+  for (;;) {
+    try {
+      await call();
+      return;
+    } catch (error) {
+      if (isGrpcServiceError(error) && error.code === alreadyExists) return;
+      if (error instanceof TypeError || Date.now() > end)
+        throw new Error(`${what} did not succeed within 60 s`, { cause: error });
+      await sleep(100);
+    }
+  }
+}
+
+/**
+ * Registers a namespace of the given name and a random suffix, with our search attributes, and waits until
+ * workflows can be started in it. The server starts with the first call of a run.
+ * @example const { address, namespace } = await createNamespace('backup');
+ */
+export async function createNamespace(name: string): Promise<{ address: string; namespace: string }> {
+  const address = await serverAddress();
+  const namespace = `${name}-${randomBytes(4).toString('hex')}`;
+  const connection = await Connection.connect({ address, connectTimeout: '60s' });
+  const { workflowService, operatorService } = connection;
+  try {
+    await untilDone('registering the namespace', () =>
+      workflowService.registerNamespace({
+        namespace,
+        workflowExecutionRetentionPeriod: msToTs('1 day'),
+      }),
+    );
+    await untilDone('adding the search attributes', () =>
+      operatorService.addSearchAttributes({
+        namespace,
+        searchAttributes: Object.fromEntries(searchAttributes.map((attribute) => [attribute, keyword])),
+      }),
+    );
+    const query = searchAttributes.map((attribute) => `${attribute} = 'none'`).join(' AND ');
+    await untilDone('asking by the search attributes', () =>
+      workflowService.countWorkflowExecutions({ namespace, query }),
+    );
+  } finally {
+    await connection.close();
+  }
+  return { address, namespace };
+}
