@@ -14,7 +14,9 @@ export interface ControlActivities {
   }): Promise<void>;
   releasePlace(input: { workflowId: string }): Promise<void>;
   /** The agent that speaks for a service now. @throws service_not_found */
-  findAgent(input: { serviceId: string }): Promise<{ agentId: string; lastSeenAt: string }>;
+  findAgent(input: {
+    serviceId: string;
+  }): Promise<{ agentId: string; lastSeenAt: string; deploymentId: string }>;
   updateBackup(input: {
     backupId: string;
     status?: OperationStatus;
@@ -35,7 +37,7 @@ export interface ControlActivities {
   /** What a restore has to know of a backup, from its manifest; sees that every part is there. @throws object_missing, object_damaged */
   readBackup(input: { backupId: string }): Promise<BackupFacts>;
   /** Upserts what an agent says of its service. Refuses one that another live agent speaks for. */
-  registerService(input: Announcement): Promise<{ accepted: boolean; reason: string }>;
+  registerService(input: Announcement): Promise<{ accepted: boolean; reason: string; probe: string }>;
   /** Compares the catalog with Temporal and settles what differs. */
   reconcile(): Promise<{ started: number; settled: number; released: number }>;
 }

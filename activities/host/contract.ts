@@ -21,8 +21,8 @@ export interface HostInspection {
 export interface HostBackupInput {
   backupId: string;
   serviceId: string;
-  serviceName: string;
   workflowId: string;
+  /** The deployment whose catalog lists the backup. */
   deploymentId: string;
 }
 
@@ -37,7 +37,9 @@ export interface HostRestoreInput {
 /** Short orders: task queue `agent:<id>:control`. */
 export interface HostControlActivities {
   ping(): Promise<{ agentId: string }>;
-  inspectHost(): Promise<HostInspection>;
+  /** Sees that the control worker's probe is in the agent's own store. @throws storage_mismatch */
+  confirmStore(input: { probe: string }): Promise<void>;
+  inspectHost(input: HostRestoreInput): Promise<HostInspection>;
   /** Stops, swaps, starts and checks under a journal. Repeatable. @throws cut_over_failed once the old data is back. */
   cutOver(input: HostRestoreInput): Promise<{ notServingMs: number }>;
   /** Whatever a restore left: ends its processes, brings the old data back, starts it if it served, removes the staging. */

@@ -1,0 +1,85 @@
+/** Finding the agent of a service, and the proxies for its work. */
+import { type ActivityInterfaceFor, proxyActivities, sleep } from '@temporalio/workflow';
+import type { ControlActivities } from '../activities/control/contract.ts';
+import type { HostBulkActivities, HostControlActivities } from '../activities/host/contract.ts';
+import { TidemarkError } from '../domain/errors.ts';
+import type { OperationTimings } from '../domain/operations.ts';
+import { findingOf } from './failures.ts';
+import { cleanup, controlPlane, controlWait, hostBulk, hostControl, hostPing } from './profiles.ts';
+
+export interface ControlPlane {
+  /** Orders to the catalog and the store. */
+  control: ActivityInterfaceFor<ControlActivities>;
+  /** The same, for what waits. */
+  waiting: ActivityInterfaceFor<ControlActivities>;
+}
+
+export function controlPlaneOf(timings: OperationTimings): ControlPlane {
+  return {
+    control: proxyActivities<ControlActivities>(controlPlane(timings)),
+    waiting: proxyActivities<ControlActivities>(controlWait(timings)),
+  };
+}
+
+/** One agent, by the kind of work that is asked of it. */
+export interface Agent {
+  agentId: string;
+  control: ActivityInterfaceFor<HostControlActivities>;
+  bulk: ActivityInterfaceFor<HostBulkActivities>;
+  /** What puts things back: waits for the agent without limit. */
+  cleanup: ActivityInterfaceFor<HostControlActivities>;
+}
+
+/** An agent that was just heard of. */
+export interface ReachedAgent extends Agent {
+  deploymentId: string;
+}
+
+export function agentProxies(agentId: string, timings: OperationTimings): Agent {
+  return {
+    agentId,
+    control: proxyActivities<HostControlActivities>(hostControl(agentId, timings)),
+    bulk: proxyActivities<HostBulkActivities>(hostBulk(agentId, timings)),
+    cleanup: proxyActivities<HostControlActivities>(cleanup(agentId, timings)),
+  };
+}
+
+/**
+ * The agent of a service, once it answers. A service can change its agent while we wait, so it is looked up anew
+ * each time.
+ *
+ * @param tell is told for whom we wait, and since when
+ * @throws agent_unavailable after `agentWaitMs`
+ */
+export async function reachAgent(
+  plane: ControlPlane,
+  serviceId: string,
+  timings: OperationTimings,
+  tell: (message: string) => Promise<void>,
+): Promise<ReachedAgent> {
+  const deadline = Date.now() + timings.agentWaitMs;
+  let patience = Math.min(5_000, timings.agentWaitMs);
+  for (;;) {
+    const { agentId, lastSeenAt, deploymentId } = await plane.control.findAgent({ serviceId });
+    const asked = Date.now();
+    try {
+      await proxyActivities<HostControlActivities>(hostPing(agentId, patience)).ping();
+      return { ...agentProxies(agentId, timings), deploymentId };
+    } catch (error) {
+      if (findingOf(error).code === 'operation_cancelled') throw error;
+      const left = deadline - Date.now();
+      const seen = `${lastSeenAt.slice(0, 10)} ${lastSeenAt.slice(11, 19)} UTC`;
+      if (left <= 0) {
+        throw new TidemarkError(
+          'agent_unavailable',
+          `The agent of ${serviceId} did not answer within ${Math.round(timings.agentWaitMs / 1000)} s (last seen ${seen}). ` +
+            'Start the agent beside the server, or look into its log.',
+        );
+      }
+      await tell(`Waiting for the agent of ${serviceId}, last seen ${seen}.`);
+      // An agent that answers with an error at once must not turn this into a busy loop.
+      await sleep(Math.max(0, Math.min(1_000, left) - (Date.now() - asked)));
+      patience = Math.max(1_000, Math.min(60_000, left));
+    }
+  }
+}

@@ -1,0 +1,80 @@
+/**
+ * The profiles of activity options. Workflows use these and nothing else: each states its time-outs, its retries and
+ * how it is cancelled, because the SDK's defaults (unlimited attempts, clean-up beside a live activity) lose data here.
+ */
+import { ActivityCancellationType, type ActivityOptions } from '@temporalio/workflow';
+import { agentTaskQueue, controlTaskQueue } from '../domain/ids.ts';
+import type { OperationTimings } from '../domain/operations.ts';
+
+const cancellationType = ActivityCancellationType.WAIT_CANCELLATION_COMPLETED;
+
+/** Catalog and store. What is written there must get there in the end: attempts are unlimited, errors that cannot pass end it. */
+export function controlPlane(timings: OperationTimings): ActivityOptions {
+  return {
+    taskQueue: controlTaskQueue,
+    startToCloseTimeout: '1m',
+    retry: { initialInterval: timings.retryMs / 4, backoffCoefficient: 2, maximumInterval: '30s' },
+    cancellationType,
+  };
+}
+
+/** Waiting on the control plane: for as long as it takes, but a worker that died is noticed. */
+export function controlWait(timings: OperationTimings): ActivityOptions {
+  return { ...controlPlane(timings), startToCloseTimeout: '365d', heartbeatTimeout: timings.heartbeatMs };
+}
+
+/** A question to an agent that has to answer now. */
+export function hostPing(agentId: string, waitMs: number): ActivityOptions {
+  return {
+    taskQueue: agentTaskQueue(agentId, 'control'),
+    scheduleToStartTimeout: waitMs,
+    startToCloseTimeout: '5s',
+    retry: { maximumAttempts: 1 },
+    cancellationType: ActivityCancellationType.TRY_CANCEL,
+  };
+}
+
+/** Short orders to an agent. */
+export function hostControl(agentId: string, timings: OperationTimings): ActivityOptions {
+  return {
+    taskQueue: agentTaskQueue(agentId, 'control'),
+    scheduleToStartTimeout: timings.pickUpMs,
+    startToCloseTimeout: '30m',
+    heartbeatTimeout: timings.heartbeatMs,
+    retry: {
+      initialInterval: timings.retryMs,
+      backoffCoefficient: 2,
+      maximumInterval: '30s',
+      maximumAttempts: 5,
+    },
+    cancellationType,
+  };
+}
+
+/** Long work of an agent: hours are fine, silence is not. */
+export function hostBulk(agentId: string, timings: OperationTimings): ActivityOptions {
+  return {
+    taskQueue: agentTaskQueue(agentId, 'bulk'),
+    scheduleToStartTimeout: '1h',
+    startToCloseTimeout: '30d',
+    heartbeatTimeout: timings.heartbeatMs,
+    retry: {
+      initialInterval: timings.retryMs,
+      backoffCoefficient: 2,
+      maximumInterval: '1m',
+      maximumAttempts: 5,
+    },
+    cancellationType,
+  };
+}
+
+/** What puts a server back waits for its agent without limit, and is tried until it works. */
+export function cleanup(agentId: string, timings: OperationTimings): ActivityOptions {
+  return {
+    taskQueue: agentTaskQueue(agentId, 'control'),
+    startToCloseTimeout: '30m',
+    heartbeatTimeout: timings.heartbeatMs,
+    retry: { initialInterval: timings.retryMs, backoffCoefficient: 2, maximumInterval: '1m' },
+    cancellationType,
+  };
+}

@@ -1,0 +1,13 @@
+/** Compares the catalog with Temporal, again and again: what a crash left between the two is settled here. */
+import { continueAsNew, sleep, workflowInfo } from '@temporalio/workflow';
+import { defaultTimings } from '../domain/operations.ts';
+import { controlPlaneOf } from './agents.ts';
+
+export async function reconcile(input: { intervalMs: number }): Promise<void> {
+  const { waiting } = controlPlaneOf(defaultTimings);
+  while (!workflowInfo().continueAsNewSuggested) {
+    await waiting.reconcile();
+    await sleep(input.intervalMs);
+  }
+  await continueAsNew<typeof reconcile>(input);
+}

@@ -1,0 +1,192 @@
+/**
+ * The runbook of a restore. Side by side: plan, fetch, prepare, check, cut over; the server serves until the cut-over,
+ * and any failure or cancellation leaves it as it was. In place, for hosts without room for two copies: verify, stop,
+ * empty, fetch, prepare, check, start.
+ */
+import { CancelledFailure, CancellationScope, workflowInfo } from '@temporalio/workflow';
+import type { HostRestoreInput } from '../activities/host/contract.ts';
+import type { RestoreInput } from '../domain/operations.ts';
+import type { RestorePhase } from '../domain/progress.ts';
+import { type BackupFacts, planRestore } from '../domain/restore-plan.ts';
+import { type Agent, agentProxies, type ControlPlane, controlPlaneOf } from './agents.ts';
+import { failureOf, findingOf } from './failures.ts';
+import { beginNarrative, type Narrative } from './narrative.ts';
+
+interface RestoreRun {
+  input: RestoreInput;
+  plane: ControlPlane;
+  story: Narrative<RestorePhase>;
+  /** Undone last-in first-out when the restore does not succeed. */
+  compensations: (() => Promise<string>)[];
+  warnings: string[];
+}
+
+/** What is known once the plan stands. */
+interface PlannedRestore {
+  agent: Agent;
+  order: HostRestoreInput;
+  facts: BackupFacts;
+}
+
+type Reached = Record<string, string | number>;
+
+/** @throws ApplicationFailure whose type is the stable name of what went wrong, once the server is as it was */
+export async function restore(input: RestoreInput): Promise<Reached> {
+  const run = setUp(input);
+  try {
+    await takePlace(run);
+    const planned = await plan(run);
+    const reached = input.mode === 'in-place' ? await inPlace(run, planned) : await sideBySide(run, planned);
+    await succeed(run, planned, reached);
+    return reached;
+  } catch (error) {
+    throw await fail(run, error);
+  } finally {
+    await CancellationScope.nonCancellable(() =>
+      run.plane.control.releasePlace({ workflowId: workflowInfo().workflowId }),
+    );
+  }
+}
+
+/** Brings a server back to what it was before a restore whose workflow was ended from outside. */
+export async function restoreCleanup(input: RestoreInput): Promise<void> {
+  const { control, waiting } = controlPlaneOf(input.timings);
+  const { workflowId } = workflowInfo();
+  const operation = `clean-up after restore ${input.restoreId}`;
+  await waiting.takePlace({ serviceId: input.serviceId, workflowId, operation });
+  const { agentId } = await control.findAgent({ serviceId: input.serviceId });
+  await agentProxies(agentId, input.timings).cleanup.putBack(orderOf(input, ''));
+  await control.releasePlace({ workflowId });
+}
+
+async function sideBySide(run: RestoreRun, { agent, order }: PlannedRestore): Promise<Reached> {
+  run.compensations.push(() => putBack(agent, order));
+  await tell(run, 'fetching', 'The backup is being fetched and unpacked beside the running server.');
+  await agent.bulk.fetchBackup(order);
+  await tell(run, 'preparing', 'The copy is being prepared.');
+  await agent.bulk.prepareBackup(order);
+  await tell(run, 'checking', 'The copy is being checked on a private server.');
+  const { reached } = await agent.bulk.checkCopy(order);
+  await tell(run, 'cutting_over', 'server is not-ready');
+  const { notServingMs } = await agent.control.cutOver(order);
+  return { ...reached, not_serving_ms: notServingMs };
+}
+
+async function inPlace(run: RestoreRun, { agent, order }: PlannedRestore): Promise<Reached> {
+  await tell(run, 'planning', 'Every object of the backup is being verified before anything is removed.');
+  await agent.bulk.verifyObjects(order);
+  run.compensations.push(() => putBack(agent, order));
+  await tell(run, 'stopping', 'server is not-ready');
+  await agent.control.stopServer(order);
+  await agent.control.emptyData(order);
+  await tell(run, 'fetching', 'server is not-ready');
+  await agent.bulk.fetchBackup(order);
+  await tell(run, 'preparing', 'server is not-ready');
+  await agent.bulk.prepareBackup(order);
+  await tell(run, 'checking', 'server is not-ready');
+  const { reached } = await agent.bulk.checkCopy(order);
+  await tell(run, 'cutting_over', 'server is not-ready');
+  const { notServingMs } = await agent.control.startServer(order);
+  return { ...reached, not_serving_ms: notServingMs };
+}
+
+function setUp(input: RestoreInput): RestoreRun {
+  return {
+    input,
+    plane: controlPlaneOf(input.timings),
+    story: beginNarrative<RestorePhase>('waiting', 'Restore is scheduled.', [
+      `**${input.mode} restore ${input.restoreId}** of service **${input.serviceId}** from \`${input.backupId}\``,
+    ]),
+    compensations: [],
+    warnings: [],
+  };
+}
+
+function orderOf(input: RestoreInput, manifestSha256: string): HostRestoreInput {
+  return { restoreId: input.restoreId, backupId: input.backupId, mode: input.mode, manifestSha256 };
+}
+
+/** The api took it when the restore was ordered; this only makes sure. */
+async function takePlace({ input, plane }: RestoreRun): Promise<void> {
+  await plane.waiting.takePlace({
+    serviceId: input.serviceId,
+    workflowId: workflowInfo().workflowId,
+    operation: `restore ${input.restoreId}`,
+  });
+}
+
+async function tell(
+  { input, plane, story }: RestoreRun,
+  phase: RestorePhase,
+  message: string,
+): Promise<void> {
+  story.tell(phase, message);
+  await plane.control.updateRestore({
+    restoreId: input.restoreId,
+    status: 'Running',
+    message,
+    progress: story.now.progress,
+  });
+}
+
+/** What is needed is there, fits, and may be: or the restore is refused before anything is touched. */
+async function plan(run: RestoreRun): Promise<PlannedRestore> {
+  const { input, plane } = run;
+  await tell(run, 'planning', 'The restore is being planned.');
+  const facts = await plane.control.readBackup({ backupId: input.backupId });
+  const { agentId } = await plane.control.findAgent({ serviceId: input.serviceId });
+  const agent = agentProxies(agentId, input.timings);
+  const order = orderOf(input, facts.manifestSha256);
+  const host = await agent.control.inspectHost(order);
+  run.warnings.push(...planRestore(facts, host, input.mode).warnings);
+  return { agent, order, facts };
+}
+
+/** Recorded before a late cancellation can be heard: the new data serves, and that is the truth. */
+async function succeed(run: RestoreRun, { facts }: PlannedRestore, reached: Reached): Promise<void> {
+  // A cancellation that came while the server was being swapped is still honoured: the old data goes back.
+  if (CancellationScope.current().consideredCancelled)
+    throw new CancelledFailure('cancelled during the cut-over');
+  const { input, plane, story } = run;
+  await CancellationScope.nonCancellable(async () => {
+    const message = ['Restore has succeeded!', ...run.warnings].join(' ');
+    story.tell('done', message, 'Succeeded');
+    await plane.control.updateRestore({
+      restoreId: input.restoreId,
+      status: 'Succeeded',
+      message,
+      progress: story.now.progress,
+      pointInTime: facts.pointInTime,
+      reached,
+    });
+  });
+}
+
+async function putBack(agent: Agent, order: HostRestoreInput): Promise<string> {
+  const { serving } = await agent.cleanup.putBack(order);
+  if (order.mode === 'in-place') {
+    return serving
+      ? 'The server serves its old data.'
+      : 'The server is stopped: restore this or another backup to it to bring it back.';
+  }
+  return serving ? 'The server serves its old data.' : 'The server is as it was.';
+}
+
+/** Puts the server back, says why, and answers what the workflow fails with: the first error, not one of the clean-up. */
+async function fail(run: RestoreRun, error: unknown): Promise<Error> {
+  const { input, plane, story } = run;
+  const finding = findingOf(error);
+  const cancelled = finding.code === 'operation_cancelled';
+  const status = cancelled ? 'Cancelled' : 'Failed';
+  await CancellationScope.nonCancellable(async () => {
+    const told = [finding.message];
+    if (run.compensations.length > 0) {
+      await tell(run, story.now.phase, `${finding.message} The server is being put back as it was.`);
+    }
+    for (const compensate of run.compensations.reverse()) told.push(await compensate());
+    const message = told.join(' ');
+    story.tell(story.now.phase, message, status);
+    await plane.control.updateRestore({ restoreId: input.restoreId, status, message });
+  });
+  return cancelled && error instanceof Error ? error : failureOf(finding);
+}
