@@ -1,0 +1,133 @@
+/**
+ * The one place that starts child processes. Each gets a process group of its own, is recorded while it lives, and
+ * its closing words are kept.
+ */
+import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process';
+import type { Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { messageOf, TidemarkError } from '../../domain/errors.ts';
+import { endGroup } from './groups.ts';
+import { forgetProcess, recordProcess } from './record.ts';
+
+export interface ChildOptions {
+  /** The attempt's folder: the process is recorded below it. Left out for what runs for moments only. */
+  folder?: string | undefined;
+  uid?: number | undefined;
+  gid?: number | undefined;
+  /** Added to our own environment; undefined takes a variable away. */
+  env?: NodeJS.ProcessEnv | undefined;
+  stdio: StdioOptions;
+  onStderrLine?: ((line: string) => void) | undefined;
+  /** How much of the end of stderr is kept, in bytes. */
+  keepBytes?: number | undefined;
+}
+
+export interface Exit {
+  code: number | null;
+  signal: string | null;
+  /** The end of what the program said. */
+  stderr: string;
+  /** Why the program could not be started at all. */
+  error?: TidemarkError;
+}
+
+export interface Child {
+  process: ChildProcess;
+  /** Resolves once the process is gone and its stderr was read; never rejects. */
+  exited: Promise<Exit>;
+  /** SIGINT to the group, SIGKILL after a while; returns when the process is gone. */
+  end(): Promise<void>;
+}
+
+/**
+ * How long output may still come after a program has ended. A daemon that it left behind can hold its stderr open
+ * for ever.
+ */
+const drainMs = 1_000;
+
+/** Starts a program. Never throws: what goes wrong is in `exited`. */
+export function startChild(file: string, args: readonly string[], options: ChildOptions): Child {
+  const child = spawn(file, args, {
+    // A group of its own: a signal then reaches whatever the program has started, and Ctrl-C does not reach it.
+    detached: true,
+    cwd: '/',
+    stdio: options.stdio,
+    ...(options.uid === undefined ? {} : { uid: options.uid }),
+    ...(options.gid === undefined ? {} : { gid: options.gid }),
+    env: { ...childEnvironment(), ...options.env },
+  });
+  const { pid } = child;
+  if (pid !== undefined && options.folder !== undefined) recordProcess(options.folder, pid, file);
+  const stderr = child.stderr ? collectTail(child.stderr, options.keepBytes, options.onStderrLine) : undefined;
+
+  let gone = false;
+  const exited = new Promise<Exit>((resolve) => {
+    const settle = async (exit: Omit<Exit, 'stderr'>): Promise<void> => {
+      gone = true;
+      if (pid !== undefined && options.folder !== undefined) forgetProcess(options.folder, pid);
+      resolve({ ...exit, stderr: (await stderr?.text()) ?? '' });
+    };
+    child.once('error', (error) => {
+      if (pid === undefined) void settle({ code: null, signal: null, error: startError(file, error) });
+    });
+    child.once('exit', (code, signal) => void settle({ code, signal }));
+  });
+  return {
+    process: child,
+    exited,
+    end: async () => {
+      if (pid === undefined || gone) return;
+      await endGroup(pid, () => gone);
+      await exited;
+    },
+  };
+}
+
+/** The agent's environment without what is Node's own business; messages come in English, times in UTC. */
+function childEnvironment(): NodeJS.ProcessEnv {
+  const env = { ...process.env, LC_ALL: 'C', TZ: 'UTC' };
+  delete (env as NodeJS.ProcessEnv)['NODE_OPTIONS'];
+  return env;
+}
+
+function startError(file: string, error: Error): TidemarkError {
+  const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
+  return missing
+    ? new TidemarkError('tool_missing', `The program ${file} is not there. Install it.`, { cause: error })
+    : new TidemarkError('backup_tool_failed', `The program ${file} could not be started: ${messageOf(error)}.`, {
+        cause: error,
+      });
+}
+
+/** Keeps the end of a stream's text, and hands out its lines as they come. */
+export function collectTail(
+  stream: Readable,
+  keepBytes = 16_384,
+  onLine?: (line: string) => void,
+): { text(): Promise<string> } {
+  let tail = '';
+  let line = '';
+  stream.setEncoding('utf8');
+  stream.on('data', (text: string) => {
+    tail = (tail + text).slice(-keepBytes);
+    if (!onLine) return;
+    const lines = (line + text).split(/[\r\n]/);
+    line = (lines.pop() ?? '').slice(-keepBytes);
+    for (const entry of lines) if (entry !== '') onLine(entry);
+  });
+  const ended = new Promise<void>((resolve) => {
+    stream.once('close', resolve);
+    stream.on('error', () => resolve());
+  });
+  return {
+    text: async () => {
+      const limit = new AbortController();
+      await Promise.race([ended, sleep(drainMs, undefined, { signal: limit.signal }).catch(() => undefined)]);
+      limit.abort();
+      stream.destroy();
+      if (onLine && line !== '') onLine(line);
+      line = '';
+      return tail;
+    },
+  };
+}

@@ -1,0 +1,118 @@
+/**
+ * Programs joined by pipes, as a shell does it: each reads what the one before writes, directly. No byte passes
+ * through this process but at the open end.
+ */
+import type { Readable, Writable } from 'node:stream';
+import { TidemarkError } from '../../domain/errors.ts';
+import { startChild, type Child, type Exit } from './child.ts';
+
+export interface Stage {
+  program: string;
+  args: readonly string[];
+  uid?: number | undefined;
+  gid?: number | undefined;
+  env?: Record<string, string> | undefined;
+  /** A descriptor that the program finds as its number 3. It stays open here. */
+  stdio3?: number | undefined;
+}
+
+export interface StageResult extends Exit {
+  program: string;
+}
+
+export interface PipelineOptions {
+  /** The attempt's folder: every process is recorded below it. */
+  folder: string;
+  signal: AbortSignal;
+  /** `pipe`: what is written to `input` is read by the first program, and the last one's stdout is thrown away. */
+  input?: 'pipe' | undefined;
+  onStderrLine?: ((line: string, stage: number) => void) | undefined;
+}
+
+export interface Pipeline {
+  /** What the last program writes. Ended without an error when a program was killed: only `finished` tells. */
+  output: Readable | undefined;
+  /** What the first program reads, with `input: 'pipe'`. */
+  input: Writable | undefined;
+  /** The programs' process ids, in their order; undefined for one that could not be started. */
+  pids: (number | undefined)[];
+  /** Resolves when all programs have ended, however they did; never rejects. */
+  finished: Promise<StageResult[]>;
+  /** Ends all programs and waits until they are gone. May be called at any time, any number of times. */
+  end(): Promise<void>;
+}
+
+/**
+ * Starts all programs at once. When one fails, or the signal is aborted, the others are ended.
+ *
+ * @example
+ * const pipeline = startPipeline([{ program: 'tar', args: ['-c', '.'] }, { program: 'zstd', args: ['-q'] }], attempt);
+ * await store(pipeline.output);
+ * const results = await pipeline.finished; // whole only if every code is 0
+ */
+export function startPipeline(stages: readonly Stage[], options: PipelineOptions): Pipeline {
+  options.signal.throwIfAborted();
+  const children = startStages(stages, options);
+  let ending: Promise<void> | undefined;
+  const end = (): Promise<void> => {
+    ending ??= Promise.all(children.map((child) => child.end())).then(() => undefined);
+    return ending;
+  };
+  const onAbort = (): void => void end();
+  options.signal.addEventListener('abort', onAbort, { once: true });
+
+  const finished = Promise.all(
+    children.map(async (child, index): Promise<StageResult> => {
+      const exit = await child.exited;
+      if (exit.code !== 0) void end();
+      return { program: stages[index]?.program ?? '', ...exit };
+    }),
+  ).finally(() => options.signal.removeEventListener('abort', onAbort));
+
+  const input = options.input === 'pipe' ? (children[0]?.process.stdin ?? undefined) : undefined;
+  const output = options.input === 'pipe' ? undefined : (children.at(-1)?.process.stdout ?? undefined);
+  // Without a listener, the EPIPE of a program that died would take the whole process with it.
+  input?.on('error', () => undefined);
+  output?.on('error', () => undefined);
+  return { input, output, pids: children.map((child) => child.process.pid), finished, end };
+}
+
+/**
+ * Everything here happens in one tick: Node begins to read a child's stdout at the next one, and by then the stream
+ * has been handed on and our copy of it is closed. Were it left open, a program that died in the middle would not
+ * be noticed by the one before it, which would write into a pipe that nobody reads.
+ */
+function startStages(stages: readonly Stage[], options: PipelineOptions): Child[] {
+  const children: Child[] = [];
+  let before: Readable | undefined;
+  for (const [index, stage] of stages.entries()) {
+    const last = index === stages.length - 1;
+    const stdin = before ?? (options.input === 'pipe' ? 'pipe' : 'ignore');
+    const stdout = last && options.input === 'pipe' ? 'ignore' : 'pipe';
+    const extra = stage.stdio3 === undefined ? [] : [stage.stdio3];
+    const child = startChild(stage.program, stage.args, {
+      folder: options.folder,
+      uid: stage.uid,
+      gid: stage.gid,
+      env: stage.env,
+      stdio: [stdin, stdout, 'pipe', ...extra],
+      onStderrLine: (line) => options.onStderrLine?.(line, index),
+    });
+    before?.destroy();
+    children.push(child);
+    before = child.process.stdout ?? undefined;
+  }
+  return children;
+}
+
+/**
+ * The result that explains why a pipeline failed: the one that could not start, else the first that failed by
+ * itself, else the first that was killed. A dead program takes its neighbours along, and theirs is not the reason.
+ */
+export function failedStage(results: readonly StageResult[]): StageResult | undefined {
+  return (
+    results.find((result) => result.error instanceof TidemarkError) ??
+    results.find((result) => result.code !== null && result.code !== 0 && !/broken pipe/i.test(result.stderr)) ??
+    results.find((result) => result.code !== 0)
+  );
+}
