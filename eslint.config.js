@@ -1,16 +1,28 @@
 /** Lint: typescript-eslint with types, and the rules that this code relies on. */
 import { defineConfig, globalIgnores } from 'eslint/config';
-import js from '@eslint/js';
 import tseslint from 'typescript-eslint';
 
 export default defineConfig(
   globalIgnores(['node_modules/', '.tidemark/', 'coverage/', 'test/histories/']),
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
-  js.configs.recommended,
   {
-    files: ['**/*.js', '**/*.cjs', '**/*.mjs'],
-    languageOptions: {
-      globals: { module: 'readonly', process: 'readonly', console: 'readonly', URL: 'readonly' },
+    rules: {
+      eqeqeq: 'error',
+      'no-async-promise-executor': 'error',
+      'no-cond-assign': 'error',
+      'no-constant-binary-expression': 'error',
+      'no-control-regex': 'error',
+      'no-empty': 'error',
+      'no-fallthrough': 'error',
+      'no-self-assign': 'error',
+      'no-self-compare': 'error',
+      'no-sparse-arrays': 'error',
+      'no-template-curly-in-string': 'error',
+      'no-unmodified-loop-condition': 'error',
+      'no-unsafe-finally': 'error',
+      'no-useless-escape': 'error',
+      'no-var': 'error',
+      'prefer-const': 'error',
     },
   },
   {
@@ -27,7 +39,7 @@ export default defineConfig(
         { considerDefaultExhaustiveForUnions: true },
       ],
       '@typescript-eslint/only-throw-error': 'error',
-      '@typescript-eslint/return-await': ['error', 'in-try-catch'],
+      '@typescript-eslint/return-await': ['error', 'error-handling-correctness-only'],
       // An interface promises a Promise; whether one implementation awaits inside is its own matter.
       '@typescript-eslint/require-await': 'off',
       // Numbers read well in a sentence; objects do not, and stay forbidden.
@@ -35,8 +47,6 @@ export default defineConfig(
         'error',
         { allowNumber: true, allowBoolean: true },
       ],
-      eqeqeq: 'error',
-      'no-console': 'off',
     },
   },
 );

@@ -11,6 +11,7 @@ import { keeperSocket, runFolder } from './run.ts';
 /** Our search attributes, which a namespace needs before a workflow can be started in it. */
 const searchAttributes = ['ServiceId', 'Operation', 'BackupType'];
 const keyword = 2;
+/** gRPC's number for it. */
 const alreadyExists = 6;
 
 async function serverAddress(): Promise<string> {
@@ -29,7 +30,7 @@ async function untilDone(what: string, call: () => Promise<unknown>): Promise<vo
       await call();
       return;
     } catch (error) {
-      if (isGrpcServiceError(error) && error.code === alreadyExists) return;
+      if (isGrpcServiceError(error) && Number(error.code) === alreadyExists) return;
       if (error instanceof TypeError || Date.now() > end)
         throw new Error(`${what} did not succeed within 60 s`, { cause: error });
       await sleep(100);

@@ -1,0 +1,107 @@
+/**
+ * The direction of calls: api → workflows → activities → mariadb, storage, catalog → domain. A room may import only
+ * what stands in its row here. `worker` puts the parts together; `embedded`, `cli`, `bench` and `test` may import
+ * everything. The one exception, activities' contracts for workflows, is a rule of its own below.
+ */
+import { builtinModules } from 'node:module';
+
+const mayImport = {
+  domain: [],
+  config: ['domain'],
+  catalog: ['config', 'domain'],
+  storage: ['config', 'domain'],
+  mariadb: ['config', 'domain'],
+  activities: ['mariadb', 'storage', 'catalog', 'config', 'domain'],
+  workflows: ['domain'],
+  // The api starts workflows by the types of their input, and reads the catalog.
+  api: ['workflows', 'catalog', 'config', 'domain'],
+  worker: ['activities', 'mariadb', 'storage', 'catalog', 'config', 'domain'],
+};
+
+const rooms = [...Object.keys(mayImport), 'embedded', 'cli', 'console', 'bench', 'scripts', 'test'];
+const contract = '^activities/[^/]+/contract\\.ts$';
+
+function roomRule([room, allowed]) {
+  const forbidden = rooms.filter((other) => other !== room && !allowed.includes(other));
+  return {
+    name: `${room}-imports-only-what-it-may`,
+    comment: `${room} may import ${allowed.length === 0 ? 'no other room' : allowed.join(', ')}`,
+    severity: 'error',
+    from: { path: `^${room}/` },
+    to: {
+      path: `^(${forbidden.join('|')})/`,
+      ...(room === 'workflows' ? { pathNot: contract } : {}),
+    },
+  };
+}
+
+export default {
+  forbidden: [
+    ...Object.entries(mayImport).map(roomRule),
+    {
+      name: 'workflows-take-types-of-activities',
+      comment: 'a workflow names activities by their types; their code must not get into the workflow bundle',
+      severity: 'error',
+      from: { path: '^workflows/' },
+      to: { path: contract, dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'workflows-are-deterministic',
+      comment: 'a workflow does no I/O, so that it can be replayed',
+      severity: 'error',
+      from: { path: '^workflows/' },
+      to: { dependencyTypes: ['core'] },
+    },
+    {
+      name: 'domain-does-no-io',
+      comment:
+        'domain is pure: of Node it may use what computes, never what reads, writes, connects or starts',
+      severity: 'error',
+      from: { path: '^domain/' },
+      to: { dependencyTypes: ['core'], pathNot: '^(node:)?(crypto|zlib|buffer|util)$' },
+    },
+    {
+      name: 'workflows-reach-no-node-module-through-domain',
+      comment: "what a workflow imports is bundled for Temporal's sandbox, which has no Node modules",
+      severity: 'error',
+      from: { path: '^workflows/' },
+      to: { path: `^(node:)?(${builtinModules.join('|')})$`, reachable: true },
+    },
+    {
+      name: 'no-circles',
+      comment: 'modules that need each other are one module, or miss a third',
+      severity: 'error',
+      from: {},
+      to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
+    },
+    {
+      name: 'no-dev-dependency-in-the-product',
+      comment: 'production installs without devDependencies',
+      severity: 'error',
+      from: { pathNot: '^(test|bench)/|\\.config\\.js$' },
+      to: {
+        dependencyTypes: ['npm-dev'],
+        dependencyTypesNot: ['type-only'],
+        pathNot: '^node_modules/@types/',
+      },
+    },
+    {
+      name: 'nothing-unresolved',
+      comment: 'an import that leads nowhere',
+      severity: 'error',
+      from: {},
+      to: { couldNotResolve: true },
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    detectProcessBuiltinModuleCalls: true,
+    combinedDependencies: false,
+    enhancedResolveOptions: {
+      conditionNames: ['import', 'node', 'default', 'types'],
+      exportsFields: ['exports'],
+    },
+  },
+};
