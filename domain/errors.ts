@@ -104,6 +104,12 @@ export const errorTable = {
     'Another operation has this service for itself.',
     'Wait for the operation that the message names, then ask again.',
   ),
+  service_taken: entry(
+    409,
+    false,
+    'A service of this id belongs to another organization.',
+    'Give the agent another `service_id`, or the organization that has the service.',
+  ),
   agent_unavailable: entry(
     409,
     true,
@@ -128,6 +134,12 @@ export const errorTable = {
     true,
     'The catalog does not answer.',
     'See that the catalog database runs and can be written to; nothing was started.',
+  ),
+  catalog_incompatible: entry(
+    503,
+    false,
+    'The schema of the catalog is newer than this version of Tidemark.',
+    'Run the version that made the schema, or a newer one.',
   ),
   // The database server on its host.
   database_unreachable: entry(

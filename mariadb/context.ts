@@ -1,13 +1,8 @@
 /** What every piece of work on a host is handed: how to stop it, and where to speak. */
+import type { Log } from '../domain/log.ts';
 import type { Progress } from '../domain/progress.ts';
 
-/** The part of pino that is used below the processes, so that tests can listen. */
-export interface Log {
-  debug(fields: object, message: string): void;
-  info(fields: object, message: string): void;
-  warn(fields: object, message: string): void;
-  error(fields: object, message: string): void;
-}
+export type { Log } from '../domain/log.ts';
 
 /** One attempt at an operation on this host. */
 export interface Attempt {

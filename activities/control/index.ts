@@ -1,0 +1,16 @@
+/** All activities of the control plane. */
+import type { ControlActivities } from './contract.ts';
+import { placeActivities } from './places.ts';
+import type { Plane } from './plane.ts';
+import { reconciliationActivities } from './reconciliation.ts';
+import { recordActivities } from './records.ts';
+import { registrationActivities } from './registration.ts';
+
+export function controlActivities(plane: Plane): ControlActivities {
+  return {
+    ...placeActivities(plane),
+    ...recordActivities(plane),
+    ...registrationActivities(plane),
+    ...reconciliationActivities(plane),
+  };
+}

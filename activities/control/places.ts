@@ -1,0 +1,66 @@
+/** One operation a service: waiting for the place, and giving it up. */
+import { Context } from '@temporalio/activity';
+import { isGrpcServiceError, WorkflowNotFoundError } from '@temporalio/client';
+import type { PlaceRecord } from '../../catalog/types.ts';
+import { pause } from '../failures.ts';
+import type { ControlActivities } from './contract.ts';
+import type { Plane } from './plane.ts';
+
+const pollMs = 500;
+/** How often the holder is looked up in Temporal, in polls: it may have ended without giving its place up. */
+const pollsBetweenChecks = 10;
+/** A place is asked for before its workflow is started; so long the workflow may be missing. */
+const startGraceMs = 60_000;
+
+export function placeActivities(plane: Plane): Pick<ControlActivities, 'takePlace' | 'releasePlace'> {
+  return {
+    async takePlace({ backupId, ...request }) {
+      let told = '';
+      for (let poll = 0; ; poll += 1) {
+        const obstacle = await plane.catalog.takePlace(request);
+        if (!obstacle) return;
+        const message = `Waiting for ${obstacle.operation} of ${obstacle.serviceId} to end.`;
+        if (backupId !== undefined && message !== told)
+          await plane.catalog.updateBackup(backupId, { message });
+        told = message;
+        if (poll % pollsBetweenChecks === 0 && (await hasEnded(plane, obstacle))) {
+          plane.log.warn(
+            { place: obstacle.workflowId },
+            'A place was left behind by an operation that has ended.',
+          );
+          await plane.catalog.releasePlace(obstacle.workflowId);
+          continue;
+        }
+        Context.current().heartbeat();
+        await pause(pollMs);
+      }
+    },
+    async releasePlace({ workflowId }) {
+      await plane.catalog.releasePlace(workflowId);
+    },
+  };
+}
+
+/** Whether the workflow that a place belongs to is over, or was never started. */
+export async function hasEnded(
+  plane: Plane,
+  place: Pick<PlaceRecord, 'workflowId' | 'requestedAt'>,
+): Promise<boolean> {
+  const state = await workflowState(plane, place.workflowId);
+  if (state === 'missing') return Date.now() - Date.parse(place.requestedAt) > startGraceMs;
+  return state === 'closed';
+}
+
+export async function workflowState(
+  plane: Plane,
+  workflowId: string,
+): Promise<'open' | 'closed' | 'missing'> {
+  try {
+    const { status } = await plane.client.workflow.getHandle(workflowId).describe();
+    return status.name === 'RUNNING' || status.name === 'PAUSED' ? 'open' : 'closed';
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return 'missing';
+    if (isGrpcServiceError(error)) throw new Error('Temporal does not answer.', { cause: error });
+    throw error;
+  }
+}

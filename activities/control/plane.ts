@@ -1,0 +1,15 @@
+/** What the activities of the control plane work with. */
+import type { Client } from '@temporalio/client';
+import type { Catalog } from '../../catalog/types.ts';
+import type { Log } from '../../domain/log.ts';
+import type { OperationTimings } from '../../domain/operations.ts';
+import type { ObjectStore } from '../../storage/store.ts';
+
+export interface Plane {
+  catalog: Catalog;
+  store: ObjectStore;
+  client: Client;
+  /** For the workflows that the reconciler starts. */
+  timings: OperationTimings;
+  log: Log;
+}

@@ -1,0 +1,94 @@
+/**
+ * The catalog follows Temporal. Whatever a crash or an administrator left between the two is settled: an order whose
+ * workflow was never started is started; a row whose workflow is over is ended; a place whose owner is gone is freed.
+ */
+import { Context } from '@temporalio/activity';
+import type { BackupRecord, RestoreRecord } from '../../catalog/types.ts';
+import { workflowIds } from '../../domain/ids.ts';
+import { isFinal, type OperationStatus, type RestoreInput } from '../../domain/operations.ts';
+import { startBackup, startRestore, startRestoreCleanup } from '../../temporal/start.ts';
+import type { ControlActivities } from './contract.ts';
+import { hasEnded, workflowState } from './places.ts';
+import type { Plane } from './plane.ts';
+
+/** An order this young may be in the hands of the api that is starting its workflow now. */
+const youngMs = 10_000;
+
+interface Outcome {
+  started: number;
+  settled: number;
+  released: number;
+}
+
+export function reconciliationActivities(plane: Plane): Pick<ControlActivities, 'reconcile'> {
+  return {
+    async reconcile() {
+      const outcome: Outcome = { started: 0, settled: 0, released: 0 };
+      const { backups, restores } = await plane.catalog.unfinished();
+      for (const backup of backups) await settleBackup(plane, backup, outcome);
+      for (const restore of restores) await settleRestore(plane, restore, outcome);
+      for (const place of await plane.catalog.listPlaces()) {
+        Context.current().heartbeat();
+        if (!(await hasEnded(plane, place))) continue;
+        await plane.catalog.releasePlace(place.workflowId);
+        outcome.released += 1;
+      }
+      return outcome;
+    },
+  };
+}
+
+async function settleBackup(plane: Plane, backup: BackupRecord, outcome: Outcome): Promise<void> {
+  Context.current().heartbeat();
+  if (isYoung(backup.createdAt)) return;
+  const workflowId = workflowIds.backup(backup.id, backup.scheduleId);
+  const state = await workflowState(plane, workflowId);
+  if (state === 'missing' && backup.status === 'Scheduled' && backup.type === 'full') {
+    const { id, scheduleId, serviceId, organization, type } = backup;
+    await startBackup(plane.client, {
+      backupId: id,
+      scheduleId,
+      serviceId,
+      organization,
+      type,
+      timings: plane.timings,
+    });
+    outcome.started += 1;
+  } else if (state !== 'open') {
+    const changed = await plane.catalog.updateBackup(backup.id, lost(workflowId));
+    if (changed) outcome.settled += 1;
+  }
+}
+
+async function settleRestore(plane: Plane, restore: RestoreRecord, outcome: Outcome): Promise<void> {
+  Context.current().heartbeat();
+  if (isYoung(restore.createdAt)) return;
+  const { id: restoreId, backupId, serviceId, organization, mode } = restore;
+  const input: RestoreInput = { restoreId, backupId, serviceId, organization, mode, timings: plane.timings };
+  const workflowId = workflowIds.restore(restoreId);
+  const state = await workflowState(plane, workflowId);
+  if (state === 'missing' && restore.status === 'Scheduled') {
+    await startRestore(plane.client, input);
+    outcome.started += 1;
+  } else if (state !== 'open') {
+    // Read again now that the workflow is known to be over: one that has just succeeded must not be put back.
+    const current = await plane.catalog.findRestore(restoreId);
+    if (!current || isFinal(current.status)) return;
+    // Started before the row is final: were we to die in between, nobody would look at this restore again.
+    await startRestoreCleanup(plane.client, input);
+    const { status, endedAt: finishedAt, message } = lost(workflowId);
+    if (await plane.catalog.updateRestore(restoreId, { status, finishedAt, message })) outcome.settled += 1;
+  }
+}
+
+function isYoung(createdAt: string): boolean {
+  return Date.now() - Date.parse(createdAt) < youngMs;
+}
+
+function lost(workflowId: string): { status: OperationStatus; endedAt: string; message: string } {
+  return {
+    status: 'Failed',
+    endedAt: new Date().toISOString(),
+    message: `The workflow ${workflowId} ended without a result: it was terminated, or timed out. See Temporal's web UI.`,
+  };
+}

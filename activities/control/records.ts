@@ -1,0 +1,74 @@
+/** The rows of backups and restores, moved along as their workflows go. */
+import { TidemarkError } from '../../domain/errors.ts';
+import { isFinal } from '../../domain/operations.ts';
+import { readManifest } from '../../storage/manifest.ts';
+import { statParts } from '../../storage/verify.ts';
+import type { ControlActivities } from './contract.ts';
+import type { Plane } from './plane.ts';
+
+type RecordActivities = Pick<
+  ControlActivities,
+  'findAgent' | 'updateBackup' | 'updateRestore' | 'confirmBackup' | 'readBackup'
+>;
+
+export function recordActivities({ catalog, store }: Plane): RecordActivities {
+  return {
+    async findAgent({ serviceId }) {
+      const service = await catalog.findService(serviceId);
+      if (!service) throw new TidemarkError('service_not_found', `There is no service "${serviceId}".`);
+      const deploymentId = await catalog.deploymentId();
+      return { agentId: service.agentId, lastSeenAt: service.lastSeenAt, deploymentId };
+    },
+
+    async updateBackup({ backupId, status, summary, ...rest }) {
+      const now = new Date().toISOString();
+      await catalog.updateBackup(backupId, {
+        ...rest,
+        ...(status && { status }),
+        ...(status === 'Running' && { startedAt: now }),
+        ...(status && isFinal(status) && { endedAt: now }),
+        ...(summary && {
+          startedAt: summary.startedAt,
+          endedAt: summary.endedAt,
+          pointInTime: summary.pointInTime,
+          storedBytes: summary.storedBytes,
+          uncompressedBytes: summary.uncompressedBytes,
+          manifestSha256: summary.manifestSha256,
+          ...(summary.binlog && { binlog: summary.binlog }),
+        }),
+      });
+    },
+
+    async updateRestore({ restoreId, status, ...rest }) {
+      await catalog.updateRestore(restoreId, {
+        ...rest,
+        ...(status && { status }),
+        ...(status && isFinal(status) && { finishedAt: new Date().toISOString() }),
+      });
+    },
+
+    async confirmBackup({ backupId, manifestSha256 }) {
+      const { manifest } = await readManifest(store, backupId, manifestSha256);
+      await statParts(store, manifest);
+    },
+
+    async readBackup({ backupId }) {
+      const backup = await catalog.findBackup(backupId);
+      if (!backup) throw new TidemarkError('backup_not_found', `There is no backup "${backupId}".`);
+      const { manifest, sha256 } = await readManifest(store, backupId, backup.manifestSha256);
+      await statParts(store, manifest);
+      return {
+        backupId,
+        manifestSha256: sha256,
+        serverVersion: manifest.server.version,
+        layout: manifest.server.layout,
+        storedBytes: manifest.storedBytes,
+        uncompressedBytes: manifest.uncompressedBytes,
+        encrypted: manifest.pipeline.recipients.length > 0,
+        ...(manifest.binlog && { binlog: manifest.binlog }),
+        pointInTime: manifest.pointInTime,
+        memoryTables: manifest.memoryTables,
+      };
+    },
+  };
+}

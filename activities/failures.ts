@@ -1,0 +1,51 @@
+/** How an activity's error reaches Temporal: the stable name as the failure's type, and whether to try again. */
+import { type Context, Context as ActivityContext } from '@temporalio/activity';
+import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
+import type { ActivityInboundCallsInterceptor } from '@temporalio/worker';
+import { messageOf, TidemarkError } from '../domain/errors.ts';
+import type { Log } from '../domain/log.ts';
+
+/**
+ * Turns what an activity throws into what Temporal understands. Our own errors keep name and verdict; anything else
+ * is a defect, logged with its stack here because the failure carries none.
+ */
+export function failureInterceptor(context: Context, log: Log): ActivityInboundCallsInterceptor {
+  return {
+    async execute(input, next) {
+      try {
+        return await next(input);
+      } catch (error) {
+        if (error instanceof CancelledFailure || context.cancellationSignal.aborted) {
+          // Whatever a cancelled activity throws is its cancellation: otherwise it would count as a failure.
+          throw error instanceof CancelledFailure ? error : new CancelledFailure(messageOf(error));
+        }
+        if (error instanceof ApplicationFailure) throw error;
+        if (!(error instanceof TidemarkError)) {
+          const { activityType, attempt } = context.info;
+          log.error(
+            { err: error, activityType, attempt },
+            'An activity failed with an error that nobody foresaw.',
+          );
+        }
+        throw toFailure(error);
+      }
+    },
+  };
+}
+
+function toFailure(error: unknown): ApplicationFailure {
+  const known = error instanceof TidemarkError;
+  const failure = ApplicationFailure.create({
+    type: known ? error.code : 'internal',
+    message: messageOf(error),
+    nonRetryable: known && !error.retryable,
+  });
+  // A stack in a history helps nobody who reads it there, and shows paths of this host.
+  failure.stack = '';
+  return failure;
+}
+
+/** A pause that ends at once when the activity is cancelled. @throws CancelledFailure */
+export async function pause(ms: number): Promise<void> {
+  await ActivityContext.current().sleep(ms);
+}
