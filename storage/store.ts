@@ -1,11 +1,14 @@
 /**
  * What every object store can do. Keys are relative to the store's root, segments joined by `/`;
- * a key that is empty, absolute, or has an empty, `.` or `..` segment is refused before anything is done.
+ * a key that is empty, absolute, or has an empty, `.` or `..` segment is refused before anything is done
+ * (the whole rule is in keys.ts).
  *
  * Every method may be called again after any failure. Errors are {@link TidemarkError}s:
  * - `object_missing`: there is no such object (get, stat). Permanent.
  * - `object_exists`: the key is taken (put). Permanent.
- * - `storage_full`: no room (put). Permanent until somebody frees some.
+ * - `storage_full`: no room (put, replace). Permanent until somebody frees some.
+ * - `operation_cancelled`: the signal was aborted before the method had done its work; its reason is the cause.
+ * - `internal`: the key or the range breaks the rules, which is a defect of the caller.
  * - `storage_unavailable`: everything else. May pass.
  */
 export interface ObjectStore {
@@ -14,9 +17,11 @@ export interface ObjectStore {
 
   /**
    * Creates an object, whole or not at all, only if the key is free. Once it resolves, the object
-   * survives a power cut. Of several writers racing for one key exactly one succeeds.
+   * survives a power cut. Of several writers racing for one key exactly one succeeds. The caller may use
+   * the memory of `body` again as soon as the promise is settled.
    *
-   * @throws object_exists when the key is taken, whatever its content.
+   * @throws object_exists when the key is taken, whatever its content; what is there survives a power cut too,
+   *   so that a caller who finds his own bytes there can count his put as done.
    */
   put(key: string, body: Uint8Array, signal?: AbortSignal): Promise<void>;
 

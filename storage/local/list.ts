@@ -1,0 +1,87 @@
+/** Walking a directory in the order in which an object store lists keys. */
+import { lstat, readdir } from 'node:fs/promises';
+import path from 'node:path';
+import { isAbsent } from './errors.ts';
+
+/** Files are asked for their size this many at a time. */
+const batch = 64;
+
+interface Entry {
+  key: string;
+  folder: boolean;
+  /** What the order goes by: a folder stands where its keys do, so `a-b` comes before what is in `a`. */
+  rank: Buffer;
+}
+
+/**
+ * Keys that begin with `prefix` with their sizes, in the order of their UTF-8 bytes. Memory is that of one folder's
+ * names on each level. Only plain files are objects; symbolic links are not followed, and what vanishes meanwhile
+ * is left out.
+ *
+ * @param reserved names at the top of the root that are no objects
+ */
+export async function* listFiles(
+  root: string,
+  prefix: string,
+  reserved: ReadonlySet<string>,
+): AsyncGenerator<{ key: string; bytes: number }> {
+  const start = prefix.slice(0, prefix.lastIndexOf('/') + 1);
+  yield* walk(root, start, prefix, reserved);
+}
+
+async function* walk(
+  root: string,
+  folderKey: string,
+  prefix: string,
+  reserved: ReadonlySet<string>,
+): AsyncGenerator<{ key: string; bytes: number }> {
+  const entries = (await entriesOf(root, folderKey)).filter(
+    ({ key, folder }) => !reserved.has(key) && (folder ? `${key}/` : key).startsWith(prefix),
+  );
+  let files: string[] = [];
+  for (const { key, folder } of entries) {
+    if (!folder) files.push(key);
+    if (folder || files.length === batch) {
+      yield* withSizes(root, files);
+      files = [];
+    }
+    if (folder) yield* walk(root, `${key}/`, '', reserved);
+  }
+  yield* withSizes(root, files);
+}
+
+async function entriesOf(root: string, folderKey: string): Promise<Entry[]> {
+  const entries: Entry[] = [];
+  try {
+    for (const found of await readdir(path.join(root, folderKey), { withFileTypes: true })) {
+      const folder = found.isDirectory();
+      if (!folder && !found.isFile()) continue;
+      const key = folderKey + found.name;
+      entries.push({ key, folder, rank: Buffer.from(folder ? `${key}/` : key) });
+    }
+  } catch (error) {
+    if (!isAbsent(error)) throw error;
+  }
+  return entries.sort((a, b) => Buffer.compare(a.rank, b.rank));
+}
+
+async function* withSizes(
+  root: string,
+  keys: readonly string[],
+): AsyncGenerator<{ key: string; bytes: number }> {
+  const sizes = await Promise.all(keys.map((key) => sizeOf(path.join(root, key))));
+  for (const [index, key] of keys.entries()) {
+    const bytes = sizes[index];
+    if (bytes !== undefined) yield { key, bytes };
+  }
+}
+
+async function sizeOf(file: string): Promise<number | undefined> {
+  try {
+    const found = await lstat(file);
+    return found.isFile() ? found.size : undefined;
+  } catch (error) {
+    if (isAbsent(error)) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,113 @@
+/**
+ * A stream in an object store: parts of equal size, each an object of its own with its own digest. Memory is the
+ * parts under way times their size, whatever the size of the stream, and damage is found part by part.
+ */
+import { hash } from 'node:crypto';
+import type { PartRecord, StreamRecord } from '../domain/manifest.ts';
+import { TidemarkError } from '../domain/errors.ts';
+import { throwIfCancelled } from './cancel.ts';
+import { PartWriter, type WritePartsOptions } from './part-writer.ts';
+import type { ObjectStore } from './store.ts';
+
+/**
+ * Stores a stream. The last part is held back until the source has ended and `beforeLast` has agreed, so that a
+ * stream that broke off is never whole in the store. An empty stream is one empty part.
+ *
+ * A part that is there already with the same bytes counts as put. On failure the source's iterator is told to
+ * return, and the promise rejects with the first error once no put is under way any more.
+ *
+ * @returns the parts in their order, and size and SHA-256 (hex) of the whole
+ * @throws object_exists when a part is there with other content; storage_full; storage_unavailable;
+ *   operation_cancelled; whatever the source or `beforeLast` throw
+ *
+ * @example
+ * await writeParts(store, { keyOf: (index) => objectKeys.part(backupId, index), source: child.stdout,
+ *   partSize: 16 * 1024 * 1024, inFlight: 4, signal, beforeLast: () => everyProgramEndedWell() })
+ */
+export async function writeParts(
+  store: ObjectStore,
+  options: WritePartsOptions,
+): Promise<{ parts: PartRecord[]; bytes: number; sha256: string }> {
+  const writer = new PartWriter(store, options);
+  await writer.run();
+  return { parts: writer.parts, bytes: writer.bytes, sha256: writer.whole.digest('hex') };
+}
+
+export interface ReadPartsOptions {
+  /** How many parts are fetched ahead of the one that was handed out. */
+  ahead: number;
+  signal?: AbortSignal;
+  /** Told how many bytes the reader has taken by now. */
+  onProgress?: (bytesRead: number) => void;
+}
+
+/**
+ * The content of a stream, part by part, in order. Nothing is handed out before size and digest of its whole part
+ * were right; a part that is damaged or missing is fetched once more first, in case the way was the trouble.
+ * Memory is `ahead + 1` parts, and the one that the reader has.
+ *
+ * @throws object_missing, object_damaged naming the object, what was expected and what was found;
+ *   storage_unavailable; operation_cancelled
+ */
+export async function* readParts(
+  store: ObjectStore,
+  stream: StreamRecord,
+  { ahead, signal, onProgress }: ReadPartsOptions,
+): AsyncGenerator<Buffer, void, undefined> {
+  const givenUp = new AbortController();
+  const either = signal ? AbortSignal.any([signal, givenUp.signal]) : givenUp.signal;
+  const fetched: Promise<Buffer>[] = [];
+  let begun = 0;
+  let bytesRead = 0;
+  const fetchUpTo = (count: number): void => {
+    for (const part of stream.parts.slice(begun, count)) {
+      const fetching = fetchPart(store, part, either);
+      // It is awaited in its turn; until then a failure must not count as one that nobody looks at.
+      fetching.catch(() => undefined);
+      fetched.push(fetching);
+      begun++;
+    }
+  };
+  try {
+    for (let handedOut = 0; ; handedOut++) {
+      fetchUpTo(handedOut + 1 + ahead);
+      const fetching = fetched.shift();
+      if (!fetching) return;
+      const bytes = await fetching;
+      throwIfCancelled(signal);
+      yield bytes;
+      bytesRead += bytes.length;
+      onProgress?.(bytesRead);
+    }
+  } finally {
+    givenUp.abort();
+    await Promise.allSettled(fetched);
+  }
+}
+
+async function fetchPart(store: ObjectStore, part: PartRecord, signal: AbortSignal): Promise<Buffer> {
+  try {
+    return await fetchOnce(store, part, signal);
+  } catch (error) {
+    const again =
+      error instanceof TidemarkError && (error.code === 'object_missing' || error.code === 'object_damaged');
+    if (!again) throw error;
+    return await fetchOnce(store, part, signal);
+  }
+}
+
+async function fetchOnce(store: ObjectStore, part: PartRecord, signal: AbortSignal): Promise<Buffer> {
+  // One byte more than is expected tells a part that has grown, and no more of it is read than that.
+  const bytes = await store.get(part.key, { start: 0, length: part.bytes + 1 }, signal);
+  const damaged = (expected: string, found: string): TidemarkError =>
+    new TidemarkError(
+      'object_damaged',
+      `The object ${part.key} in ${store.location} is damaged: expected ${expected}, found ${found}. ` +
+        'Restore another backup.',
+    );
+  if (bytes.length > part.bytes) throw damaged(`${part.bytes} bytes`, 'more');
+  if (bytes.length < part.bytes) throw damaged(`${part.bytes} bytes`, `${bytes.length}`);
+  const found = hash('sha256', bytes);
+  if (found !== part.sha256) throw damaged(`SHA-256 ${part.sha256}`, found);
+  return bytes;
+}

@@ -1,0 +1,40 @@
+/** Removing what a backup that never came to exist left in the store. */
+import { TidemarkError } from '../domain/errors.ts';
+import { objectKeys } from '../domain/ids.ts';
+import type { ObjectStore } from './store.ts';
+
+const atOnce = 16;
+
+/**
+ * Removes the parts of a backup that has no manifest. With a manifest the backup exists, and nothing is removed.
+ * Only the caller knows that nobody is writing this backup any more. May be called again after a failure.
+ *
+ * @returns how many parts were removed, and whether there is a manifest
+ * @throws storage_unavailable
+ */
+export async function removeParts(
+  store: ObjectStore,
+  backupId: string,
+): Promise<{ removed: number; manifestExists: boolean }> {
+  if (await exists(store, objectKeys.manifest(backupId))) return { removed: 0, manifestExists: true };
+  const keys: string[] = [];
+  // Only what is named as a part: anything else in the folder is not ours to remove.
+  const partPrefix = `${objectKeys.backupFolder(backupId)}/part-`;
+  for await (const { key } of store.list(partPrefix)) {
+    if (/^\d{6}$/.test(key.slice(partPrefix.length))) keys.push(key);
+  }
+  for (let from = 0; from < keys.length; from += atOnce) {
+    await Promise.all(keys.slice(from, from + atOnce).map((key) => store.delete(key)));
+  }
+  return { removed: keys.length, manifestExists: false };
+}
+
+async function exists(store: ObjectStore, key: string): Promise<boolean> {
+  try {
+    await store.stat(key);
+    return true;
+  } catch (error) {
+    if (error instanceof TidemarkError && error.code === 'object_missing') return false;
+    throw error;
+  }
+}

@@ -1,0 +1,66 @@
+/** Whether the objects of a backup are what its manifest says. */
+import { createHash } from 'node:crypto';
+import { TidemarkError } from '../domain/errors.ts';
+import { objectKeys } from '../domain/ids.ts';
+import type { Manifest } from '../domain/manifest.ts';
+import { readParts, type ReadPartsOptions } from './parts.ts';
+import type { ObjectStore } from './store.ts';
+
+/**
+ * Reads every part of a backup and compares it with its digest, and each whole stream with its own.
+ *
+ * @param options `onProgress` is told the bytes read of all streams
+ * @throws object_missing, object_damaged at the first object that is not right; storage_unavailable;
+ *   operation_cancelled
+ */
+export async function verifyBackup(
+  store: ObjectStore,
+  manifest: Manifest,
+  { ahead, signal, onProgress }: ReadPartsOptions,
+): Promise<void> {
+  let before = 0;
+  for (const stream of manifest.streams) {
+    const whole = createHash('sha256');
+    const progress = (bytesRead: number): void => onProgress?.(before + bytesRead);
+    for await (const bytes of readParts(store, stream, { ahead, signal, onProgress: progress })) {
+      whole.update(bytes);
+    }
+    const found = whole.digest('hex');
+    if (found !== stream.sha256) {
+      throw new TidemarkError(
+        'object_damaged',
+        `Each part of the stream ${stream.name} of ${manifest.backupId} in ${store.location} is right, but not the ` +
+          `whole: expected SHA-256 ${stream.sha256}, found ${found}. Restore another backup.`,
+      );
+    }
+    before += stream.bytes;
+  }
+}
+
+/**
+ * Sees that every part of a backup is there and has its size: one listing, nothing is read.
+ *
+ * @throws object_missing, object_damaged naming the first part that is not right; storage_unavailable
+ */
+export async function statParts(store: ObjectStore, manifest: Manifest): Promise<void> {
+  const found = new Map<string, number>();
+  for await (const { key, bytes } of store.list(`${objectKeys.backupFolder(manifest.backupId)}/`)) {
+    found.set(key, bytes);
+  }
+  for (const part of manifest.streams.flatMap(({ parts }) => parts)) {
+    const bytes = found.get(part.key);
+    if (bytes === undefined) {
+      throw new TidemarkError(
+        'object_missing',
+        `The object ${part.key} of the backup is not in ${store.location}. Restore another backup.`,
+      );
+    }
+    if (bytes !== part.bytes) {
+      throw new TidemarkError(
+        'object_damaged',
+        `The object ${part.key} in ${store.location} is damaged: expected ${part.bytes} bytes, found ${bytes}. ` +
+          'Restore another backup.',
+      );
+    }
+  }
+}
