@@ -1,0 +1,115 @@
+/** What `npm start` can be told. */
+import { resolve } from 'node:path';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { z } from 'zod';
+import { logLevel, storageLocation } from '../config/values.ts';
+
+export interface StackOptions {
+  /** The data directory, absolute. */
+  data: string;
+  /** How many sample servers, each with its agent; 0 when agents are named. */
+  samples: number;
+  /** Settings files of agents whose servers are there already, absolute. */
+  agents: string[];
+  port: number;
+  temporalPort: number;
+  uiPort: number;
+  /** `file:///…`; undefined: that of the named agents, or a folder in the data directory. */
+  storage: string | undefined;
+  logLevel: z.infer<typeof logLevel>;
+  /** How long everything may take until it answers. Milliseconds. */
+  readyTimeoutMs: number;
+}
+
+export interface StartOptions extends StackOptions {
+  json: boolean;
+}
+
+const mostSamples = 16;
+
+/**
+ * @param args without the program and its file
+ * @throws CommanderError after `--help` (exit code 0), and for what is not allowed; all was said by then
+ */
+export function parseStartOptions(args: readonly string[]): StartOptions {
+  const command = new Command('npm start --')
+    .description('Runs the whole of Tidemark on this machine, until Ctrl-C.')
+    .option('--data <dir>', 'where everything is kept; start again with it and all is as before', '.tidemark')
+    .addOption(
+      new Option('--samples <n>', 'sample MariaDB servers, each with its agent')
+        .argParser(wholeNumber(0, mostSamples))
+        .default(1),
+    )
+    .addOption(
+      new Option(
+        '--agent <file...>',
+        'settings files of agents for servers that are there already',
+      ).conflicts('samples'),
+    )
+    .option('--json', 'print one line of JSON once everything answers, and nothing else on stdout', false)
+    .addOption(portOption('--port <port>', 'of the API', 8080))
+    .addOption(portOption('--temporal-port <port>', 'of Temporal', 7233))
+    .addOption(portOption('--ui-port <port>', "of Temporal's web UI", 8233))
+    .addOption(
+      new Option(
+        '--storage <location>',
+        'where backups are stored (default: a folder in the data directory)',
+      ).argParser(checkedBy(storageLocation)),
+    )
+    .addOption(
+      new Option('--log-level <level>', 'of the processes').choices(logLevel.options).default('info'),
+    )
+    .addOption(
+      new Option('--ready-timeout <seconds>', 'how long everything may take until it answers')
+        .argParser(wholeNumber(1, 3600))
+        .default(120),
+    )
+    .exitOverride();
+  command.parse([...args], { from: 'user' });
+  const given = command.opts<{
+    data: string;
+    samples: number;
+    agent?: string[];
+    json: boolean;
+    port: number;
+    temporalPort: number;
+    uiPort: number;
+    storage?: string;
+    logLevel: z.infer<typeof logLevel>;
+    readyTimeout: number;
+  }>();
+  const agents = (given.agent ?? []).map((file) => resolve(file));
+  return {
+    data: resolve(given.data),
+    samples: agents.length > 0 ? 0 : given.samples,
+    agents,
+    json: given.json,
+    port: given.port,
+    temporalPort: given.temporalPort,
+    uiPort: given.uiPort,
+    storage: given.storage,
+    logLevel: given.logLevel,
+    readyTimeoutMs: given.readyTimeout * 1000,
+  };
+}
+
+function portOption(flags: string, what: string, standard: number): Option {
+  return new Option(flags, `${what}; 0: a free one`).argParser(wholeNumber(0, 65_535)).default(standard);
+}
+
+function wholeNumber(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!/^\d+$/.test(text) || value < least || value > most)
+      throw new InvalidArgumentError(`A whole number from ${least} to ${most} is allowed.`);
+    return value;
+  };
+}
+
+function checkedBy(schema: z.ZodType<string>): (text: string) => string {
+  return (text) => {
+    const result = schema.safeParse(text);
+    if (!result.success) throw new InvalidArgumentError(`It has to be ${z.prettifyError(result.error)}.`);
+    return result.data;
+  };
+}

@@ -1,0 +1,107 @@
+/** How each process of a stack is started. */
+import { join } from 'node:path';
+import { dataPaths, repositoryRoot } from './paths.ts';
+import type { StackAgent } from './agents.ts';
+import type { ProcessSpec } from './supervisor.ts';
+import { temporalArguments } from './temporal.ts';
+
+/** What the processes have to be told. */
+export interface Wiring {
+  data: string;
+  port: number;
+  temporalPort: number;
+  uiPort: number;
+  storage: string;
+  logLevel: string;
+}
+
+/** The namespace that Temporal's own tools look at when they are told nothing. */
+export const namespace = 'default';
+
+/**
+ * How long each may take to end by itself. In the order in which they are stopped, one after the other, with the
+ * sample servers before Temporal: together less than the 10 s after which somebody at a terminal loses patience.
+ */
+const grace = { api: 1_000, agent: 2_500, worker: 1_500, temporal: 1_500 };
+export const serverGraceMs = 3_000;
+
+export function temporalProcess(wiring: Wiring, program: string): ProcessSpec {
+  const args = temporalArguments({
+    port: wiring.temporalPort,
+    uiPort: wiring.uiPort,
+    database: dataPaths(wiring.data).temporal,
+    namespace,
+  });
+  return { ...base(wiring, 'temporal'), program, args, graceMs: grace.temporal };
+}
+
+export function apiProcess(wiring: Wiring): ProcessSpec {
+  const paths = dataPaths(wiring.data);
+  const settings = {
+    TIDEMARK_LISTEN: '127.0.0.1',
+    TIDEMARK_PORT: String(wiring.port),
+    TIDEMARK_CATALOG: `sqlite://${paths.catalog}`,
+    TIDEMARK_TOKENS_FILE: paths.tokens,
+    TIDEMARK_LOG_LEVEL: wiring.logLevel,
+  };
+  return { ...node(wiring, 'api', ['api/main.ts'], settings), graceMs: grace.api };
+}
+
+export function workerProcess(wiring: Wiring): ProcessSpec {
+  const settings = {
+    TIDEMARK_CATALOG: `sqlite://${dataPaths(wiring.data).catalog}`,
+    TIDEMARK_STORAGE: wiring.storage,
+    TIDEMARK_LOG_LEVEL: wiring.logLevel,
+  };
+  return { ...node(wiring, 'worker', ['worker/control.ts'], settings), graceMs: grace.worker };
+}
+
+export function agentProcess(wiring: Wiring, agent: StackAgent): ProcessSpec {
+  const name = `agent-${agent.settings.service_id}`;
+  return {
+    ...node(wiring, name, ['worker/agent.ts', '--config', agent.settingsFile], {}),
+    graceMs: grace.agent,
+  };
+}
+
+function node(
+  wiring: Wiring,
+  name: string,
+  [file = '', ...args]: string[],
+  settings: Record<string, string>,
+): Omit<ProcessSpec, 'graceMs'> {
+  const temporal = {
+    TEMPORAL_ADDRESS: `127.0.0.1:${wiring.temporalPort}`,
+    TEMPORAL_NAMESPACE: namespace,
+    TEMPORAL_CONFIG_FILE: dataPaths(wiring.data).temporalConfig,
+  };
+  return {
+    ...base(wiring, name, { ...temporal, ...settings }),
+    program: process.execPath,
+    args: ['--disable-warning=ExperimentalWarning', join(repositoryRoot, file), ...args],
+  };
+}
+
+function base(
+  wiring: Wiring,
+  name: string,
+  settings: Record<string, string> = {},
+): Omit<ProcessSpec, 'program' | 'args' | 'graceMs'> {
+  const paths = dataPaths(wiring.data);
+  return {
+    name,
+    environment: { ...withoutForeignSettings(), ...settings },
+    logFile: join(paths.logs, `${name}.log`),
+    recordFile: join(paths.run, `${name}.json`),
+  };
+}
+
+/**
+ * Takes away what the caller's environment says about Tidemark and Temporal: it is meant for other servers, and a
+ * process of the stack that followed it would work on them. Where programs are cached, and which test run this is,
+ * is true for all.
+ */
+export function withoutForeignSettings(): NodeJS.ProcessEnv {
+  const foreign = Object.keys(process.env).filter((key) => /^TEMPORAL_|^TIDEMARK_(?!CACHE$|TEST_)/.test(key));
+  return Object.fromEntries(foreign.map((key) => [key, undefined]));
+}

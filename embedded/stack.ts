@@ -1,0 +1,180 @@
+/** The whole of Tidemark on one machine: what is started, in which order, and how it ends. */
+import { randomBytes } from 'node:crypto';
+import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import { commonStorage, readAgent, writeSampleAgent, type StackAgent } from './agents.ts';
+import { Client } from './client.ts';
+import { lockData } from './lock.ts';
+import type { StackOptions } from './options.ts';
+import { dataPaths, type DataPaths } from './paths.ts';
+import { findPorts } from './ports.ts';
+import {
+  agentProcess,
+  apiProcess,
+  namespace,
+  serverGraceMs,
+  temporalProcess,
+  withoutForeignSettings,
+  workerProcess,
+  type Wiring,
+} from './processes.ts';
+import { apiIsReady, serverIsServing, serviceIsReady, untilReady } from './readiness.ts';
+import { prepareSampleServer, sampleServer, type SampleServer } from './sample-server.ts';
+import { stopSampleServer } from './sample-stop.ts';
+import { describeService, type StackService } from './services.ts';
+import { Supervised } from './supervisor.ts';
+import { findTemporalProgram, temporalIsReady } from './temporal.ts';
+
+/** A stack that answers. */
+export interface Stack {
+  /** `http://127.0.0.1:8080` */
+  api: string;
+  /** An administrator's, of the organization `default`; valid while the stack runs. */
+  token: string;
+  temporalAddress: string;
+  temporalUi: string;
+  services: StackService[];
+  /** A client of the API with this token. */
+  client: Client;
+  /** The processes that are kept running, with the ids they have now. */
+  processes(): { name: string; pid: number | undefined }[];
+  /** Stops everything, in order, within 10 s. May be called twice. */
+  stop(): Promise<void>;
+}
+
+/** What is running so far, so that a start that fails half-way is taken back like a whole stack is stopped. */
+interface Parts {
+  unlock: () => Promise<void>;
+  temporal?: Supervised;
+  worker?: Supervised;
+  api?: Supervised;
+  agents: Supervised[];
+  servers: SampleServer[];
+}
+
+/**
+ * Starts a stack and waits until everything answers. Whatever an earlier one left in the data directory, processes
+ * included, is taken over or ended.
+ *
+ * @param say is told what a person should know while the stack runs: above all, that a process died
+ * @param signal gives the start up; everything is stopped again then
+ * @throws invalid_setting for a taken port, or a data directory that is in use; tool_missing; internal naming what
+ *   does not get ready. Nothing is left running.
+ */
+export async function startStack(
+  options: StackOptions,
+  say: (message: string) => void,
+  signal: AbortSignal = new AbortController().signal,
+): Promise<Stack> {
+  const paths = dataPaths(options.data);
+  for (const folder of [paths.root, paths.mariadb]) await mkdir(folder, { recursive: true, mode: 0o755 });
+  for (const folder of [paths.run, paths.logs, paths.agents])
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+  const parts: Parts = { unlock: await lockData(paths.root, paths.run), agents: [], servers: [] };
+  let stopping: Promise<void> | undefined;
+  const stop = (): Promise<void> => (stopping ??= stopParts(parts));
+  try {
+    return { ...(await startParts(parts, options, paths, say, signal)), stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function startParts(
+  parts: Parts,
+  options: StackOptions,
+  paths: DataPaths,
+  say: (message: string) => void,
+  signal: AbortSignal,
+): Promise<Omit<Stack, 'stop'>> {
+  const program = await findTemporalProgram();
+  const named = options.agents.map(readAgent);
+  const storage = commonStorage(named, options.storage, `file://${paths.storage}`);
+  const wiring: Wiring = {
+    data: options.data,
+    storage,
+    logLevel: options.logLevel,
+    ...(await choosePorts(options)),
+  };
+  const token = await writeToken(paths);
+  const keep = (spec: ConstructorParameters<typeof Supervised>[0]): Supervised => new Supervised(spec, say);
+
+  parts.temporal = keep(temporalProcess(wiring, program));
+  await parts.temporal.start();
+  for (let index = 1; index <= options.samples; index += 1)
+    parts.servers.push(sampleServer(paths.mariadb, index));
+  const samples = await Promise.all(
+    parts.servers.map(async (server, index): Promise<StackAgent> => {
+      await prepareSampleServer(server, index + 1, signal);
+      return writeSampleAgent(paths.agents, server, { storage, logLevel: options.logLevel });
+    }),
+  );
+  const agents = [...samples, ...named];
+  const address = `127.0.0.1:${wiring.temporalPort}`;
+  const hasAttributes = (): Promise<boolean> =>
+    temporalIsReady(program, address, namespace, withoutForeignSettings());
+  const limit = options.readyTimeoutMs;
+  await untilReady(
+    [{ what: 'its search attributes', process: parts.temporal, check: hasAttributes }],
+    limit,
+    signal,
+  );
+
+  parts.worker = keep(workerProcess(wiring));
+  parts.api = keep(apiProcess(wiring));
+  parts.agents.push(...agents.map((agent) => keep(agentProcess(wiring, agent))));
+  const started = [parts.worker, parts.api, ...parts.agents];
+  await Promise.all(started.map((part) => part.start()));
+
+  const api = `http://127.0.0.1:${wiring.port}`;
+  const client = new Client(api, token);
+  const conditions = agents.flatMap(({ settings }, index) => {
+    const process = parts.agents[index] as Supervised;
+    const { service_id: id, server } = settings;
+    return [
+      { what: `${id} in GET /services, its agent alive`, process, check: () => serviceIsReady(client, id) },
+      { what: `a connection to the server of ${id}`, process, check: () => serverIsServing(server) },
+    ];
+  });
+  const apiCondition = { what: 'GET /readyz', process: parts.api, check: () => apiIsReady(api) };
+  await untilReady([apiCondition, ...conditions], limit, signal);
+  return {
+    api,
+    token,
+    client,
+    temporalAddress: address,
+    temporalUi: `http://127.0.0.1:${wiring.uiPort}`,
+    services: await Promise.all(agents.map(describeService)),
+    processes: () =>
+      [parts.temporal, ...started].flatMap((part) => (part ? [{ name: part.spec.name, pid: part.pid }] : [])),
+  };
+}
+
+async function choosePorts(options: StackOptions): Promise<Pick<Wiring, 'port' | 'temporalPort' | 'uiPort'>> {
+  const [port = 0, temporalPort = 0, uiPort = 0] = await findPorts([
+    { option: '--port', port: options.port },
+    { option: '--temporal-port', port: options.temporalPort },
+    { option: '--ui-port', port: options.uiPort },
+  ]);
+  return { port, temporalPort, uiPort };
+}
+
+/** A token is made at each start: one that got around is worth nothing after the next. */
+async function writeToken({ tokens, temporalConfig }: DataPaths): Promise<string> {
+  const token = randomBytes(24).toString('base64url');
+  await writeFile(tokens, `${token} default administrator npm-start\n`, { mode: 0o600 });
+  // An older file keeps its mode.
+  await chmod(tokens, 0o600);
+  await writeFile(temporalConfig, '');
+  return token;
+}
+
+/** Nothing new comes in first, then those who work, then what they work with. */
+async function stopParts(parts: Parts): Promise<void> {
+  await parts.api?.stop();
+  await Promise.all(parts.agents.map((agent) => agent.stop()));
+  await parts.worker?.stop();
+  await Promise.all(parts.servers.map((server) => stopSampleServer(server, serverGraceMs)));
+  await parts.temporal?.stop();
+  await parts.unlock();
+}

@@ -1,0 +1,140 @@
+/**
+ * Keeps child processes running: one that dies is started again, with back-off, and it is said so. Each leads a
+ * process group of its own, so that Ctrl-C in a terminal reaches the supervisor alone, which then stops all in order.
+ */
+import { open, rename, stat } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { startChild, type Exit } from '../mariadb/processes/child.ts';
+import { endProcess, readRecord, removeRecord, writeRecord } from './process-record.ts';
+
+export interface ProcessSpec {
+  name: string;
+  /** The program's absolute path. */
+  program: string;
+  args: string[];
+  /** Added to this process's own environment; undefined takes a variable away. */
+  environment: NodeJS.ProcessEnv;
+  /** Where its stdout and stderr go, appended. */
+  logFile: string;
+  /** Where its record is kept while it runs. */
+  recordFile: string;
+  /** How long it may take to end by itself after SIGTERM. Milliseconds. */
+  graceMs: number;
+}
+
+/** Pauses before a process is started again: doubled at each death, the first again once one has lived long. */
+export interface BackOff {
+  firstMs: number;
+  mostMs: number;
+  livedLongMs: number;
+}
+
+const defaultBackOff: BackOff = { firstMs: 500, mostMs: 30_000, livedLongMs: 60_000 };
+/** A log that is larger when its process starts is kept as `.1`, and a new one begun. */
+const largeLog = 32 * 1024 * 1024;
+
+/** One process that is kept running from {@link start} to {@link stop}. */
+export class Supervised {
+  readonly spec: ProcessSpec;
+  readonly #say: (message: string) => void;
+  readonly #backOff: BackOff;
+  readonly #stopping = new AbortController();
+  #deaths = 0;
+  #pid: number | undefined;
+  #keeping: Promise<void> = Promise.resolve();
+
+  constructor(spec: ProcessSpec, say: (message: string) => void, backOff: BackOff = defaultBackOff) {
+    this.spec = spec;
+    this.#say = say;
+    this.#backOff = backOff;
+  }
+
+  /** Of the process that runs now; undefined while none does. */
+  get pid(): number | undefined {
+    return this.#pid;
+  }
+
+  /** How often it ended without having been asked to. */
+  get deaths(): number {
+    return this.#deaths;
+  }
+
+  /** Ends what an earlier supervisor left, then starts. A program that cannot be started counts as a death. */
+  async start(): Promise<void> {
+    const leftover = await readRecord(this.spec.recordFile);
+    if (leftover) await endProcess(leftover, this.spec.graceMs);
+    this.#keeping = this.#keep(await this.#spawn());
+  }
+
+  /** Ends the process, and its group when it takes too long; it stays ended. May be called twice. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    const record = await readRecord(this.spec.recordFile);
+    if (record) await endProcess(record, this.spec.graceMs);
+    await this.#keeping;
+    await removeRecord(this.spec.recordFile);
+  }
+
+  async #keep(first: Running): Promise<void> {
+    let running = first;
+    let pauseMs = this.#backOff.firstMs;
+    for (;;) {
+      const startedAt = Date.now();
+      const exit = await running.exited;
+      this.#pid = undefined;
+      if (this.#stopping.signal.aborted) return;
+      this.#deaths += 1;
+      if (Date.now() - startedAt >= this.#backOff.livedLongMs) pauseMs = this.#backOff.firstMs;
+      this.#say(
+        `${this.spec.name} ${wordsFor(exit)}; it is started again in ${pauseMs / 1000} s (its log: ${this.spec.logFile})`,
+      );
+      await this.#pause(pauseMs);
+      if (this.#stopping.signal.aborted) return;
+      pauseMs = Math.min(pauseMs * 2, this.#backOff.mostMs);
+      running = await this.#spawn();
+    }
+  }
+
+  async #pause(ms: number): Promise<void> {
+    try {
+      await sleep(ms, undefined, { signal: this.#stopping.signal });
+    } catch {
+      // Stopped meanwhile; the caller sees that at the signal.
+    }
+  }
+
+  async #spawn(): Promise<Running> {
+    const { spec } = this;
+    await turnLog(spec.logFile);
+    const log = await open(spec.logFile, 'a', 0o600);
+    const child = startChild(spec.program, spec.args, {
+      env: spec.environment,
+      stdio: ['ignore', log.fd, log.fd],
+    });
+    await log.close();
+    const { pid } = child.process;
+    this.#pid = pid;
+    if (pid !== undefined) await writeRecord(spec.recordFile, pid);
+    // A stop that came before there was a record found nobody to end.
+    if (this.#stopping.signal.aborted) child.process.kill('SIGKILL');
+    return { exited: child.exited };
+  }
+}
+
+/** In an object, because a promise of a promise would wait for both. */
+interface Running {
+  exited: Promise<Exit>;
+}
+
+function wordsFor(exit: Exit): string {
+  if (exit.error) return `could not be started (${exit.error.message})`;
+  return exit.signal ? `was ended by ${exit.signal}` : `ended with exit code ${exit.code}`;
+}
+
+async function turnLog(file: string): Promise<void> {
+  const bytes = await stat(file).then(
+    (found) => found.size,
+    () => 0,
+  );
+  if (bytes > largeLog) await rename(file, `${file}.1`);
+}
