@@ -1,7 +1,15 @@
 /** The settings of one agent: a YAML or JSON file, `npm run agent -- --config FILE`. */
 import { z } from 'zod';
-import { isServerName, isServiceId } from '../domain/ids.ts';
-import { absolutePath, byteSize, duration, logLevel, storageLocation } from './values.ts';
+import {
+  absolutePath,
+  ageRecipient,
+  byteSize,
+  duration,
+  logLevel,
+  serverName,
+  serviceId,
+  storageLocation,
+} from './values.ts';
 
 const serverControl = z.discriminatedUnion('kind', [
   z
@@ -20,13 +28,16 @@ const serverControl = z.discriminatedUnion('kind', [
     })
     .describe('The agent starts mariadbd itself'),
   z
-    .strictObject({ kind: z.literal('systemd'), unit: z.string().default('mariadb') })
+    .strictObject({
+      kind: z.literal('systemd'),
+      unit: z.string().min(1).default('mariadb').describe('The name of the unit'),
+    })
     .describe('systemctl start and stop'),
   z
     .strictObject({
       kind: z.literal('command'),
-      start: z.array(z.string()).min(1),
-      stop: z.array(z.string()).min(1),
+      start: z.array(z.string()).min(1).describe('Program and arguments that start the server'),
+      stop: z.array(z.string()).min(1).describe('Program and arguments that stop the server'),
     })
     .describe('Programs with their arguments; each returns when the server has started or stopped'),
 ]);
@@ -38,7 +49,9 @@ export const serverSettings = z.strictObject({
     .describe(
       "An option file whose [client] group has user and password of the agent's account; default: defaults_file",
     ),
-  control: serverControl.default({ kind: 'systemd', unit: 'mariadb' }),
+  control: serverControl
+    .default({ kind: 'systemd', unit: 'mariadb' })
+    .describe('How the server is started and stopped'),
   programs: absolutePath
     .optional()
     .describe('A folder with mariadbd and its tools, looked at before the PATH and /usr/sbin'),
@@ -53,7 +66,7 @@ export const backupSettings = z.strictObject({
   part_size: byteSize.prefault('16M').describe('Size of the objects that a stream is cut into'),
   parts_in_flight: z.int().min(1).max(64).default(4).describe('Parts that are written at the same time'),
   recipients: z
-    .array(z.string().regex(/^age1[0-9a-z]+$/, 'an age recipient: age1…'))
+    .array(ageRecipient)
     .default([])
     .describe('age public keys; with one or more, backups are encrypted before they leave the host'),
   checkpoint: z
@@ -78,18 +91,14 @@ export const restoreSettings = z.strictObject({
 });
 
 export const agentSettings = z.strictObject({
-  service_id: z
-    .string()
-    .refine(isServiceId, 'letters, digits, ".", "_" and "-", at most 100, no word of the API'),
+  service_id: serviceId.describe('The name that the API knows the service by'),
   service_name: z.string().min(1).max(200).optional().describe('Default: service_id'),
-  server_name: z
-    .string()
-    .refine(isServerName, 'letters, digits, ".", "_" and "-", at most 100')
+  server_name: serverName
     .optional()
     .describe("The server's own name, part of a backup's id; default: service_id"),
-  organization: z.string().min(1).max(100).default('default'),
-  labels: z.record(z.string(), z.string()).default({}),
-  cloud_provider: z.enum(['', 'aws', 'gcp']).default(''),
+  organization: z.string().min(1).max(100).default('default').describe('Whose service it is'),
+  labels: z.record(z.string(), z.string()).default({}).describe('Shown with the service and its schedules'),
+  cloud_provider: z.enum(['', 'aws', 'gcp']).default('').describe('Where the host runs; empty: unknown'),
   state_directory: absolutePath.describe(
     "Where the agent keeps its identity, locks and journals; never the server's data",
   ),
@@ -97,6 +106,9 @@ export const agentSettings = z.strictObject({
   server: serverSettings,
   backup: backupSettings.prefault({}),
   restore: restoreSettings.prefault({}),
+  stall_timeout: duration
+    .prefault('30m')
+    .describe('Work that moves no byte for so long is ended and tried again'),
   announce_interval: duration.prefault('5m').describe('How often the agent says that it is there'),
   log_level: logLevel.default('info'),
 });

@@ -1,34 +1,73 @@
-/** Kinds of values that settings have, each with the sentence that says what is allowed. */
+/**
+ * Kinds of values that settings have. What is allowed is said once, in the metadata `allowed`: the message about
+ * a wrong value, `--help` and docs/configuration.md all read it there.
+ */
 import { z } from 'zod';
+import { isServerName, isServiceId } from '../domain/ids.ts';
+
+/** A text of a certain form; `allowed` says which. */
+function text(form: RegExp, allowed: string): z.ZodString {
+  return z.string().regex(form, allowed).meta({ allowed });
+}
+
+/** A whole number; from the environment it comes as digits. */
+export function wholeNumber(least: number, most: number): z.ZodPreprocess<z.ZodInt> {
+  const fromDigits = (value: unknown): unknown =>
+    typeof value === 'string' && /^\d{1,15}$/.test(value) ? Number(value) : value;
+  return z.preprocess(fromDigits, z.int().min(least).max(most));
+}
+
+export const port = wholeNumber(0, 65_535);
 
 const units: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
 /** `500ms`, `30s`, `10m`, `24h`, `7d` → milliseconds. */
-export const duration = z
-  .string()
-  .regex(/^\d+(ms|s|m|h|d)$/, 'a whole number and a unit: 500ms, 30s, 10m, 24h or 7d')
-  .transform((text) => {
-    const [, number, unit] = /^(\d+)(ms|s|m|h|d)$/.exec(text) ?? [];
-    return Number(number) * (units[unit ?? ''] ?? 0);
-  });
+export const duration = text(
+  /^\d{1,9}(ms|s|m|h|d)$/,
+  'a whole number and a unit: 500ms, 30s, 10m, 24h or 7d',
+).transform((value) => {
+  const [, number, unit] = /^(\d+)(ms|s|m|h|d)$/.exec(value) ?? [];
+  return Number(number) * (units[unit ?? ''] ?? 0);
+});
 
 const sizes: Record<string, number> = { '': 1, K: 1024, M: 1024 ** 2, G: 1024 ** 3, T: 1024 ** 4 };
 
-/** `16M`, `1G`, `4096` → bytes. */
+const byteSizes = 'a whole number of bytes, or one with K, M, G or T: 16M';
+
+/** `16M`, `1G`, `4096` → bytes. A plain number is one in YAML, too. */
 export const byteSize = z
-  .string()
-  .regex(/^\d+[KMGT]?$/, 'a whole number of bytes, or one with K, M, G or T: 16M')
-  .transform((text) => {
-    const [, number, unit] = /^(\d+)([KMGT]?)$/.exec(text) ?? [];
+  .preprocess(
+    (value) => (typeof value === 'number' ? String(value) : value),
+    text(/^\d{1,12}[KMGT]?$/, byteSizes),
+  )
+  .transform((value) => {
+    const [, number, unit] = /^(\d+)([KMGT]?)$/.exec(value) ?? [];
     return Number(number) * (sizes[unit ?? ''] ?? 1);
   });
 
 /** Where objects are kept. Only local directories so far. */
-export const storageLocation = z
-  .string()
-  .regex(/^file:\/\/\/.+/, 'a local directory as file:///path')
-  .describe('Where backups are stored');
+export const storageLocation = text(/^file:\/\/\/.+/, 'a local directory as file:///path').describe(
+  'Where backups are stored',
+);
 
-export const absolutePath = z.string().regex(/^\//, 'an absolute path');
+export const catalogLocation = text(
+  /^(sqlite:\/\/\/|postgres(ql)?:\/\/).+/,
+  'sqlite:///path/of/file or postgres://user@host:port/database',
+).describe('The catalog database; a password comes by catalog_password_file');
 
-export const logLevel = z.enum(['trace', 'debug', 'info', 'warn', 'error']);
+const nameCharacters = 'letters, digits, ".", "_" and "-", at most 100';
+const serviceIdRule = `${nameCharacters}, and no word of the API's paths`;
+
+export const serviceId = z.string().refine(isServiceId, serviceIdRule).meta({ allowed: serviceIdRule });
+
+export const serverName = z.string().refine(isServerName, nameCharacters).meta({ allowed: nameCharacters });
+
+export const ageRecipient = text(/^age1[0-9a-z]+$/, 'an age public key: age1…');
+
+export const absolutePath = text(/^\//, 'an absolute path');
+
+export const filePath = text(/./, 'the path of a file');
+
+export const logLevel = z
+  .enum(['trace', 'debug', 'info', 'warn', 'error'])
+  .describe('The least that is logged');
