@@ -15,6 +15,7 @@ const mostParts = 999_999;
 export interface WritePartsOptions {
   /** The key of a part; they count from 1. */
   keyOf: (index: number) => string;
+  /** A chunk is copied before the next is asked for, so the source may use its memory again. */
   source: AsyncIterable<Uint8Array>;
   /** Bytes of every part but the last. */
   partSize: number;

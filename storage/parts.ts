@@ -39,12 +39,18 @@ export interface ReadPartsOptions {
   signal?: AbortSignal;
   /** Told how many bytes the reader has taken by now. */
   onProgress?: (bytesRead: number) => void;
+  /**
+   * Use the same memory for part after part: what is handed out is then good only until the next part is asked
+   * for. For readers that are done with the bytes by then, and only for them: `for await` with a write that is
+   * awaited to its callback is one, `pipeline` and `Readable.from` are not, because they ask ahead.
+   */
+  reuse?: boolean;
 }
 
 /**
  * The content of a stream, part by part, in order. Nothing is handed out before size and digest of its whole part
  * were right; a part that is damaged or missing is fetched once more first, in case the way was the trouble.
- * Memory is `ahead + 1` parts, and the one that the reader has.
+ * Memory is `ahead + 1` parts; without `reuse`, also what was handed out and is not collected yet.
  *
  * @throws object_missing, object_damaged naming the object, what was expected and what was found;
  *   storage_unavailable; operation_cancelled
@@ -52,53 +58,67 @@ export interface ReadPartsOptions {
 export async function* readParts(
   store: ObjectStore,
   stream: StreamRecord,
-  { ahead, signal, onProgress }: ReadPartsOptions,
+  { ahead, signal, onProgress, reuse = false }: ReadPartsOptions,
 ): AsyncGenerator<Buffer, void, undefined> {
   const givenUp = new AbortController();
   const either = signal ? AbortSignal.any([signal, givenUp.signal]) : givenUp.signal;
-  const fetched: Promise<Buffer>[] = [];
+  const memory: Buffer[] = [];
+  const largest = stream.parts.reduce((most, { bytes }) => Math.max(most, bytes), 0);
+  const fetched: { part: Promise<Buffer>; into: Buffer | undefined }[] = [];
   let begun = 0;
   let bytesRead = 0;
   const fetchUpTo = (count: number): void => {
-    for (const part of stream.parts.slice(begun, count)) {
-      const fetching = fetchPart(store, part, either);
+    for (const record of stream.parts.slice(begun, count)) {
+      const into = reuse ? (memory.pop() ?? Buffer.allocUnsafeSlow(largest + 1)) : undefined;
+      const part = fetchPart(store, record, either, into);
       // It is awaited in its turn; until then a failure must not count as one that nobody looks at.
-      fetching.catch(() => undefined);
-      fetched.push(fetching);
+      part.catch(() => undefined);
+      fetched.push({ part, into });
       begun++;
     }
   };
   try {
     for (let handedOut = 0; ; handedOut++) {
       fetchUpTo(handedOut + 1 + ahead);
-      const fetching = fetched.shift();
-      if (!fetching) return;
-      const bytes = await fetching;
+      const next = fetched.shift();
+      if (!next) return;
+      const bytes = await next.part;
       throwIfCancelled(signal);
       yield bytes;
+      if (next.into) memory.push(next.into);
       bytesRead += bytes.length;
       onProgress?.(bytesRead);
     }
   } finally {
     givenUp.abort();
-    await Promise.allSettled(fetched);
+    await Promise.allSettled(fetched.map(({ part }) => part));
   }
 }
 
-async function fetchPart(store: ObjectStore, part: PartRecord, signal: AbortSignal): Promise<Buffer> {
+async function fetchPart(
+  store: ObjectStore,
+  part: PartRecord,
+  signal: AbortSignal,
+  into: Buffer | undefined,
+): Promise<Buffer> {
   try {
-    return await fetchOnce(store, part, signal);
+    return await fetchOnce(store, part, signal, into);
   } catch (error) {
     const again =
       error instanceof TidemarkError && (error.code === 'object_missing' || error.code === 'object_damaged');
     if (!again) throw error;
-    return await fetchOnce(store, part, signal);
+    return await fetchOnce(store, part, signal, into);
   }
 }
 
-async function fetchOnce(store: ObjectStore, part: PartRecord, signal: AbortSignal): Promise<Buffer> {
+async function fetchOnce(
+  store: ObjectStore,
+  part: PartRecord,
+  signal: AbortSignal,
+  into: Buffer | undefined,
+): Promise<Buffer> {
   // One byte more than is expected tells a part that has grown, and no more of it is read than that.
-  const bytes = await store.get(part.key, { start: 0, length: part.bytes + 1 }, signal);
+  const bytes = await store.get(part.key, { start: 0, length: part.bytes + 1 }, signal, into);
   const damaged = (expected: string, found: string): TidemarkError =>
     new TidemarkError(
       'object_damaged',

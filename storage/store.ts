@@ -32,9 +32,11 @@ export interface ObjectStore {
    * The bytes of an object, or of a range of it.
    *
    * @param range first byte and how many; reaching over the end gives what there is, starting beyond it gives none.
+   * @param into memory for the bytes: when they fit, the answer is the beginning of it. Large objects one after the
+   *   other in fresh memory fill the process's heap with garbage that is collected late.
    * @throws object_missing
    */
-  get(key: string, range?: ByteRange, signal?: AbortSignal): Promise<Buffer>;
+  get(key: string, range?: ByteRange, signal?: AbortSignal, into?: Buffer): Promise<Buffer>;
 
   /** Size in bytes. @throws object_missing */
   stat(key: string): Promise<{ bytes: number }>;

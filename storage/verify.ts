@@ -16,15 +16,18 @@ import type { ObjectStore } from './store.ts';
 export async function verifyBackup(
   store: ObjectStore,
   manifest: Manifest,
-  { ahead, signal, onProgress }: ReadPartsOptions,
+  { ahead, signal, onProgress }: Omit<ReadPartsOptions, 'reuse'>,
 ): Promise<void> {
   let before = 0;
   for (const stream of manifest.streams) {
     const whole = createHash('sha256');
-    const progress = (bytesRead: number): void => onProgress?.(before + bytesRead);
-    for await (const bytes of readParts(store, stream, { ahead, signal, onProgress: progress })) {
-      whole.update(bytes);
-    }
+    const options = {
+      ahead,
+      signal,
+      reuse: true,
+      onProgress: (bytesRead: number): void => onProgress?.(before + bytesRead),
+    };
+    for await (const bytes of readParts(store, stream, options)) whole.update(bytes);
     const found = whole.digest('hex');
     if (found !== stream.sha256) {
       throw new TidemarkError(

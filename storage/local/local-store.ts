@@ -106,7 +106,7 @@ class LocalStore implements ObjectStore {
     await this.#write(key, body, signal, (temporary, file) => rename(temporary.file, file));
   }
 
-  async get(key: string, range?: ByteRange, signal?: AbortSignal): Promise<Buffer> {
+  async get(key: string, range?: ByteRange, signal?: AbortSignal, into?: Buffer): Promise<Buffer> {
     const start = range?.start ?? 0;
     const most = range?.length ?? Number.MAX_SAFE_INTEGER;
     if (!isSize(start) || !isSize(most)) {
@@ -123,7 +123,9 @@ class LocalStore implements ObjectStore {
         const found = await handle.stat();
         if (!found.isFile()) throw absent(key, this.#root);
         const length = Math.max(0, Math.min(most, found.size - start));
-        return await readRange(handle, start, length, signal);
+        const buffer =
+          into && into.length >= length ? into.subarray(0, length) : Buffer.allocUnsafeSlow(length);
+        return await fill(buffer, handle, start, signal);
       } finally {
         await handle.close();
       }
@@ -257,16 +259,16 @@ async function isSameFile(handle: FileHandle, file: string): Promise<boolean> {
   return ours.ino === theirs.ino && ours.dev === theirs.dev;
 }
 
-async function readRange(
+/** Fills `buffer` from the position `start`; answers the part of it that was filled. */
+async function fill(
+  buffer: Buffer,
   handle: FileHandle,
   start: number,
-  length: number,
   signal: AbortSignal | undefined,
 ): Promise<Buffer> {
-  const buffer = Buffer.allocUnsafeSlow(length);
   let filled = 0;
-  while (filled < length) {
-    const { bytesRead } = await handle.read(buffer, filled, length - filled, start + filled);
+  while (filled < buffer.length) {
+    const { bytesRead } = await handle.read(buffer, filled, buffer.length - filled, start + filled);
     // Objects do not shrink; a file that somebody cut short gives what there is.
     if (bytesRead === 0) break;
     filled += bytesRead;
