@@ -1,0 +1,159 @@
+/**
+ * The journal of a cut-over: what was begun, on disk, before it is begun. Whatever kills the agent, the next one
+ * reads from it how to bring the old data back.
+ *
+ * One file a restore, `<state directory>/journals/restore-<id>.json`. It is replaced whole and synced at each step.
+ */
+import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { z } from 'zod';
+import { memberKinds } from '../../domain/layout.ts';
+import { messageOf, TidemarkError } from '../../domain/errors.ts';
+
+/** The steps of a cut-over in their order. */
+export const steps = ['begin', 'flush', 'stop', 'aside', 'in', 'own', 'start', 'check', 'commit'] as const;
+export type Step = (typeof steps)[number];
+
+/** The steps that take it back, in their order. */
+export const undoSteps = ['stop', 'out', 'back', 'start'] as const;
+export type UndoStep = (typeof undoSteps)[number];
+
+const member = z.object({
+  kind: z.enum(memberKinds),
+  live: z.string(),
+  incoming: z.string(),
+  previous: z.string(),
+  folder: z.string(),
+  renamed: z.boolean(),
+  files: z.array(z.string()),
+  /** There was no such directory before the restore, and there is none again when it is taken back. */
+  missing: z.boolean(),
+  /** Names at the top that are not the server's and are not moved; only where entries are. */
+  foreign: z.array(z.string()),
+  /** What the new directory gets: those of the old one. */
+  uid: z.number(),
+  gid: z.number(),
+  mode: z.number(),
+});
+
+const journal = z.object({
+  format: z.literal(1),
+  restoreId: z.number(),
+  state: z.enum(['open', 'committed', 'rolled_back']),
+  /** The last step that was begun. */
+  step: z.enum(steps),
+  /** The last step of taking it back that was begun; left out while it goes forward. */
+  undo: z.enum(undoSteps).optional(),
+  /** Whether the server accepted connections before. */
+  served: z.boolean(),
+  members: z.array(member),
+  /** Device and inode of the new data's `mysql` folder: what tells the new data from the old. */
+  newData: z.string(),
+  /** `innodb_max_dirty_pages_pct` and its low-water mark, as they were before the flush. */
+  dirtyPages: z.object({ pct: z.number(), lowWater: z.number() }).optional(),
+  beganAt: z.string(),
+  notServingMs: z.number().optional(),
+  committedAt: z.string().optional(),
+  /** When the replaced data may be removed, in milliseconds since 1970. */
+  keepUntil: z.number().optional(),
+  /** What became of the replaced data. `removing` is written before the first file goes. */
+  previous: z.enum(['kept', 'removing', 'removed']).optional(),
+});
+
+export type Journal = z.infer<typeof journal>;
+export type JournalMember = z.infer<typeof member>;
+
+const folderOf = (stateDirectory: string): string => path.join(stateDirectory, 'journals');
+const fileOf = (stateDirectory: string, restoreId: number): string =>
+  path.join(folderOf(stateDirectory), `restore-${restoreId}.json`);
+
+/** Whether the cut-over had begun this step. */
+export function reached(entry: Journal, step: Step): boolean {
+  return steps.indexOf(entry.step) >= steps.indexOf(step);
+}
+
+/** The journal of a restore, or undefined when its cut-over never began. @throws cut_over_failed when it is unreadable */
+export async function readJournal(stateDirectory: string, restoreId: number): Promise<Journal | undefined> {
+  const file = fileOf(stateDirectory, restoreId);
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+  try {
+    return journal.parse(JSON.parse(text));
+  } catch (error) {
+    throw new TidemarkError(
+      'cut_over_failed',
+      `The journal ${file} cannot be read, so that nobody knows where the server's files are: look at it, put the ` +
+        `files back by hand and remove it. ${messageOf(error)}`,
+      { cause: error },
+    );
+  }
+}
+
+/** Replaces the journal. Once this returns, it survives a power cut. */
+export async function writeJournal(stateDirectory: string, entry: Journal): Promise<void> {
+  await mkdir(folderOf(stateDirectory), { recursive: true, mode: 0o700 });
+  await writeDurably(fileOf(stateDirectory, entry.restoreId), JSON.stringify(entry, undefined, 2));
+}
+
+export async function removeJournal(stateDirectory: string, restoreId: number): Promise<void> {
+  await rm(fileOf(stateDirectory, restoreId), { force: true });
+}
+
+/** All journals, the oldest restore first. */
+export async function listJournals(stateDirectory: string): Promise<Journal[]> {
+  const ids = (await namesIn(folderOf(stateDirectory)))
+    .map((name) => /^restore-(\d+)\.json$/.exec(name)?.[1])
+    .filter((id) => id !== undefined)
+    .map(Number)
+    .sort((a, b) => a - b);
+  const found: Journal[] = [];
+  for (const id of ids) {
+    const entry = await readJournal(stateDirectory, id);
+    if (entry) found.push(entry);
+  }
+  return found;
+}
+
+/** The journals of cut-overs that are under way, or were interrupted. */
+export async function listOpenJournals(stateDirectory: string): Promise<Journal[]> {
+  return (await listJournals(stateDirectory)).filter((entry) => entry.state === 'open');
+}
+
+/** The names in a directory; none when it is missing. */
+export async function namesIn(directory: string): Promise<string[]> {
+  try {
+    return await readdir(directory);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+/** Writes a file so that there is, after a power cut too, the old content or the new. */
+export async function writeDurably(file: string, text: string): Promise<void> {
+  const fresh = `${file}.new`;
+  const handle = await open(fresh, 'w', 0o600);
+  try {
+    await handle.writeFile(text);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  await rename(fresh, file);
+  await syncDirectory(path.dirname(file));
+}
+
+/** Makes what was created, renamed and removed in a directory last. */
+export async function syncDirectory(directory: string): Promise<void> {
+  const handle = await open(directory, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

@@ -1,0 +1,160 @@
+/**
+ * Where a restore puts things on the host.
+ *
+ * Everything lies on the file system of what it replaces, so that the swap is renaming and takes no time whatever
+ * the size. A plain data directory is renamed as a whole, so its places are beside it. A mount point cannot be
+ * renamed: its places are in it, two levels deep, where mariadb-backup does not look for tables. Every other member
+ * may share its directory with strangers and is moved file by file.
+ */
+import { chmod, chown, lstat, mkdir, rm, rmdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { dataDirectory, type Layout, type LayoutMember, type MemberKind } from '../../domain/layout.ts';
+
+/** The folder in which a restore's own files lie, beside a data directory or in it. */
+export const workFolder = '.tidemark';
+
+/** One member of the layout in a swap. All paths are absolute. */
+export interface StagedMember {
+  kind: MemberKind;
+  /** Where the server has it. */
+  live: string;
+  /** Where the new files wait. */
+  incoming: string;
+  /** Where the replaced files are kept. */
+  previous: string;
+  /** The folder of this restore that holds both; nothing else lies in it. */
+  folder: string;
+  /** The whole directory is renamed; otherwise its entries are moved. */
+  renamed: boolean;
+  /** The names that are moved, as in the layout; empty on `data`: all but what is foreign. */
+  files: string[];
+}
+
+/** The places of one restore. */
+export interface Staging {
+  restoreId: number;
+  /** The directory that the new data is materialized in. */
+  data: string;
+  members: StagedMember[];
+}
+
+/** The system user and group that the server's files belong to. */
+export interface Owner {
+  uid: number;
+  gid: number;
+}
+
+/** The places that a restore uses on a server of this layout. Pure. */
+export function stagingFor(layout: Layout, restoreId: number): Staging {
+  const members = layout.members.map((member) => stage(member, restoreId));
+  const data = members.find((member) => member.live === dataDirectory(layout));
+  return { restoreId, data: data?.incoming ?? '', members };
+}
+
+/** The places of a restore that replaces the server's files where they are: the new ones go there directly. Pure. */
+export function stagingInPlace(layout: Layout, restoreId: number): Staging {
+  const members = layout.members.map((member) => ({ ...stage(member, restoreId), incoming: member.directory }));
+  return { restoreId, data: dataDirectory(layout), members };
+}
+
+function stage(member: LayoutMember, restoreId: number): StagedMember {
+  const renamed = member.kind === 'data' && !member.mountPoint;
+  const base = renamed ? path.dirname(member.directory) : member.directory;
+  const folder = path.join(base, workFolder, String(restoreId));
+  return {
+    kind: member.kind,
+    live: member.directory,
+    incoming: path.join(folder, 'new', member.kind),
+    previous: path.join(folder, 'previous', member.kind),
+    folder,
+    renamed,
+    files: member.kind === 'data' ? [] : member.files,
+  };
+}
+
+/**
+ * Makes the directories that new files are put into, for the server's user alone. Those that are there stay as they
+ * are, with what is in them.
+ */
+export async function createStaging(staging: Staging, owner: Owner): Promise<void> {
+  for (const member of staging.members) await createWithin(member, member.incoming, owner);
+}
+
+/** Makes `directory`, which is the member's `incoming` or `previous`, and what leads to it from the work folder on. */
+export async function createWithin(member: StagedMember, directory: string, owner: Owner): Promise<void> {
+  const top = path.dirname(member.folder);
+  const base = path.dirname(top);
+  const baseMissing = await isMissing(base);
+  if (baseMissing) {
+    await mkdir(base, { recursive: true });
+    if (base === member.live) await give(base, owner, 0o750);
+  }
+  const steps = path.relative(base, directory).split('/');
+  for (let depth = 1; depth <= steps.length; depth += 1) {
+    const step = path.join(base, ...steps.slice(0, depth));
+    if (await isMissing(step)) {
+      await mkdir(step, { mode: 0o700 });
+      await give(step, owner, 0o700);
+    }
+  }
+  if (baseMissing && base === member.live) await writeFile(missingMark(member), '');
+}
+
+/** Says that the member's own directory was made by the restore: it goes again when nothing came into it. */
+function missingMark(member: StagedMember): string {
+  return path.join(member.folder, 'was-missing');
+}
+
+/** Whether there was no such directory before the restore. */
+export async function wasMissing(member: StagedMember): Promise<boolean> {
+  return (await isMissing(member.live)) || !(await isMissing(missingMark(member)));
+}
+
+async function give(directory: string, owner: Owner, mode: number): Promise<void> {
+  await chown(directory, owner.uid, owner.gid);
+  await chmod(directory, mode);
+}
+
+/** Removes what a restore materialized. What it replaced stays where it is kept. */
+export async function removeStaging(staging: Staging): Promise<void> {
+  for (const member of staging.members) {
+    const mark = missingMark(member);
+    const made = !(await isMissing(mark));
+    await rm(path.join(member.folder, 'new'), { recursive: true, force: true });
+    await rm(mark, { force: true });
+    await removeEmptyFolders(member);
+    if (made) await removeIfEmpty(member.live);
+  }
+}
+
+/** Removes a directory in which nothing is; says whether it is gone. */
+export async function removeIfEmpty(directory: string): Promise<boolean> {
+  try {
+    await rmdir(directory);
+    return true;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return true;
+    if (code === 'ENOTEMPTY' || code === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+/** Removes the restore's folder and the work folder around it, where nothing is left in them. */
+export async function removeEmptyFolders(member: StagedMember): Promise<void> {
+  for (const folder of [path.join(member.folder, 'previous'), member.folder, path.dirname(member.folder)]) {
+    if (!(await removeIfEmpty(folder))) return;
+  }
+}
+
+/** Whether there is nothing at this path. */
+export async function isMissing(file: string): Promise<boolean> {
+  try {
+    await lstat(file);
+    return false;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return true;
+    throw error;
+  }
+}

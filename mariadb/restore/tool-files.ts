@@ -1,0 +1,45 @@
+/** The files in which mariadb-backup keeps what it knows of a copy. From 11.1 on they have other names. */
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+
+const prefixes = ['xtrabackup', 'mariadb_backup'] as const;
+
+/** What `xtrabackup_checkpoints` says. LSNs as numbers. */
+export interface Checkpoints {
+  /** `full-backuped`, `full-prepared`, … */
+  type: string;
+  toLsn: number;
+}
+
+/** The checkpoints of a copy; undefined when the file is missing or does not parse. */
+export async function readCheckpoints(directory: string): Promise<Checkpoints | undefined> {
+  const text = await readToolFile(directory, 'checkpoints');
+  const type = /^backup_type = (.+)$/m.exec(text)?.[1];
+  const toLsn = /^to_lsn = (\d+)$/m.exec(text)?.[1];
+  return type === undefined || toLsn === undefined ? undefined : { type, toLsn: Number(toLsn) };
+}
+
+/** The content of `xtrabackup_<name>` or `mariadb_backup_<name>`; empty when it is missing. */
+export async function readToolFile(directory: string, name: string): Promise<string> {
+  for (const prefix of prefixes) {
+    try {
+      return await readFile(path.join(directory, `${prefix}_${name}`), 'utf8');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    }
+  }
+  return '';
+}
+
+/** Whether a name at the top of a copy is the tool's, of no use to a server. */
+export function isToolFile(name: string): boolean {
+  return (
+    prefixes.some((prefix) => name.startsWith(`${prefix}_`)) ||
+    ['backup-my.cnf', 'aria_log_dummy', 'donor_galera_info', 'tc.log'].includes(name)
+  );
+}
+
+/** Whether it is the file that is removed last: as long as it is there, a copy is not ready to be served. */
+export function isCheckpointsFile(name: string): boolean {
+  return prefixes.some((prefix) => name === `${prefix}_checkpoints`);
+}
