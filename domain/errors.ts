@@ -287,6 +287,12 @@ export const errorTable = {
     'A setting is unknown or has a wrong value; the process did not start.',
     'The message names the setting, its value and what is allowed.',
   ),
+  operation_stalled: entry(
+    409,
+    true,
+    'The operation made no progress for longer than `stall_timeout`.',
+    'Look what holds the server or the store up; the message names the phase.',
+  ),
   operation_cancelled: entry(
     409,
     false,

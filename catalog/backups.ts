@@ -1,0 +1,174 @@
+/** Backups: ordered, followed while they run, listed. */
+import { instant, now, present, prose } from './columns.ts';
+import type { Database } from './database.ts';
+import { limitsOf } from './pages.ts';
+import { insertPlace } from './places.ts';
+import { followBackup, insertOneTimeSchedule } from './schedules.ts';
+import type { BackupRow } from './schema.ts';
+import { unfinished } from './statuses.ts';
+import type { BackupPatch, BackupRecord, Catalog } from './types.ts';
+
+type BackupQueries = Pick<Catalog, 'createOneTimeBackup' | 'findBackup' | 'listBackups' | 'updateBackup'> & {
+  /** Oldest first. */
+  unfinishedBackups: () => Promise<BackupRecord[]>;
+};
+
+export function backupsIn(database: Database): BackupQueries {
+  return {
+    async createOneTimeBackup(order) {
+      const { organization, service, type, backupId } = order;
+      return await database.writeAlone(service.serviceId, async (db) => {
+        const createdAt = now();
+        const schedule = await insertOneTimeSchedule(db, { ...order, createdAt });
+        const row = await db
+          .insertInto('backups')
+          .values({
+            id: backupId,
+            organization,
+            service_id: service.serviceId,
+            service_name: service.serviceName,
+            server_name: service.serverName,
+            schedule_id: schedule.id,
+            type,
+            method: 'skybucket',
+            cloud_provider: service.cloudProvider,
+            status: 'Scheduled',
+            message: prose(order.message),
+            created_at: createdAt,
+            updated_at: createdAt,
+            reference_full_backup: '',
+            stored_bytes: 0,
+            uncompressed_bytes: 0,
+            manifest_sha256: '',
+          })
+          .returningAll()
+          .executeTakeFirstOrThrow();
+        await insertPlace(db, {
+          serviceId: service.serviceId,
+          workflowId: order.workflowId(schedule.id),
+          operation: `backup ${backupId}`,
+          held: false,
+        });
+        return { schedule, backup: recordOf(row) };
+      });
+    },
+
+    async findBackup(id, organization) {
+      const row = await database.read(
+        async (db) =>
+          await db
+            .selectFrom('backups')
+            .selectAll()
+            .where((eb) => eb.and(present({ id, organization })))
+            .executeTakeFirst(),
+      );
+      return row && recordOf(row);
+    },
+
+    async listBackups(organization, filter, page) {
+      const { limit, offset, before } = limitsOf(page);
+      const { serviceId: service_id, status, type } = filter;
+      return await database.read(async (db) => {
+        const matching = db
+          .selectFrom('backups')
+          .where((eb) => eb.and(present({ organization, service_id, status, type })))
+          .where('created_at', '<', before);
+        const { count } = await matching
+          .select((eb) => eb.fn.countAll<number>().as('count'))
+          .executeTakeFirstOrThrow();
+        const rows = await matching
+          .selectAll()
+          .orderBy('created_at', page.order)
+          .orderBy('id', page.order)
+          .limit(limit)
+          .offset(offset)
+          .execute();
+        return { items: rows.map(recordOf), count };
+      });
+    },
+
+    async updateBackup(id, patch) {
+      const changes = changesOf(patch);
+      return await database.write(async (db) => {
+        const updated = await db
+          .updateTable('backups')
+          .set(changes)
+          .set('updated_at', now())
+          .where('id', '=', id)
+          // Part of the statement, so that of two ends only the first is written.
+          .where(unfinished)
+          .returning('schedule_id')
+          .executeTakeFirst();
+        if (!updated) return false;
+        const { status, message, started_at: startedAt } = changes;
+        await followBackup(db, id, updated.schedule_id, present({ status, message, startedAt }));
+        return true;
+      });
+    },
+
+    async unfinishedBackups() {
+      const rows = await database.read(
+        async (db) =>
+          await db
+            .selectFrom('backups')
+            .selectAll()
+            .where(unfinished)
+            .orderBy('created_at')
+            .orderBy('id')
+            .execute(),
+      );
+      return rows.map(recordOf);
+    },
+  };
+}
+
+function changesOf(patch: BackupPatch): Partial<BackupRow> {
+  const { message, startedAt, endedAt, pointInTime, binlog, progress } = patch;
+  return present({
+    status: patch.status,
+    message: message === undefined ? undefined : prose(message),
+    started_at: startedAt === undefined ? undefined : instant(startedAt),
+    ended_at: endedAt === undefined ? undefined : instant(endedAt),
+    point_in_time: pointInTime === undefined ? undefined : instant(pointInTime),
+    binlog_file: binlog?.file,
+    binlog_position: binlog?.position,
+    binlog_gtid: binlog?.gtid,
+    stored_bytes: patch.storedBytes,
+    uncompressed_bytes: patch.uncompressedBytes,
+    manifest_sha256: patch.manifestSha256,
+    progress: progress === undefined ? undefined : JSON.stringify(progress),
+  });
+}
+
+function recordOf(row: BackupRow): BackupRecord {
+  return {
+    id: row.id,
+    organization: row.organization,
+    serviceId: row.service_id,
+    serviceName: row.service_name,
+    serverName: row.server_name,
+    scheduleId: row.schedule_id,
+    type: row.type,
+    method: row.method,
+    cloudProvider: row.cloud_provider,
+    status: row.status,
+    message: row.message,
+    createdAt: row.created_at,
+    referenceFullBackup: row.reference_full_backup,
+    storedBytes: row.stored_bytes,
+    uncompressedBytes: row.uncompressed_bytes,
+    manifestSha256: row.manifest_sha256,
+    ...present({
+      startedAt: row.started_at,
+      endedAt: row.ended_at,
+      pointInTime: row.point_in_time,
+      binlog: binlogOf(row),
+      progress: row.progress === null ? undefined : (JSON.parse(row.progress) as BackupRecord['progress']),
+    }),
+  };
+}
+
+function binlogOf(row: BackupRow): BackupRecord['binlog'] {
+  if (row.binlog_file === null || row.binlog_position === null) return undefined;
+  return { file: row.binlog_file, position: row.binlog_position, gtid: row.binlog_gtid ?? '' };
+}

@@ -1,0 +1,32 @@
+/** Brings the schema up to date. The migrations are listed here in the order in which they are applied. */
+import type { Kysely } from 'kysely';
+import { Migrator, type Migration } from 'kysely/migration';
+import { messageOf, TidemarkError } from '../domain/errors.ts';
+import { up as first } from './migrations/0001-first.ts';
+import type { Tables } from './schema.ts';
+
+/** A name, once released, never changes, and neither does what is behind it: databases remember it. */
+const migrations: Record<string, Migration> = {
+  '0001-first': { up: first },
+};
+
+/**
+ * Applies what is missing, in one transaction. Several processes may do so at once: PostgreSQL takes an advisory
+ * lock, and on SQLite the transaction takes the file's only write lock before it looks what is missing.
+ *
+ * @throws catalog_incompatible when the schema is newer than this program
+ */
+export async function migrateToLatest(kysely: Kysely<Tables>): Promise<void> {
+  const migrator = new Migrator({ db: kysely, provider: { getMigrations: async () => migrations } });
+  const { error } = await migrator.migrateToLatest();
+  if (error === undefined) return;
+  if (/^corrupted migrations/.test(messageOf(error))) {
+    throw new TidemarkError(
+      'catalog_incompatible',
+      'The schema of the catalog is not one that this version of Tidemark knows: ' +
+        `${messageOf(error).replace(/^corrupted migrations: /, '')}. Run the version that made it, or a newer one.`,
+      { cause: error },
+    );
+  }
+  throw error as Error;
+}

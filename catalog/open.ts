@@ -1,0 +1,64 @@
+/** Opens the catalog: the queries of every subject over one database. */
+import { Kysely, sql } from 'kysely';
+import { TidemarkError } from '../domain/errors.ts';
+import { backupsIn } from './backups.ts';
+import { type Backend, Database } from './database.ts';
+import { migrateToLatest } from './migrate.ts';
+import { placesIn } from './places.ts';
+import { postgresBackend } from './postgres.ts';
+import { restoresIn } from './restores.ts';
+import { schedulesIn } from './schedules.ts';
+import type { Tables } from './schema.ts';
+import { servicesIn } from './services.ts';
+import { sqliteBackend } from './sqlite.ts';
+import type { Catalog } from './types.ts';
+
+/**
+ * The database is reached at the first call, not here: a process can start before its database does.
+ *
+ * @param location `sqlite:///path/of/file` (the path as it is, nothing in it is decoded), or
+ *   `postgres://user@host:port/database`
+ * @param options.password for PostgreSQL; beats one inside the location
+ * @throws invalid_setting when the location is neither
+ * @example
+ * const catalog = await openCatalog('sqlite:///var/lib/tidemark/catalog.db');
+ * await catalog.migrate();
+ */
+export async function openCatalog(location: string, options: { password?: string } = {}): Promise<Catalog> {
+  const backend = backendOf(location, options.password);
+  const kysely = new Kysely<Tables>({ dialect: backend.dialect });
+  const database = new Database(kysely, backend);
+  const { unfinishedBackups, ...backups } = backupsIn(database);
+  const { unfinishedRestores, ...restores } = restoresIn(database);
+  return {
+    migrate: async () => await database.read(migrateToLatest),
+    async ping() {
+      await database.read(async (db) => await sql`select 1`.execute(db));
+    },
+    close: async () => await database.close(),
+    async deploymentId() {
+      const { id } = await database.read(
+        async (db) => await db.selectFrom('deployment').select('id').executeTakeFirstOrThrow(),
+      );
+      return id;
+    },
+    async unfinished() {
+      return { backups: await unfinishedBackups(), restores: await unfinishedRestores() };
+    },
+    ...servicesIn(database),
+    ...schedulesIn(database),
+    ...backups,
+    ...restores,
+    ...placesIn(database),
+  };
+}
+
+function backendOf(location: string, password: string | undefined): Backend {
+  if (/^sqlite:\/\/\/./.test(location)) return sqliteBackend(location.slice('sqlite://'.length));
+  if (/^postgres(ql)?:\/\//.test(location)) return postgresBackend(location, password);
+  // The text is not repeated: a slip in the first word would show the password behind it.
+  throw new TidemarkError(
+    'invalid_setting',
+    'The location of the catalog is neither sqlite:///path/of/file nor postgres://user@host:port/database.',
+  );
+}

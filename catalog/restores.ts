@@ -1,0 +1,150 @@
+/** Restores: ordered together with their place, followed while they run, listed. */
+import { instant, isCountedId, now, present, prose } from './columns.ts';
+import type { Database } from './database.ts';
+import { limitsOf } from './pages.ts';
+import { insertPlace, refuseBusyService } from './places.ts';
+import type { RestoreRow } from './schema.ts';
+import { unfinished } from './statuses.ts';
+import type { Catalog, RestorePatch, RestoreRecord } from './types.ts';
+
+type RestoreQueries = Pick<Catalog, 'createRestore' | 'findRestore' | 'listRestores' | 'updateRestore'> & {
+  /** Oldest first. */
+  unfinishedRestores: () => Promise<RestoreRecord[]>;
+};
+
+export function restoresIn(database: Database): RestoreQueries {
+  return {
+    async createRestore(order) {
+      const { service, backup } = order;
+      return await database.writeAlone(service.serviceId, async (db) => {
+        await refuseBusyService(db, service.serviceId);
+        const createdAt = now();
+        const row = await db
+          .insertInto('restores')
+          .values({
+            organization: order.organization,
+            service_id: service.serviceId,
+            service_name: service.serviceName,
+            backup_id: backup.id,
+            mode: order.mode,
+            type: backup.type === 'dump' ? 'logical' : 'physical',
+            bucket: order.bucket,
+            status: 'Scheduled',
+            message: prose(order.message),
+            created_at: createdAt,
+            updated_at: createdAt,
+          })
+          .returningAll()
+          .executeTakeFirstOrThrow();
+        await insertPlace(db, {
+          serviceId: service.serviceId,
+          workflowId: order.workflowId(row.id),
+          operation: `restore ${row.id}`,
+          held: true,
+        });
+        return recordOf(row);
+      });
+    },
+
+    async findRestore(id, organization) {
+      if (!isCountedId(id)) return undefined;
+      const row = await database.read(
+        async (db) =>
+          await db
+            .selectFrom('restores')
+            .selectAll()
+            .where((eb) => eb.and(present({ id, organization })))
+            .executeTakeFirst(),
+      );
+      return row && recordOf(row);
+    },
+
+    async listRestores(organization, filter, page) {
+      const { limit, offset, before } = limitsOf(page);
+      const { serviceId: service_id, status } = filter;
+      return await database.read(async (db) => {
+        const matching = db
+          .selectFrom('restores')
+          .where((eb) => eb.and(present({ organization, service_id, status })))
+          .where('created_at', '<', before);
+        const { count } = await matching
+          .select((eb) => eb.fn.countAll<number>().as('count'))
+          .executeTakeFirstOrThrow();
+        const rows = await matching
+          .selectAll()
+          .orderBy('created_at', page.order)
+          .orderBy('id', page.order)
+          .limit(limit)
+          .offset(offset)
+          .execute();
+        return { items: rows.map(recordOf), count };
+      });
+    },
+
+    async updateRestore(id, patch) {
+      if (!isCountedId(id)) return false;
+      const changes = changesOf(patch);
+      const updated = await database.write(
+        async (db) =>
+          await db
+            .updateTable('restores')
+            .set(changes)
+            .set('updated_at', now())
+            .where('id', '=', id)
+            // Part of the statement, so that of two ends only the first is written.
+            .where(unfinished)
+            .returning('id')
+            .executeTakeFirst(),
+      );
+      return updated !== undefined;
+    },
+
+    async unfinishedRestores() {
+      const rows = await database.read(
+        async (db) =>
+          await db
+            .selectFrom('restores')
+            .selectAll()
+            .where(unfinished)
+            .orderBy('created_at')
+            .orderBy('id')
+            .execute(),
+      );
+      return rows.map(recordOf);
+    },
+  };
+}
+
+function changesOf(patch: RestorePatch): Partial<RestoreRow> {
+  const { message, finishedAt, pointInTime, progress, reached } = patch;
+  return present({
+    status: patch.status,
+    message: message === undefined ? undefined : prose(message),
+    finished_at: finishedAt === undefined ? undefined : instant(finishedAt),
+    point_in_time: pointInTime === undefined ? undefined : instant(pointInTime),
+    progress: progress === undefined ? undefined : JSON.stringify(progress),
+    reached: reached === undefined ? undefined : JSON.stringify(reached),
+  });
+}
+
+function recordOf(row: RestoreRow): RestoreRecord {
+  return {
+    id: row.id,
+    organization: row.organization,
+    serviceId: row.service_id,
+    serviceName: row.service_name,
+    backupId: row.backup_id,
+    mode: row.mode,
+    type: row.type,
+    bucket: row.bucket,
+    status: row.status,
+    message: row.message,
+    createdAt: row.created_at,
+    ...present({
+      finishedAt: row.finished_at,
+      pointInTime: row.point_in_time,
+      progress: row.progress === null ? undefined : (JSON.parse(row.progress) as RestoreRecord['progress']),
+      reached: row.reached === null ? undefined : (JSON.parse(row.reached) as RestoreRecord['reached']),
+    }),
+  };
+}

@@ -1,0 +1,123 @@
+/**
+ * The tables of the catalog as they are now, for Kysely. The migrations make them; both databases have the same.
+ *
+ * - Times are text, RFC 3339 in UTC with milliseconds: their order as text is their order in time, on both.
+ * - JSON is text: nothing in it is searched for, so no database has to know its inside.
+ * - Truth values are 0 and 1, because SQLite has no others.
+ */
+import type { Generated, Selectable } from 'kysely';
+import type { BackupType, OperationStatus, RestoreMode } from '../domain/operations.ts';
+import type { BackupRecord, RestoreRecord, ScheduleRecord } from './types.ts';
+
+export interface Tables {
+  deployment: { id: string };
+  services: ServicesTable;
+  schedules: SchedulesTable;
+  backups: BackupsTable;
+  restores: RestoresTable;
+  places: PlacesTable;
+}
+
+interface ServicesTable {
+  service_id: string;
+  service_name: string;
+  organization: string;
+  /** JSON */
+  labels: string;
+  cloud_provider: string;
+  agent_id: string;
+  server_name: string;
+  server_version: string;
+  server_running: number;
+  /** JSON */
+  layout: string;
+  storage: string;
+  hostname: string;
+  agent_version: string;
+  /** JSON */
+  warnings: string;
+  registered_at: string;
+  last_seen_at: string;
+}
+
+interface SchedulesTable {
+  id: Generated<number>;
+  organization: string;
+  service_id: string;
+  service_name: string;
+  schedule: string;
+  type: BackupType;
+  status: ScheduleRecord['status'];
+  message: string;
+  suspended: number;
+  /** JSON */
+  labels: string;
+  created_at: string;
+  updated_at: string;
+  scheduled_at: string | null;
+  backup_id: string | null;
+}
+
+interface BackupsTable {
+  id: string;
+  organization: string;
+  service_id: string;
+  service_name: string;
+  server_name: string;
+  schedule_id: number;
+  type: BackupType;
+  method: BackupRecord['method'];
+  cloud_provider: string;
+  status: OperationStatus;
+  message: string;
+  created_at: string;
+  updated_at: string;
+  started_at: string | null;
+  ended_at: string | null;
+  point_in_time: string | null;
+  reference_full_backup: string;
+  binlog_file: string | null;
+  binlog_position: number | null;
+  binlog_gtid: string | null;
+  stored_bytes: number;
+  uncompressed_bytes: number;
+  manifest_sha256: string;
+  /** JSON */
+  progress: string | null;
+}
+
+interface RestoresTable {
+  id: Generated<number>;
+  organization: string;
+  service_id: string;
+  service_name: string;
+  backup_id: string;
+  mode: RestoreMode;
+  type: RestoreRecord['type'];
+  bucket: string;
+  status: OperationStatus;
+  message: string;
+  created_at: string;
+  updated_at: string;
+  finished_at: string | null;
+  point_in_time: string | null;
+  /** JSON */
+  progress: string | null;
+  /** JSON */
+  reached: string | null;
+}
+
+interface PlacesTable {
+  sequence: Generated<number>;
+  service_id: string;
+  workflow_id: string;
+  operation: string;
+  held: number;
+  requested_at: string;
+}
+
+export type ServiceRow = Selectable<ServicesTable>;
+export type ScheduleRow = Selectable<SchedulesTable>;
+export type BackupRow = Selectable<BackupsTable>;
+export type RestoreRow = Selectable<RestoresTable>;
+export type PlaceRow = Selectable<PlacesTable>;

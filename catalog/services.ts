@@ -1,0 +1,114 @@
+/** The services that agents have announced. */
+import { TidemarkError } from '../domain/errors.ts';
+import { instant, present, prose } from './columns.ts';
+import type { Database } from './database.ts';
+import { limitsOf } from './pages.ts';
+import type { ServiceRow } from './schema.ts';
+import type { Catalog, ServiceRecord } from './types.ts';
+
+type ServiceQueries = Pick<Catalog, 'upsertService' | 'findService' | 'listServices'>;
+
+export function servicesIn(database: Database): ServiceQueries {
+  return {
+    async upsertService(service) {
+      const row = rowOf(service);
+      const written = await database.write(
+        async (db) =>
+          await db
+            .insertInto('services')
+            .values(row)
+            .onConflict((conflict) =>
+              conflict
+                .column('service_id')
+                .doUpdateSet({ ...row, registered_at: (eb) => eb.ref('services.registered_at') })
+                // In the statement itself: a check before it could be overtaken by another announcement.
+                .whereRef('services.organization', '=', 'excluded.organization'),
+            )
+            .returning('service_id')
+            .executeTakeFirst(),
+      );
+      if (!written) {
+        throw new TidemarkError(
+          'service_taken',
+          `The service ${service.serviceId} belongs to another organization than ${service.organization}. ` +
+            'Give the agent another service_id, or the organization that has the service.',
+        );
+      }
+    },
+
+    async findService(serviceId, organization) {
+      const row = await database.read(
+        async (db) =>
+          await db
+            .selectFrom('services')
+            .selectAll()
+            .where((eb) => eb.and(present({ service_id: serviceId, organization })))
+            .executeTakeFirst(),
+      );
+      return row && recordOf(row);
+    },
+
+    async listServices(organization, page) {
+      const { limit, offset, before } = limitsOf(page);
+      return await database.read(async (db) => {
+        const matching = db
+          .selectFrom('services')
+          .where('organization', '=', organization)
+          .where('registered_at', '<', before);
+        const { count } = await matching
+          .select((eb) => eb.fn.countAll<number>().as('count'))
+          .executeTakeFirstOrThrow();
+        const rows = await matching
+          .selectAll()
+          .orderBy('registered_at', page.order)
+          .orderBy('service_id', page.order)
+          .limit(limit)
+          .offset(offset)
+          .execute();
+        return { items: rows.map(recordOf), count };
+      });
+    },
+  };
+}
+
+function rowOf(service: ServiceRecord): ServiceRow {
+  return {
+    service_id: service.serviceId,
+    service_name: service.serviceName,
+    organization: service.organization,
+    labels: JSON.stringify(service.labels),
+    cloud_provider: service.cloudProvider,
+    agent_id: service.agentId,
+    server_name: service.serverName,
+    server_version: prose(service.serverVersion),
+    server_running: service.serverRunning ? 1 : 0,
+    layout: JSON.stringify(service.layout),
+    storage: service.storage,
+    hostname: service.hostname,
+    agent_version: service.agentVersion,
+    warnings: JSON.stringify(service.warnings),
+    registered_at: instant(service.registeredAt),
+    last_seen_at: instant(service.lastSeenAt),
+  };
+}
+
+function recordOf(row: ServiceRow): ServiceRecord {
+  return {
+    serviceId: row.service_id,
+    serviceName: row.service_name,
+    organization: row.organization,
+    labels: JSON.parse(row.labels) as ServiceRecord['labels'],
+    cloudProvider: row.cloud_provider,
+    agentId: row.agent_id,
+    serverName: row.server_name,
+    serverVersion: row.server_version,
+    serverRunning: row.server_running === 1,
+    layout: JSON.parse(row.layout) as ServiceRecord['layout'],
+    storage: row.storage,
+    hostname: row.hostname,
+    agentVersion: row.agent_version,
+    warnings: JSON.parse(row.warnings) as ServiceRecord['warnings'],
+    registeredAt: row.registered_at,
+    lastSeenAt: row.last_seen_at,
+  };
+}
