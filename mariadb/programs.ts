@@ -18,7 +18,7 @@ const furtherFolders = [
 /** The Debian package that a program comes with. */
 const packages = {
   mariadbd: 'mariadb-server',
-  'my_print_defaults': 'mariadb-server',
+  my_print_defaults: 'mariadb-server',
   'mariadb-install-db': 'mariadb-server',
   'mariadb-backup': 'mariadb-backup',
   mbstream: 'mariadb-backup',

@@ -58,7 +58,9 @@ export function startChild(file: string, args: readonly string[], options: Child
   });
   const { pid } = child;
   if (pid !== undefined && options.folder !== undefined) recordProcess(options.folder, pid, file);
-  const stderr = child.stderr ? collectTail(child.stderr, options.keepBytes, options.onStderrLine) : undefined;
+  const stderr = child.stderr
+    ? collectTail(child.stderr, options.keepBytes, options.onStderrLine)
+    : undefined;
 
   let gone = false;
   const exited = new Promise<Exit>((resolve) => {
@@ -94,9 +96,13 @@ function startError(file: string, error: Error): TidemarkError {
   const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
   return missing
     ? new TidemarkError('tool_missing', `The program ${file} is not there. Install it.`, { cause: error })
-    : new TidemarkError('backup_tool_failed', `The program ${file} could not be started: ${messageOf(error)}.`, {
-        cause: error,
-      });
+    : new TidemarkError(
+        'backup_tool_failed',
+        `The program ${file} could not be started: ${messageOf(error)}.`,
+        {
+          cause: error,
+        },
+      );
 }
 
 /** Keeps the end of a stream's text, and hands out its lines as they come. */

@@ -112,7 +112,9 @@ function startStages(stages: readonly Stage[], options: PipelineOptions): Child[
 export function failedStage(results: readonly StageResult[]): StageResult | undefined {
   return (
     results.find((result) => result.error instanceof TidemarkError) ??
-    results.find((result) => result.code !== null && result.code !== 0 && !/broken pipe/i.test(result.stderr)) ??
+    results.find(
+      (result) => result.code !== null && result.code !== 0 && !/broken pipe/i.test(result.stderr),
+    ) ??
     results.find((result) => result.code !== 0)
   );
 }

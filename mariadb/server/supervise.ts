@@ -1,0 +1,52 @@
+/** Keeping a server running that the agent itself starts: again after a crash, never after a shutdown. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ServerSettings } from '../../config/agent.ts';
+import { messageOf } from '../../domain/errors.ts';
+import type { Log } from '../context.ts';
+import { findServerProcess, leftPidFile } from './process.ts';
+import { startServer } from './start.ts';
+
+const lookMs = 1_000;
+const longestPauseMs = 60_000;
+
+export interface Supervision {
+  server: ServerSettings;
+  log: Log;
+  /** True while somebody else has the server in hand: a restore, an open journal. */
+  isPaused: () => boolean | Promise<boolean>;
+  signal: AbortSignal;
+}
+
+/**
+ * Starts the server now, and again whenever it has crashed, until the signal is aborted. A crash is told from a
+ * shutdown by the pid file: a server removes it when it ends in order. Failed starts are tried again, each after a
+ * longer pause, up to a minute. The server itself is left running at the end.
+ */
+export async function superviseServer({ server, log, isPaused, signal }: Supervision): Promise<void> {
+  let wanted = true;
+  let pauseMs = lookMs;
+  while (!signal.aborted) {
+    let nextLookMs = lookMs;
+    try {
+      if (!(await isPaused()) && (await needsStart(server, wanted))) {
+        await startServer(server, { signal, log });
+        wanted = false;
+        pauseMs = lookMs;
+      }
+    } catch (error) {
+      if (signal.aborted) return;
+      log.error(
+        { reason: messageOf(error), pauseMs },
+        'The database server could not be started; trying again.',
+      );
+      nextLookMs = pauseMs;
+      pauseMs = Math.min(pauseMs * 2, longestPauseMs);
+    }
+    await sleep(nextLookMs, undefined, { signal }).catch(() => undefined);
+  }
+}
+
+async function needsStart(server: ServerSettings, wanted: boolean): Promise<boolean> {
+  if ((await findServerProcess(server)) !== undefined) return false;
+  return wanted || (await leftPidFile(server));
+}
