@@ -3,11 +3,11 @@ import { continueAsNew, sleep, workflowInfo } from '@temporalio/workflow';
 import { defaultTimings } from '../domain/operations.ts';
 import { controlPlaneOf } from './agents.ts';
 
-export async function reconcile(input: { intervalMs: number }): Promise<void> {
+export async function reconcile(): Promise<void> {
   const { waiting } = controlPlaneOf(defaultTimings);
   while (!workflowInfo().continueAsNewSuggested) {
-    await waiting.reconcile();
-    await sleep(input.intervalMs);
+    const { nextMs } = await waiting.reconcile();
+    await sleep(nextMs);
   }
-  await continueAsNew<typeof reconcile>(input);
+  await continueAsNew<typeof reconcile>();
 }

@@ -38,6 +38,6 @@ export interface ControlActivities {
   readBackup(input: { backupId: string }): Promise<BackupFacts>;
   /** Upserts what an agent says of its service. Refuses one that another live agent speaks for. */
   registerService(input: Announcement): Promise<{ accepted: boolean; reason: string; probe: string }>;
-  /** Compares the catalog with Temporal and settles what differs. */
-  reconcile(): Promise<{ started: number; settled: number; released: number }>;
+  /** Compares the catalog with Temporal and settles what differs; also says when to look again. */
+  reconcile(): Promise<{ started: number; settled: number; released: number; nextMs: number }>;
 }

@@ -11,5 +11,7 @@ export interface Plane {
   client: Client;
   /** For the workflows that the reconciler starts. */
   timings: OperationTimings;
+  /** How often the catalog is compared with Temporal. */
+  reconcileIntervalMs: number;
   log: Log;
 }

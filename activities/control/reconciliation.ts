@@ -33,7 +33,7 @@ export function reconciliationActivities(plane: Plane): Pick<ControlActivities, 
         await plane.catalog.releasePlace(place.workflowId);
         outcome.released += 1;
       }
-      return outcome;
+      return { ...outcome, nextMs: plane.reconcileIntervalMs };
     },
   };
 }

@@ -1,0 +1,117 @@
+/**
+ * One attempt at a piece of work on the host: it ends what an earlier attempt left, holds the server's lock, is
+ * heard by Temporal while it goes on, is ended when it is cancelled, and when it makes no progress.
+ */
+import { mkdir } from 'node:fs/promises';
+import { Context } from '@temporalio/activity';
+import { TidemarkError } from '../../domain/errors.ts';
+import { advance, type Phase, type Progress, startOf } from '../../domain/progress.ts';
+import type { Attempt } from '../../mariadb/context.ts';
+import { acquireLock } from '../../mariadb/lock.ts';
+import { endLeftovers } from '../../mariadb/processes/record.ts';
+import { type Host, operationFolder, serverLockPath } from './host.ts';
+
+const beatMs = 1_000;
+/** How long the lock is waited for: an attempt in another process that is being ended gives it up within this. */
+const lockWaitMs = 60_000;
+
+export interface AttemptOptions {
+  /** Names the work on this host; attempts of one operation never overlap. */
+  operation: string;
+  phase: Phase;
+  /** Work that must not be stopped in its middle: a later attempt waits for it instead of ending it. */
+  uninterruptible?: boolean;
+}
+
+/** @throws host_busy when another operation has the server; whatever `work` throws */
+export async function attempt<T>(
+  host: Host,
+  options: AttemptOptions,
+  work: (attempt: Attempt) => Promise<T>,
+): Promise<T> {
+  const superseded = new AbortController();
+  const ending = Promise.withResolvers<void>();
+  const beat = beginHeartbeat(options.phase, host.settings.stall_timeout);
+  try {
+    await endEarlier(host, options.operation);
+    host.attempts.set(options.operation, {
+      supersede: () => {
+        if (!options.uninterruptible)
+          superseded.abort(new TidemarkError('host_busy', 'A later attempt took over.'));
+      },
+      ended: ending.promise,
+    });
+    const signal = options.uninterruptible
+      ? new AbortController().signal
+      : AbortSignal.any([superseded.signal, beat.signal, Context.current().cancellationSignal]);
+    return await underLock(host, options.operation, signal, (folder) =>
+      work({ folder, signal, report: beat.report, log: host.log }),
+    );
+  } finally {
+    beat.end();
+    host.attempts.delete(options.operation);
+    ending.resolve();
+  }
+}
+
+/** An attempt of the same operation that Temporal gave up on may still be going on in this very process. */
+async function endEarlier(host: Host, operation: string): Promise<void> {
+  for (let earlier = host.attempts.get(operation); earlier; earlier = host.attempts.get(operation)) {
+    earlier.supersede();
+    await earlier.ended;
+  }
+}
+
+async function underLock<T>(
+  host: Host,
+  operation: string,
+  signal: AbortSignal,
+  work: (folder: string) => Promise<T>,
+): Promise<T> {
+  const { state_directory: state } = host.settings;
+  await using _lock = await acquireLock(serverLockPath(state), { operation, signal, waitMs: lockWaitMs });
+  const folder = operationFolder(state, operation);
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await endLeftovers(folder);
+  return await work(folder);
+}
+
+interface Heartbeat {
+  report(progress: Progress): void;
+  /** Aborted when no report came that was further than the one before, for too long. */
+  signal: AbortSignal;
+  end(): void;
+}
+
+/**
+ * Beats on a timer, because cancellation only arrives with a heartbeat and silence means death. A timer alone would
+ * hide a hang, so a phase that moves bytes has to move some.
+ */
+function beginHeartbeat(phase: Phase, stallMs: number): Heartbeat {
+  const context = Context.current();
+  // Where the last attempt got: figures never go back within a phase, whichever attempt shows them.
+  let shown = advance(context.info.heartbeatDetails as Progress | undefined, startOf(phase));
+  let reported: Progress | undefined;
+  let movedAt = Date.now();
+  const stalled = new AbortController();
+  const beat = (): void => {
+    context.heartbeat(shown);
+    if (reported && Date.now() - movedAt > stallMs) {
+      const message = `Nothing moved in phase "${phase}" for ${Math.round(stallMs / 1000)} s.`;
+      stalled.abort(new TidemarkError('operation_stalled', message));
+    }
+  };
+  const timer = setInterval(beat, beatMs);
+  beat();
+  return {
+    report(progress) {
+      if (reported?.phase !== progress.phase || progress.bytesDone > reported.bytesDone) movedAt = Date.now();
+      reported = progress;
+      shown = advance(shown, progress);
+    },
+    signal: stalled.signal,
+    end: () => {
+      clearInterval(timer);
+    },
+  };
+}

@@ -1,0 +1,146 @@
+/** Taking a backup: the server's stream, cut into parts, and the manifest last. */
+import { rm } from 'node:fs/promises';
+import { TidemarkError } from '../../domain/errors.ts';
+import { objectKeys } from '../../domain/ids.ts';
+import { type BackupSummary, type Manifest, manifestFormat } from '../../domain/manifest.ts';
+import { measure } from '../../domain/progress.ts';
+import { type FullBackupFacts, startFullBackup } from '../../mariadb/backup/full.ts';
+import type { Attempt } from '../../mariadb/context.ts';
+import { inspectLayout } from '../../mariadb/server/layout.ts';
+import { readManifest, writeManifest } from '../../storage/manifest.ts';
+import { writeParts } from '../../storage/parts.ts';
+import { removeParts } from '../../storage/sweep.ts';
+import { attempt } from './attempt.ts';
+import type { HostBackupInput, HostBulkActivities, HostControlActivities } from './contract.ts';
+import type { Host } from './host.ts';
+
+const reportMs = 500;
+
+/** What a backup is called on its host. */
+function operationOf({ backupId }: HostBackupInput): string {
+  return `backup-${backupId.slice(0, 32)}`;
+}
+
+export function backupActivities(
+  host: Host,
+): Pick<HostBulkActivities, 'takeBackup'> & Pick<HostControlActivities, 'cleanUpBackup'> {
+  return {
+    async takeBackup(order) {
+      return await attempt(host, { operation: operationOf(order), phase: 'copying' }, async (trial) => {
+        const earlier = await findManifest(host, order.backupId);
+        if (earlier) return earlier;
+        await removeParts(host.store, order.backupId);
+        const summary = await copy(host, order, trial);
+        await rm(trial.folder, { recursive: true, force: true });
+        return summary;
+      });
+    },
+
+    async cleanUpBackup(order) {
+      await attempt(host, { operation: operationOf(order), phase: 'recording' }, async ({ folder }) => {
+        await removeParts(host.store, order.backupId);
+        await rm(folder, { recursive: true, force: true });
+      });
+    },
+  };
+}
+
+/** An attempt whose answer was lost has done the work: the manifest says so. */
+async function findManifest(host: Host, backupId: string): Promise<BackupSummary | undefined> {
+  try {
+    const { manifest, sha256 } = await readManifest(host.store, backupId);
+    return summarize(manifest, sha256, []);
+  } catch (error) {
+    if (error instanceof TidemarkError && error.code === 'object_missing') return undefined;
+    throw error;
+  }
+}
+
+async function copy(host: Host, order: HostBackupInput, trial: Attempt): Promise<BackupSummary> {
+  const { server, backup: settings } = host.settings;
+  const layout = await inspectLayout(server);
+  const running = await startFullBackup({ server, backup: settings, attempt: trial });
+  const begun = Date.now();
+  const reporting = setInterval(() => {
+    const { bytesRead, bytesEstimated } = running.progress();
+    trial.report(measure('copying', bytesRead, bytesEstimated, Date.now() - begun));
+  }, reportMs);
+  try {
+    let facts: FullBackupFacts | undefined;
+    const stream = await writeParts(host.store, {
+      keyOf: (index) => objectKeys.part(order.backupId, index),
+      source: running.output,
+      partSize: settings.part_size,
+      inFlight: settings.parts_in_flight,
+      signal: trial.signal,
+      beforeLast: async () => {
+        facts = await running.whole();
+      },
+    });
+    if (!facts) throw new Error('the parts were written without the word of the backup tool');
+    const manifest = describe(host, order, { facts, layout, stream, startedAt: running.startedAt });
+    const { sha256 } = await writeManifest(host.store, manifest);
+    return summarize(manifest, sha256, facts.warnings);
+  } finally {
+    clearInterval(reporting);
+    await running.end();
+  }
+}
+
+function describe(
+  host: Host,
+  order: HostBackupInput,
+  {
+    facts,
+    layout,
+    stream,
+    startedAt,
+  }: {
+    facts: FullBackupFacts;
+    layout: Manifest['server']['layout'];
+    stream: Omit<Manifest['streams'][number], 'name'>;
+    startedAt: string;
+  },
+): Manifest {
+  const { settings, agentId } = host;
+  return {
+    format: manifestFormat,
+    backupId: order.backupId,
+    serviceId: order.serviceId,
+    serviceName: settings.service_name ?? settings.service_id,
+    type: 'full',
+    deploymentId: order.deploymentId,
+    workflowId: order.workflowId,
+    agentId,
+    lineage: { parent: '', fromLsn: facts.fromLsn, toLsn: facts.toLsn, lastLsn: facts.lastLsn },
+    ...(facts.binlog && { binlog: facts.binlog }),
+    server: { version: facts.serverVersion, name: settings.server_name ?? settings.service_id, layout },
+    tool: { name: 'mariadb-backup', version: facts.toolVersion },
+    memoryTables: facts.memoryTables,
+    pipeline: { compression: 'zstd', recipients: settings.backup.recipients },
+    streams: [{ name: 'data', ...stream }],
+    uncompressedBytes: facts.uncompressedBytes,
+    storedBytes: stream.bytes,
+    startedAt,
+    endedAt: facts.endedAt,
+    pointInTime: facts.pointInTime,
+  };
+}
+
+function summarize(manifest: Manifest, sha256: string, warnings: string[]): BackupSummary {
+  return {
+    backupId: manifest.backupId,
+    manifestKey: objectKeys.manifest(manifest.backupId),
+    manifestSha256: sha256,
+    storedBytes: manifest.storedBytes,
+    uncompressedBytes: manifest.uncompressedBytes,
+    ...(manifest.binlog && { binlog: manifest.binlog }),
+    serverVersion: manifest.server.version,
+    startedAt: manifest.startedAt,
+    endedAt: manifest.endedAt,
+    pointInTime: manifest.pointInTime,
+    memoryTables: manifest.memoryTables,
+    encrypted: manifest.pipeline.recipients.length > 0,
+    warnings,
+  };
+}

@@ -1,0 +1,31 @@
+/** What the activities of an agent work with. */
+import path from 'node:path';
+import type { AgentSettings } from '../../config/agent.ts';
+import type { Log } from '../../domain/log.ts';
+import type { ObjectStore } from '../../storage/store.ts';
+
+export interface Host {
+  agentId: string;
+  settings: AgentSettings;
+  store: ObjectStore;
+  log: Log;
+  /** The attempts that this process works on now, by operation. */
+  attempts: Map<string, RunningAttempt>;
+}
+
+export interface RunningAttempt {
+  /** Ends it, when it can be interrupted. */
+  supersede(): void;
+  /** Resolves, never rejects, once nothing of it is going on any more. */
+  ended: Promise<void>;
+}
+
+/** Where an operation keeps its own files below the agent's state directory. */
+export function operationFolder(stateDirectory: string, operation: string): string {
+  return path.join(stateDirectory, 'operations', operation);
+}
+
+/** The lock of the server: who holds it may stop, start and change it. */
+export function serverLockPath(stateDirectory: string): string {
+  return path.join(stateDirectory, 'server.lock');
+}

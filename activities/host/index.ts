@@ -1,0 +1,35 @@
+/** All activities of an agent, by the queue they are asked for on. */
+import { TidemarkError } from '../../domain/errors.ts';
+import { readProbe } from '../../storage/probe.ts';
+import { backupActivities } from './backup.ts';
+import type { HostBulkActivities, HostControlActivities } from './contract.ts';
+import type { Host } from './host.ts';
+import { restoreActivities } from './restore.ts';
+import { swapActivities } from './swap.ts';
+
+export function hostControlActivities(host: Host): HostControlActivities {
+  const { cleanUpBackup } = backupActivities(host);
+  const { inspectHost } = restoreActivities(host);
+  return {
+    ping: () => Promise.resolve({ agentId: host.agentId }),
+    confirmStore: (input) => confirmStore(host, input.probe),
+    inspectHost,
+    cleanUpBackup,
+    ...swapActivities(host),
+  };
+}
+
+export function hostBulkActivities(host: Host): HostBulkActivities {
+  const { takeBackup } = backupActivities(host);
+  const { verifyObjects, fetchBackup, prepareBackup, checkCopy } = restoreActivities(host);
+  return { takeBackup, verifyObjects, fetchBackup, prepareBackup, checkCopy };
+}
+
+async function confirmStore(host: Host, probe: string): Promise<void> {
+  if ((await readProbe(host.store, host.agentId, 'control')) === probe) return;
+  throw new TidemarkError(
+    'storage_mismatch',
+    `The agent does not find in ${host.store.location} what the control worker wrote. ` +
+      'Give both the same storage; a local directory has to be shared.',
+  );
+}

@@ -1,0 +1,174 @@
+/** Materializing a backup: fetched, unpacked and prepared in a directory of its own, and checked on a private server. */
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { TidemarkError } from '../../domain/errors.ts';
+import { dataDirectory, type Layout } from '../../domain/layout.ts';
+import type { Manifest } from '../../domain/manifest.ts';
+import { measure, startOf } from '../../domain/progress.ts';
+import type { Attempt } from '../../mariadb/context.ts';
+import { programVersion } from '../../mariadb/programs.ts';
+import { checkCopy } from '../../mariadb/restore/check.ts';
+import { startExtraction } from '../../mariadb/restore/extract.ts';
+import { prepareCopy } from '../../mariadb/restore/prepare.ts';
+import { checkStaging, freeSpace } from '../../mariadb/restore/room.ts';
+import { createStaging, type Staging, stagingFor } from '../../mariadb/restore/staging.ts';
+import { inspectLayout } from '../../mariadb/server/layout.ts';
+import { isServing } from '../../mariadb/server/lifecycle.ts';
+import { readManifest } from '../../storage/manifest.ts';
+import { readParts } from '../../storage/parts.ts';
+import { verifyBackup } from '../../storage/verify.ts';
+import { attempt } from './attempt.ts';
+import type { HostBulkActivities, HostControlActivities, HostRestoreInput } from './contract.ts';
+import { type Host, operationFolder } from './host.ts';
+
+/** What a restore is called on its host. */
+export function operationOf({ restoreId }: { restoreId: number }): string {
+  return `restore-${restoreId}`;
+}
+
+/** Where one restore works. */
+export interface Workplace {
+  layout: Layout;
+  staging: Staging;
+  /** The directory that the backup is unpacked into: the staging, or the data directory itself. */
+  directory: string;
+}
+
+type RestoreActivities = Pick<HostControlActivities, 'inspectHost'> &
+  Pick<HostBulkActivities, 'verifyObjects' | 'fetchBackup' | 'prepareBackup' | 'checkCopy'>;
+
+export function restoreActivities(host: Host): RestoreActivities {
+  return {
+    async inspectHost(order) {
+      const { server, restore } = host.settings;
+      const { layout } = await enterWorkplace(host, order);
+      const obstacles = await checkStaging(layout, order.restoreId);
+      const tool = (name: string): Promise<string> => programVersion(server, name);
+      return {
+        agentId: host.agentId,
+        serverVersion: await tool('mariadbd'),
+        serving: await isServing(server),
+        layout: { ...layout, obstacles },
+        space: await freeSpace(layout),
+        tools: {
+          mariadbBackup: await tool('mariadb-backup'),
+          mbstream: await tool('mbstream'),
+          zstd: await tool('zstd'),
+          age: await tool('age'),
+        },
+        identity: restore.age_identity_file !== undefined,
+      };
+    },
+
+    async verifyObjects(order) {
+      await attempt(
+        host,
+        { operation: operationOf(order), phase: 'planning' },
+        async ({ signal, report }) => {
+          const manifest = await manifestOf(host, order);
+          const begun = Date.now();
+          await verifyBackup(host.store, manifest, {
+            ahead: host.settings.restore.parts_ahead,
+            signal,
+            onProgress: (bytes) => {
+              report(measure('planning', bytes, manifest.storedBytes, Date.now() - begun));
+            },
+          });
+        },
+      );
+    },
+
+    async fetchBackup(order) {
+      await attempt(host, { operation: operationOf(order), phase: 'fetching' }, async (trial) => {
+        const manifest = await manifestOf(host, order);
+        const { directory, staging } = await enterWorkplace(host, order);
+        if (order.mode === 'side-by-side') await createStaging(staging, await ownerOf(host));
+        await fetchInto(host, manifest, directory, trial);
+      });
+    },
+
+    async prepareBackup(order) {
+      await attempt(host, { operation: operationOf(order), phase: 'preparing' }, async (trial) => {
+        const { server, restore } = host.settings;
+        const manifest = await manifestOf(host, order);
+        const { directory } = await enterWorkplace(host, order);
+        trial.report(startOf('preparing'));
+        const expected = { toLsn: manifest.lineage.toLsn };
+        await prepareCopy({ server, restore, directory, attempt: trial, expected });
+      });
+    },
+
+    async checkCopy(order) {
+      return await attempt(host, { operation: operationOf(order), phase: 'checking' }, async (trial) => {
+        const { server } = host.settings;
+        const manifest = await manifestOf(host, order);
+        const { directory, layout, staging } = await enterWorkplace(host, order);
+        trial.report(startOf('checking'));
+        return await checkCopy({
+          server,
+          layout,
+          staging,
+          directory,
+          attempt: trial,
+          binlog: manifest.binlog,
+        });
+      });
+    },
+  };
+}
+
+/**
+ * The workplace of a restore. The layout is written down when it is first looked at, because later there may be
+ * nothing left to look at.
+ */
+export async function enterWorkplace(host: Host, order: HostRestoreInput): Promise<Workplace> {
+  const folder = operationFolder(host.settings.state_directory, operationOf(order));
+  const file = path.join(folder, 'layout.json');
+  let layout: Layout;
+  try {
+    layout = JSON.parse(await readFile(file, 'utf8')) as Layout;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    layout = await inspectLayout(host.settings.server);
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await writeFile(file, JSON.stringify(layout), { mode: 0o600 });
+  }
+  const staging = stagingFor(layout, order.restoreId);
+  return { layout, staging, directory: order.mode === 'in-place' ? dataDirectory(layout) : staging.data };
+}
+
+async function manifestOf(host: Host, order: HostRestoreInput): Promise<Manifest> {
+  const { manifest } = await readManifest(host.store, order.backupId, order.manifestSha256);
+  return manifest;
+}
+
+/** Each part is checked before a byte of it is handed to the programs, and the programs have the last word. */
+async function fetchInto(host: Host, manifest: Manifest, directory: string, trial: Attempt): Promise<void> {
+  const { server, restore } = host.settings;
+  const [stream] = manifest.streams;
+  if (!stream)
+    throw new TidemarkError('object_damaged', `The manifest of ${manifest.backupId} names no stream.`);
+  const encrypted = manifest.pipeline.recipients.length > 0;
+  const extraction = await startExtraction({ server, restore, directory, encrypted, attempt: trial });
+  const begun = Date.now();
+  const parts = readParts(host.store, stream, {
+    ahead: restore.parts_ahead,
+    signal: trial.signal,
+    onProgress: (bytes) => {
+      trial.report(measure('fetching', bytes, manifest.storedBytes, Date.now() - begun));
+    },
+  });
+  try {
+    await pipeline(parts, extraction.input, { signal: trial.signal });
+  } catch (error) {
+    trial.signal.throwIfAborted();
+    if (error instanceof TidemarkError) throw error;
+    // The pipe broke because a program ended: why it did is what has to be said.
+    await extraction.whole();
+    throw error;
+  } finally {
+    if (trial.signal.aborted) await extraction.end();
+  }
+  await extraction.whole();
+}

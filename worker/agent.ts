@@ -1,0 +1,102 @@
+/** The agent: one process beside each MariaDB server. It takes its orders from Temporal and needs no other way in. */
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { Client } from '@temporalio/client';
+import { type NativeConnection, Worker } from '@temporalio/worker';
+import pino from 'pino';
+import { hostBulkActivities, hostControlActivities } from '../activities/host/index.ts';
+import type { Host } from '../activities/host/host.ts';
+import { type AgentSettings, agentSettings } from '../config/agent.ts';
+import { fileHelp } from '../config/describe.ts';
+import { loadFromFile } from '../config/load.ts';
+import { exitWithMessage } from '../config/process.ts';
+import { messageOf, TidemarkError } from '../domain/errors.ts';
+import { agentTaskQueue } from '../domain/ids.ts';
+import { acquireLock } from '../mariadb/lock.ts';
+import { openStore } from '../storage/open.ts';
+import { loadTemporal, type TemporalSettings } from '../temporal/connect.ts';
+import { loadAgentId } from './agent-identity.ts';
+import { announceForEver } from './announcer.ts';
+import { keepHouse, settleLeftovers } from './housekeeper.ts';
+import { keepServerRunning } from './server-keeper.ts';
+import { onStopSignal } from './stop-signal.ts';
+import { connectPatiently, installRuntime, runWorkers, workerDefaults } from './temporal-runtime.ts';
+
+await exitWithMessage(async () => {
+  const settings = readCommandLine();
+  if (settings) await main(settings);
+});
+
+function readCommandLine(): AgentSettings | undefined {
+  const help = fileHelp('The agent of Tidemark: npm run agent -- --config FILE', agentSettings);
+  try {
+    const { values } = parseArgs({
+      options: { help: { type: 'boolean', short: 'h' }, config: { type: 'string' } },
+    });
+    if (values.help) process.stdout.write(`${help}\n`);
+    else if (values.config === undefined)
+      throw new Error('--config FILE is missing: the settings of this agent.');
+    else return loadFromFile(agentSettings, path.resolve(values.config));
+  } catch (error) {
+    if (error instanceof TidemarkError) throw error;
+    throw new TidemarkError('invalid_setting', `${messageOf(error)} See --help.`, { cause: error });
+  }
+  return undefined;
+}
+
+async function main(settings: AgentSettings): Promise<void> {
+  const temporal = loadTemporal();
+  const log = pino({ name: `agent ${settings.service_id}`, level: settings.log_level });
+  const signal = onStopSignal(log);
+  installRuntime(log);
+  const agentId = await loadAgentId(settings.state_directory);
+  const lockPath = path.join(settings.state_directory, 'agent.lock');
+  await using _only = await acquireLock(lockPath, {
+    operation: `the agent of ${settings.service_id}`,
+    waitMs: 5_000,
+  });
+  const store = await openStore(settings.storage);
+  const host: Host = { agentId, settings, store, log, attempts: new Map() };
+  await settleLeftovers(host);
+  const tasks = [
+    keepHouse(host, signal),
+    keepServerRunning(host, signal),
+    serveTemporal(host, temporal, signal),
+  ];
+  await Promise.all(tasks);
+}
+
+async function serveTemporal(host: Host, temporal: TemporalSettings, signal: AbortSignal): Promise<void> {
+  const { log } = host;
+  await runWorkers(
+    async () => {
+      const connection = await connectPatiently(temporal, log, signal);
+      const workers = await createWorkers(host, connection, temporal.namespace);
+      log.info({ agentId: host.agentId, address: temporal.connectionOptions.address }, 'The agent is ready.');
+      return { connection, workers };
+    },
+    log,
+    signal,
+    (connection, round) =>
+      announceForEver(host, new Client({ connection, namespace: temporal.namespace }), round),
+  );
+}
+
+/** Many slots for short orders, so that a stop or a cancellation never waits behind a copy; two for long work. */
+async function createWorkers(host: Host, connection: NativeConnection, namespace: string): Promise<Worker[]> {
+  const common = { ...workerDefaults(host.log), connection, namespace };
+  return [
+    await Worker.create({
+      ...common,
+      taskQueue: agentTaskQueue(host.agentId, 'control'),
+      activities: hostControlActivities(host),
+      maxConcurrentActivityTaskExecutions: 20,
+    }),
+    await Worker.create({
+      ...common,
+      taskQueue: agentTaskQueue(host.agentId, 'bulk'),
+      activities: hostBulkActivities(host),
+      maxConcurrentActivityTaskExecutions: 2,
+    }),
+  ];
+}

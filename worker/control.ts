@@ -1,0 +1,90 @@
+/** The control worker: the workflows, and the activities that touch the catalog and the store. Any number may run. */
+import { Client } from '@temporalio/client';
+import { type NativeConnection, Worker } from '@temporalio/worker';
+import pino, { type Logger } from 'pino';
+import { controlActivities } from '../activities/control/index.ts';
+import type { Plane } from '../activities/control/plane.ts';
+import { openCatalog } from '../catalog/open.ts';
+import type { Catalog } from '../catalog/types.ts';
+import { type ControlSettings, controlSettings } from '../config/control.ts';
+import { environmentHelp } from '../config/describe.ts';
+import { loadFromEnvironment } from '../config/load.ts';
+import { runProcess } from '../config/process.ts';
+import { readSecret } from '../config/secret.ts';
+import { controlTaskQueue, workflowIds } from '../domain/ids.ts';
+import { defaultTimings } from '../domain/operations.ts';
+import { openStore } from '../storage/open.ts';
+import type { ObjectStore } from '../storage/store.ts';
+import { loadTemporal, type TemporalSettings } from '../temporal/connect.ts';
+import { ensureSearchAttributes } from '../temporal/search-attributes.ts';
+import { onStopSignal } from './stop-signal.ts';
+import { connectPatiently, installRuntime, runWorkers, workerDefaults } from './temporal-runtime.ts';
+import { workflowBundle } from './workflow-bundle.ts';
+
+interface ControlProcess {
+  settings: ControlSettings;
+  temporal: TemporalSettings;
+  catalog: Catalog;
+  store: ObjectStore;
+  log: Logger;
+}
+
+await runProcess(environmentHelp('The control worker of Tidemark.', controlSettings), main);
+
+async function main(): Promise<void> {
+  const settings = loadFromEnvironment(controlSettings);
+  const temporal = loadTemporal();
+  const log = pino({ name: 'control', level: settings.log_level });
+  const signal = onStopSignal(log);
+  installRuntime(log, settings.metrics_port);
+  const store = await openStore(settings.storage);
+  const password = await readSecret(settings.catalog_password_file);
+  const catalog = await openCatalog(settings.catalog, { password });
+  try {
+    await catalog.migrate();
+    const bundle = await workflowBundle();
+    const own: ControlProcess = { settings, temporal, catalog, store, log };
+    await runWorkers(() => createWorkers(own, bundle, signal), log, signal);
+  } finally {
+    await catalog.close();
+  }
+}
+
+async function createWorkers(
+  { settings, temporal, catalog, store, log }: ControlProcess,
+  workflowBundle: { codePath: string },
+  signal: AbortSignal,
+): Promise<{ connection: NativeConnection; workers: Worker[] }> {
+  const connection = await connectPatiently(temporal, log, signal);
+  const client = new Client({ connection, namespace: temporal.namespace });
+  await ensureSearchAttributes(client);
+  const plane: Plane = {
+    catalog,
+    store,
+    client,
+    timings: { ...defaultTimings, agentWaitMs: settings.agent_wait },
+    reconcileIntervalMs: settings.reconcile_interval,
+    log,
+  };
+  const worker = await Worker.create({
+    ...workerDefaults(log),
+    connection,
+    namespace: temporal.namespace,
+    taskQueue: controlTaskQueue,
+    workflowBundle,
+    activities: controlActivities(plane),
+    maxCachedWorkflows: 200,
+    workflowThreadPoolSize: 2,
+  });
+  await client.workflow.start('reconcile', {
+    taskQueue: controlTaskQueue,
+    workflowId: workflowIds.reconcile(),
+    workflowIdConflictPolicy: 'USE_EXISTING',
+    staticSummary: 'Compares the catalog with Temporal',
+  });
+  log.info(
+    { address: temporal.connectionOptions.address, storage: store.location },
+    'The control worker is ready.',
+  );
+  return { connection, workers: [worker] };
+}

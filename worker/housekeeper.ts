@@ -1,0 +1,63 @@
+/**
+ * What an agent sees to by itself, Temporal there or not: a swap that was interrupted is settled, what killed
+ * processes left is ended, replaced data is removed when its time is over.
+ */
+import { readdir } from 'node:fs/promises';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Host, operationFolder, serverLockPath } from '../activities/host/host.ts';
+import { messageOf, TidemarkError } from '../domain/errors.ts';
+import { listOpenJournals } from '../mariadb/cutover/journal.ts';
+import { removeExpired } from '../mariadb/cutover/previous.ts';
+import { settleOpenJournals } from '../mariadb/cutover/settle.ts';
+import { acquireLock } from '../mariadb/lock.ts';
+import { endLeftovers } from '../mariadb/processes/record.ts';
+
+const intervalMs = 15_000;
+
+/** At the agent's start, before any order is taken. */
+export async function settleLeftovers(host: Host): Promise<void> {
+  const { server, state_directory: stateDirectory } = host.settings;
+  await using _lock = await acquireLock(serverLockPath(stateDirectory), {
+    operation: 'the start of the agent',
+    waitMs: 30_000,
+  });
+  for (const operation of await operationsOf(stateDirectory)) {
+    const ended = await endLeftovers(operationFolder(stateDirectory, operation));
+    if (ended > 0) host.log.warn({ operation, ended }, 'Ended processes that a killed agent had left.');
+  }
+  const settled = await settleOpenJournals({ server, stateDirectory, log: host.log });
+  if (settled > 0) host.log.warn({ settled }, 'Took back a cut-over that was interrupted.');
+}
+
+async function operationsOf(stateDirectory: string): Promise<string[]> {
+  try {
+    return await readdir(path.join(stateDirectory, 'operations'));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+/** Until the signal. */
+export async function keepHouse(host: Host, signal: AbortSignal): Promise<void> {
+  const { server, state_directory: stateDirectory, restore } = host.settings;
+  while (!signal.aborted) {
+    await sleep(intervalMs, undefined, { signal }).catch(() => undefined);
+    if (signal.aborted || host.attempts.size > 0) continue;
+    try {
+      await using _lock = await acquireLock(serverLockPath(stateDirectory), {
+        operation: 'housekeeping',
+        waitMs: 0,
+      });
+      // Nobody works on it and it is open: its activity was given up while this agent lived.
+      if ((await listOpenJournals(stateDirectory)).length > 0) {
+        await settleOpenJournals({ server, stateDirectory, log: host.log });
+      }
+      await removeExpired({ stateDirectory, minFreeBytes: restore.min_free, now: Date.now(), log: host.log });
+    } catch (error) {
+      if (error instanceof TidemarkError && error.code === 'host_busy') continue;
+      host.log.error({ reason: messageOf(error) }, 'The housekeeping failed; trying again.');
+    }
+  }
+}

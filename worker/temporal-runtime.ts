@@ -1,0 +1,130 @@
+/** Temporal's part of a process: its logs in ours, its metrics, and a connection that is waited for. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  NativeConnection,
+  Runtime,
+  type LogLevel,
+  type Worker,
+  type WorkerOptions,
+} from '@temporalio/worker';
+import { failureInterceptor } from '../activities/failures.ts';
+import { messageOf, TidemarkError } from '../domain/errors.ts';
+import type { Log } from '../domain/log.ts';
+import type { TemporalSettings } from '../temporal/connect.ts';
+
+/** The SDK's own narrative is detail to us; its warnings are not. */
+const levels: Record<LogLevel, keyof Log> = {
+  TRACE: 'debug',
+  DEBUG: 'debug',
+  INFO: 'debug',
+  WARN: 'warn',
+  ERROR: 'error',
+};
+
+const longestPauseMs = 10_000;
+
+/** To be called once, before anything of the worker SDK is used. */
+export function installRuntime(log: Log, metricsPort?: number): void {
+  const say =
+    (level: keyof Log) =>
+    (message: string, meta?: object): void => {
+      log[level]({ temporal: { ...meta } }, message);
+    };
+  Runtime.install({
+    logger: {
+      log: (level, message, meta) => {
+        say(levels[level])(message, meta);
+      },
+      trace: say('debug'),
+      debug: say('debug'),
+      info: say('debug'),
+      warn: say('warn'),
+      error: say('error'),
+    },
+    // Our own handlers decide in which order a process ends.
+    shutdownSignals: [],
+    ...(metricsPort !== undefined && {
+      telemetryOptions: { metrics: { prometheus: { bindAddress: `0.0.0.0:${metricsPort}` } } },
+    }),
+  });
+}
+
+/** A connection, once there is a Temporal to connect to; a process outlives its absence. */
+export async function connectPatiently(
+  temporal: TemporalSettings,
+  log: Log,
+  signal: AbortSignal,
+): Promise<NativeConnection> {
+  for (let pause = 250; ; pause = Math.min(pause * 2, longestPauseMs)) {
+    try {
+      return await NativeConnection.connect(temporal.connectionOptions);
+    } catch (error) {
+      const { address } = temporal.connectionOptions;
+      log.warn({ address, reason: messageOf(error) }, 'Temporal does not answer; trying again.');
+      await sleep(pause, undefined, { signal });
+    }
+  }
+}
+
+/** What all our workers have in common. */
+export function workerDefaults(log: Log): Partial<WorkerOptions> {
+  return {
+    // Cancellation arrives with a heartbeat's answer: no rarer than this.
+    maxHeartbeatThrottleInterval: '2s',
+    defaultHeartbeatThrottleInterval: '2s',
+    shutdownGraceTime: '2s',
+    shutdownForceTime: '8s',
+    interceptors: { activity: [(context) => ({ inbound: failureInterceptor(context, log) })] },
+  };
+}
+
+interface Crew {
+  connection: NativeConnection;
+  workers: Worker[];
+}
+
+/**
+ * Runs workers until the signal, and anew, on a fresh connection, when Temporal has thrown them out.
+ *
+ * @param alongside runs beside them on their connection; its signal is aborted when they end
+ * @throws TidemarkError from `create`: a setting is wrong, and trying again would not help
+ */
+export async function runWorkers(
+  create: () => Promise<Crew>,
+  log: Log,
+  signal: AbortSignal,
+  alongside: (connection: NativeConnection, signal: AbortSignal) => Promise<void> = () => Promise.resolve(),
+): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      await runCrew(await create(), signal, alongside);
+    } catch (error) {
+      if (signal.aborted) return;
+      if (error instanceof TidemarkError) throw error;
+      log.error({ reason: messageOf(error) }, 'The worker ended; starting it again.');
+      await sleep(1_000, undefined, { signal }).catch(() => undefined);
+    }
+  }
+}
+
+async function runCrew(
+  { connection, workers }: Crew,
+  signal: AbortSignal,
+  alongside: (connection: NativeConnection, signal: AbortSignal) => Promise<void>,
+): Promise<void> {
+  const ended = new AbortController();
+  const stop = (): void => {
+    ended.abort();
+    for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
+  };
+  signal.addEventListener('abort', stop, { once: true });
+  try {
+    // One that ends takes its fellows along: they share the connection that broke.
+    const runs = workers.map((worker) => worker.run().finally(stop));
+    if (signal.aborted) stop();
+    await Promise.all([...runs, alongside(connection, ended.signal)]);
+  } finally {
+    signal.removeEventListener('abort', stop);
+    await connection.close().catch(() => undefined);
+  }
+}
