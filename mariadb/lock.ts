@@ -36,7 +36,7 @@ export async function acquireLock(file: string, owner: LockOwner): Promise<Lock>
   let database = tryLock(file);
   while (!database) {
     if (Date.now() >= deadline) throw await busy(file, operation);
-    await sleep(pollMs, undefined, signal ? { signal } : {});
+    await sleep(pollMs);
     signal?.throwIfAborted();
     database = tryLock(file);
   }

@@ -35,7 +35,6 @@ export async function startServer(
   log.info({ control: server.control.kind }, 'Starting the database server.');
   const attempt = before === undefined ? await order(server, options, words, errorLog, signal) : undefined;
   while (!(await greets(socket))) {
-    signal?.throwIfAborted();
     if (attempt?.ended() === true || (before !== undefined && !(await findServerProcess(server)))) {
       throw await failed('The database server ended while it was starting', words);
     }
@@ -43,7 +42,8 @@ export async function startServer(
       const seconds = Math.round(server.start_timeout / 1000);
       throw await failed(`The database server did not accept connections within ${seconds} s`, words);
     }
-    await sleep(pollMs, undefined, { ...(signal ? { signal } : {}) });
+    await sleep(pollMs);
+    signal?.throwIfAborted();
   }
   log.info({}, 'The database server accepts connections.');
 }
@@ -97,12 +97,20 @@ async function spawnServer(
     detached: true,
     cwd: '/',
     stdio: ['ignore', words.descriptor, words.descriptor],
+    env: serverEnvironment(),
   });
   let ended = false;
   child.once('error', () => (ended = true));
   child.once('exit', () => (ended = true));
   child.unref();
   return { ended: () => ended };
+}
+
+/** The agent's folder for temporary files need not be open to the server's user: the option `tmpdir` says where. */
+function serverEnvironment(): NodeJS.ProcessEnv {
+  const env = { ...process.env };
+  delete env['TMPDIR'];
+  return env;
 }
 
 /** Who the server has to run as: whoever the data directory belongs to; the package's user when there is none yet. */
