@@ -1,0 +1,60 @@
+# What the scripts share: where things lie, how a step is told, and the PATH that programs are found on.
+# Written for bash 3.2, which macOS has.
+
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+cache=${TIDEMARK_CACHE:-$HOME/.cache/tidemark}
+temporal_version=1.5.1
+quiet=${quiet:-}
+
+# node_modules/.bin first, so that a linked Node is taken; the cache's temporal after one that is on the PATH;
+# the folders where Debian has mariadbd last.
+export PATH="$root/node_modules/.bin:$PATH:$cache/temporal-$temporal_version/bin:/usr/local/sbin:/usr/sbin:/sbin"
+
+have() { command -v "$1" >/dev/null 2>&1; }
+
+# Says what is already there; with --quiet, nothing.
+there() { [ -n "$quiet" ] || printf '  %s\n' "$1" >&2; }
+
+# fail WHAT WHY TO-DO: ends the script.
+fail() {
+  printf '\n✗ %s failed.\n  Why: %s\n  What to do: %s\n' "$1" "$2" "$3" >&2
+  exit 1
+}
+
+# step WHAT TO-DO COMMAND…: runs a command with its output in a log, says what is done and how long it took. A
+# failure shows the end of the log, and what to do.
+step() {
+  local what=$1 todo=$2 log start=$SECONDS status=0
+  shift 2
+  log=$(mktemp "${TMPDIR:-/tmp}/tidemark-setup.XXXXXX")
+  printf '▸ %s …\n' "$what" >&2
+  # The lock's descriptor stays ours: a daemon that a package starts would keep the lock for ever.
+  "$@" >"$log" 2>&1 </dev/null 9>&- || status=$?
+  if [ "$status" -ne 0 ]; then
+    local why
+    why="exit code $status. The last lines were:
+$(tail -n 15 "$log" | sed 's/^/    /')"
+    rm -f "$log"
+    fail "$what" "$why" "$todo"
+  fi
+  rm -f "$log"
+  printf '  done in %s s\n' "$((SECONDS - start))" >&2
+}
+
+# One setup at a time: a second one waits, and then finds everything done. The lock ends with its process, however
+# that ends. Perl stands in on systems without flock(1).
+take_lock() {
+  mkdir -p "$cache" || fail 'Making the cache folder' "$cache cannot be made" 'set TIDEMARK_CACHE to a folder that can be written'
+  exec 9>"$cache/setup.lock"
+  if have flock; then
+    flock -n 9 || { printf '▸ Waiting for another setup …\n' >&2; flock 9; }
+  else
+    perl -e 'open(my $lock, ">&=", 9) or die; flock($lock, 2) or die'
+  fi
+}
+
+# Runs a command as root; only called where may_be_root succeeded.
+as_root() { if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo -n "$@"; fi; }
+may_be_root() { [ "$(id -u)" -eq 0 ] || { have sudo && sudo -n true 2>/dev/null; }; }
