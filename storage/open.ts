@@ -31,7 +31,9 @@ function pathOf(location: string): string {
     const url = new URL(location);
     if (url.search !== '' || url.hash !== '')
       throw wrong('has a "?" or "#", which must be written %3F and %23');
-    return fileURLToPath(url);
+    const directory = fileURLToPath(url);
+    if (directory.includes('\0')) throw wrong('has a NUL in it');
+    return directory;
   } catch (error) {
     if (error instanceof TidemarkError) throw error;
     throw wrong(`cannot be read (${messageOf(error)})`, error);

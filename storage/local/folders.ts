@@ -101,6 +101,8 @@ async function makeOne(folder: string, root: string): Promise<void> {
     await mkdir(folder, folderMode);
   } catch (error) {
     if (errnoOf(error) !== 'EEXIST') throw error;
+    // Before anything is made in it.
+    await refuseLinks(folder);
     if (!(await stat(folder)).isDirectory()) {
       const name = path.relative(root, folder);
       throw new TidemarkError(

@@ -1,0 +1,67 @@
+/** A store around another one, in which a test can watch, hold up and spoil what is done. */
+import type { ByteRange, ObjectStore } from '../../storage/store.ts';
+
+export interface Watched extends ObjectStore {
+  /** Keys in the order in which their puts began. */
+  puts: string[];
+  gets: string[];
+  underWay: number;
+  /** The most puts, or gets, that were under way at once. */
+  mostUnderWay: number;
+  /** Different pieces of memory that puts were given. */
+  memories: Set<ArrayBufferLike>;
+}
+
+export interface Hooks {
+  beforePut?: (key: string, body: Uint8Array) => Promise<void> | void;
+  afterPut?: (key: string) => Promise<void> | void;
+  /** May spoil what was read. */
+  afterGet?: (key: string, found: Buffer) => Promise<Buffer> | Buffer;
+}
+
+export function watch(store: ObjectStore, hooks: Hooks = {}): Watched {
+  const watched: Watched = {
+    location: store.location,
+    puts: [],
+    gets: [],
+    underWay: 0,
+    mostUnderWay: 0,
+    memories: new Set(),
+    async put(key: string, body: Uint8Array, signal?: AbortSignal) {
+      watched.puts.push(key);
+      watched.memories.add(body.buffer);
+      await counted(async () => {
+        await hooks.beforePut?.(key, body);
+        await store.put(key, body, signal);
+        await hooks.afterPut?.(key);
+      });
+    },
+    async get(key: string, range?: ByteRange, signal?: AbortSignal, into?: Buffer) {
+      watched.gets.push(key);
+      return counted(async () => {
+        const found = await store.get(key, range, signal, into);
+        return (await hooks.afterGet?.(key, found)) ?? found;
+      });
+    },
+    replace: (key, body, signal) => store.replace(key, body, signal),
+    stat: (key) => store.stat(key),
+    list: (prefix) => store.list(prefix),
+    delete: (key) => store.delete(key),
+  };
+  async function counted<T>(work: () => Promise<T>): Promise<T> {
+    watched.underWay++;
+    watched.mostUnderWay = Math.max(watched.mostUnderWay, watched.underWay);
+    try {
+      return await work();
+    } finally {
+      watched.underWay--;
+    }
+  }
+  return watched;
+}
+
+/** A promise that a test resolves when it wants to. */
+export function gate(): { opened: Promise<void>; open: () => void } {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  return { opened: promise, open: resolve };
+}
