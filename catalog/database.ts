@@ -2,8 +2,9 @@
  * The way to the database, the same for SQLite and PostgreSQL: every query of the catalog is inside a `read` or
  * a `write`. Here a driver's error becomes the error that the rest of the house knows.
  */
+import { isNativeError } from 'node:util/types';
 import type { Dialect, Kysely, Transaction } from 'kysely';
-import { messageOf, TidemarkError } from '../domain/errors.ts';
+import { TidemarkError } from '../domain/errors.ts';
 import type { Tables } from './schema.ts';
 
 /** What differs between the two databases. */
@@ -87,8 +88,10 @@ export function serviceMissing(): TidemarkError {
   );
 }
 
-/** An address with two families fails with an AggregateError, whose own message is empty. */
+/** What an error says, without the full stop. An address with two families fails with an error for each. */
 function saying(error: unknown): string {
-  const said = error instanceof AggregateError ? error.errors.map(messageOf).join('; ') : messageOf(error);
+  if (!isNativeError(error)) return String(error);
+  const said =
+    'errors' in error && Array.isArray(error.errors) ? error.errors.map(saying).join('; ') : error.message;
   return said.replace(/\.$/, '');
 }

@@ -1,4 +1,5 @@
 /** The catalog in PostgreSQL, through a pool of connections that may drop at any time. */
+import { isNativeError } from 'node:util/types';
 import pg from 'pg';
 import { PostgresDialect, sql } from 'kysely';
 import { TidemarkError } from '../domain/errors.ts';
@@ -92,9 +93,10 @@ function readLocation(
 }
 
 function isConnectionTrouble(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
+  if (!isNativeError(error)) return false;
   if ('code' in error && typeof error.code === 'string' && 'syscall' in error) return true;
-  if (error instanceof AggregateError) return error.errors.some(isConnectionTrouble);
+  // An address with two families fails with an error for each.
+  if ('errors' in error && Array.isArray(error.errors)) return error.errors.some(isConnectionTrouble);
   return connectionTrouble.test(error.message);
 }
 

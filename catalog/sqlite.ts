@@ -8,6 +8,7 @@ import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isNativeError } from 'node:util/types';
 import {
   SqliteAdapter,
   SqliteIntrospector,
@@ -175,17 +176,17 @@ function bindable(value: unknown): SQLInputValue {
 
 /** SQLite's extended result code. */
 function resultCode(error: unknown): number | undefined {
-  if (!(error instanceof Error) || !('errcode' in error)) return undefined;
+  if (!isNativeError(error) || !('errcode' in error)) return undefined;
   return typeof error.errcode === 'number' ? error.errcode : undefined;
 }
 
 /** What the folder could not be made for (EACCES, ENOSPC, …), or a call after `close`. */
 function isFileTrouble(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
+  if (!isNativeError(error)) return false;
   return 'syscall' in error || error.message === 'driver has already been destroyed';
 }
 
 /** Before the first migration; whoever asks may ask again after it. */
 function isWithoutTables(error: unknown): boolean {
-  return error instanceof Error && error.message.startsWith('no such table');
+  return isNativeError(error) && error.message.startsWith('no such table');
 }
