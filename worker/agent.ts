@@ -1,4 +1,5 @@
 /** The agent: one process beside each MariaDB server. It takes its orders from Temporal and needs no other way in. */
+import './small-heap.ts';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { Client } from '@temporalio/client';

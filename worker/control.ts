@@ -1,4 +1,5 @@
 /** The control worker: the workflows, and the activities that touch the catalog and the store. Any number may run. */
+import './small-heap.ts';
 import { Client } from '@temporalio/client';
 import { type NativeConnection, Worker } from '@temporalio/worker';
 import pino, { type Logger } from 'pino';
@@ -74,7 +75,7 @@ async function createWorkers(
     workflowBundle,
     activities: controlActivities(plane),
     maxCachedWorkflows: 200,
-    workflowThreadPoolSize: 2,
+    workflowThreadPoolSize: 1,
   });
   await client.workflow.start('reconcile', {
     taskQueue: controlTaskQueue,
