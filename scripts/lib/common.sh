@@ -26,12 +26,16 @@ fail() {
 # step WHAT TO-DO COMMAND…: runs a command with its output in a log, says what is done and how long it took. A
 # failure shows the end of the log, and what to do.
 step() {
-  local what=$1 todo=$2 log start=$SECONDS status=0
+  local what=$1 todo=$2 log start=$SECONDS status
   shift 2
   log=$(mktemp "${TMPDIR:-/tmp}/tidemark-setup.XXXXXX")
   printf '▸ %s …\n' "$what" >&2
   # The lock's descriptor stays ours: a daemon that a package starts would keep the lock for ever.
-  "$@" >"$log" 2>&1 </dev/null 9>&- || status=$?
+  # In a shell of its own, and outside of any condition, so that the first command that fails ends it.
+  set +e
+  (set -e && "$@") >"$log" 2>&1 </dev/null 9>&-
+  status=$?
+  set -e
   if [ "$status" -ne 0 ]; then
     local why
     why="exit code $status. The last lines were:
@@ -54,6 +58,9 @@ take_lock() {
     perl -e 'open(my $lock, ">&=", 9) or die; flock($lock, 2) or die'
   fi
 }
+
+# The system's certificates count too: where a proxy signs with one of its own, Node's own list does not do.
+export NODE_USE_SYSTEM_CA=1
 
 # Runs a command as root; only called where may_be_root succeeded.
 as_root() { if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo -n "$@"; fi; }

@@ -53,10 +53,11 @@ set_up_node() {
     return
   fi
   if ! linked_node=$(cached_node); then
-    local package advice='install Node 24 or later (https://nodejs.org) and run this again'
+    local package has advice='install Node 24 or later (https://nodejs.org) and run this again'
     have npm || fail 'Looking for Node' 'neither Node 24 nor npm is on the PATH' "$advice"
     package=$(node_package) || fail 'Fetching Node' "npm has no Node for $(uname -sm)" "$advice"
-    step "Fetching Node $oldest_node into $cache, as the machine has ${own:+$("$own" --version)}${own:-none}" \
+    has=$([ -z "$own" ] || "$own" --version)
+    step "Fetching Node $oldest_node into $cache, as the machine has ${has:-none}" \
       "see that npm reaches its registry (npm ping), or $advice" fetch_node "$package"
     linked_node=$(cached_node) || fail 'Fetching Node' "what came does not run here" "$advice"
   fi
