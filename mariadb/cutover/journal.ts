@@ -4,14 +4,15 @@
  *
  * One file a restore, `<state directory>/journals/restore-<id>.json`. It is replaced whole and synced at each step.
  */
-import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { memberKinds } from '../../domain/layout.ts';
 import { messageOf, TidemarkError } from '../../domain/errors.ts';
+import { namesIn, writeDurably } from '../restore/files.ts';
 
 /** The steps of a cut-over in their order. */
-export const steps = ['begin', 'flush', 'stop', 'aside', 'in', 'own', 'start', 'check', 'commit'] as const;
+export const steps = ['begin', 'stop', 'aside', 'in', 'own', 'start', 'check', 'commit'] as const;
 export type Step = (typeof steps)[number];
 
 /** The steps that take it back, in their order. */
@@ -49,8 +50,6 @@ const journal = z.object({
   members: z.array(member),
   /** Device and inode of the new data's `mysql` folder: what tells the new data from the old. */
   newData: z.string(),
-  /** `innodb_max_dirty_pages_pct` and its low-water mark, as they were before the flush. */
-  dirtyPages: z.object({ pct: z.number(), lowWater: z.number() }).optional(),
   beganAt: z.string(),
   notServingMs: z.number().optional(),
   committedAt: z.string().optional(),
@@ -122,38 +121,4 @@ export async function listJournals(stateDirectory: string): Promise<Journal[]> {
 /** The journals of cut-overs that are under way, or were interrupted. */
 export async function listOpenJournals(stateDirectory: string): Promise<Journal[]> {
   return (await listJournals(stateDirectory)).filter((entry) => entry.state === 'open');
-}
-
-/** The names in a directory; none when it is missing. */
-export async function namesIn(directory: string): Promise<string[]> {
-  try {
-    return await readdir(directory);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    throw error;
-  }
-}
-
-/** Writes a file so that there is, after a power cut too, the old content or the new. */
-export async function writeDurably(file: string, text: string): Promise<void> {
-  const fresh = `${file}.new`;
-  const handle = await open(fresh, 'w', 0o600);
-  try {
-    await handle.writeFile(text);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-  await rename(fresh, file);
-  await syncDirectory(path.dirname(file));
-}
-
-/** Makes what was created, renamed and removed in a directory last. */
-export async function syncDirectory(directory: string): Promise<void> {
-  const handle = await open(directory, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }

@@ -9,8 +9,9 @@ import { chmod, chown, mkdir, rename } from 'node:fs/promises';
 import path from 'node:path';
 import { TidemarkError } from '../../domain/errors.ts';
 import { matchesAny } from '../server/foreign.ts';
-import { createWithin, isMissing, removeIfEmpty, workFolder } from '../restore/staging.ts';
-import { namesIn, syncDirectory, type JournalMember } from './journal.ts';
+import { isMissing, namesIn, removeIfEmpty, syncDirectory } from '../restore/files.ts';
+import { createWithin, workFolder } from '../restore/staging.ts';
+import type { JournalMember } from './journal.ts';
 
 /** Moves what the server has now to where it is kept. */
 export async function moveAside(member: JournalMember): Promise<void> {

@@ -44,10 +44,11 @@ export async function startExtraction(options: ExtractionOptions): Promise<Extra
   const stages = await extractionStages(options);
   await emptyDirectory(options.server, directory);
   const pipeline = startPipeline(stages, { folder: attempt.folder, signal: attempt.signal, input: 'pipe' });
-  if (!pipeline.input) throw new TidemarkError('extract_failed', 'The first program of the pipe has no input.');
+  if (!pipeline.input)
+    throw new TidemarkError('extract_failed', 'The first program of the pipe has no input.');
   return {
     input: pipeline.input,
-    end: pipeline.end,
+    end: () => pipeline.end(),
     whole: async () => {
       const results = await pipeline.finished;
       attempt.signal.throwIfAborted();
@@ -99,7 +100,11 @@ async function requireIdentity(file: string | undefined): Promise<string> {
 export async function emptyDirectory(server: ServerSettings, directory: string): Promise<void> {
   const layout = await inspectLayout(server);
   const here = { kind: 'data' as const, directory, mountPoint: false, files: [] };
-  const staying = [workFolder, 'lost+found', ...(await foreignEntries(server, { ...layout, members: [here] }))];
+  const staying = [
+    workFolder,
+    'lost+found',
+    ...(await foreignEntries(server, { ...layout, members: [here] })),
+  ];
   for (const name of await readdir(directory)) {
     if (!staying.includes(name)) await rm(path.join(directory, name), { recursive: true, force: true });
   }
@@ -126,7 +131,10 @@ async function extractionError(
   if (failed.error) return failed.error;
   const said = results.map((result) => result.stderr).join('\n');
   const free = await freeBytes(directory);
-  if (/no space left|errno:? 28|enospc/i.test(said) || (free < fullBelowBytes && !failed.program.endsWith('age'))) {
+  if (
+    /no space left|errno:? 28|enospc/i.test(said) ||
+    (free < fullBelowBytes && !failed.program.endsWith('age'))
+  ) {
     return new TidemarkError(
       'disk_full',
       `There is no room left on the file system of ${directory} (${free} bytes are free). Free some, or restore ` +
@@ -134,8 +142,13 @@ async function extractionError(
     );
   }
   const closing = lastLines(failed.stderr);
-  if (/no identity matched|identity file|failed to read .*identit|malformed secret key/i.test(failed.stderr)) {
-    return new TidemarkError('identity_unavailable', `The agent's age identity does not open this backup: ${closing}`);
+  if (
+    /no identity matched|identity file|failed to read .*identit|malformed secret key/i.test(failed.stderr)
+  ) {
+    return new TidemarkError(
+      'identity_unavailable',
+      `The agent's age identity does not open this backup: ${closing}`,
+    );
   }
   const ended = failed.signal === null ? `code ${failed.code}` : failed.signal;
   return new TidemarkError(

@@ -47,7 +47,11 @@ interface GroupFiles {
   cache: RegExp;
 }
 
-const version2: GroupFiles = { limit: 'memory.max', usage: 'memory.current', cache: /^inactive_file (\d+)$/m };
+const version2: GroupFiles = {
+  limit: 'memory.max',
+  usage: 'memory.current',
+  cache: /^inactive_file (\d+)$/m,
+};
 const version1: GroupFiles = {
   limit: 'memory.limit_in_bytes',
   usage: 'memory.usage_in_bytes',

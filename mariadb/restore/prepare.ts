@@ -53,7 +53,10 @@ export async function prepareCopy(options: PrepareOptions): Promise<void> {
 async function requireCheckpoints({ directory, expected }: PrepareOptions): Promise<Checkpoints> {
   const checkpoints = await readCheckpoints(directory);
   if (!checkpoints) {
-    throw new TidemarkError('prepare_failed', `There is no whole copy in ${directory}: fetch the backup again.`);
+    throw new TidemarkError(
+      'prepare_failed',
+      `There is no whole copy in ${directory}: fetch the backup again.`,
+    );
   }
   if (checkpoints.toLsn !== expected.toLsn) {
     throw new TidemarkError(

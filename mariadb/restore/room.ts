@@ -3,7 +3,8 @@ import { access, constants, lstat, opendir, stat, statfs } from 'node:fs/promise
 import path from 'node:path';
 import type { Layout } from '../../domain/layout.ts';
 import { matchesAny } from '../server/foreign.ts';
-import { isMissing, stagingFor, workFolder, type StagedMember } from './staging.ts';
+import { isMissing } from './files.ts';
+import { stagingFor, workFolder, type StagedMember } from './staging.ts';
 
 /**
  * Why a restore could not swap the files of a server of this layout, each reason a sentence that says what to do.
@@ -79,7 +80,10 @@ export async function freeBytes(file: string): Promise<number> {
 }
 
 /** What the chosen entries at the top of a directory take on disk, with all that is in them; bytes. */
-export async function usedBytes(directory: string, chosen: (name: string) => boolean = () => true): Promise<number> {
+export async function usedBytes(
+  directory: string,
+  chosen: (name: string) => boolean = () => true,
+): Promise<number> {
   if (await isMissing(directory)) return 0;
   let sum = 0;
   for await (const entry of await opendir(directory)) {

@@ -6,9 +6,10 @@
  * renamed: its places are in it, two levels deep, where mariadb-backup does not look for tables. Every other member
  * may share its directory with strangers and is moved file by file.
  */
-import { chmod, chown, lstat, mkdir, rm, rmdir, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { dataDirectory, type Layout, type LayoutMember, type MemberKind } from '../../domain/layout.ts';
+import { isMissing, removeIfEmpty } from './files.ts';
 
 /** The folder in which a restore's own files lie, beside a data directory or in it. */
 export const workFolder = '.tidemark';
@@ -53,7 +54,10 @@ export function stagingFor(layout: Layout, restoreId: number): Staging {
 
 /** The places of a restore that replaces the server's files where they are: the new ones go there directly. Pure. */
 export function stagingInPlace(layout: Layout, restoreId: number): Staging {
-  const members = layout.members.map((member) => ({ ...stage(member, restoreId), incoming: member.directory }));
+  const members = layout.members.map((member) => ({
+    ...stage(member, restoreId),
+    incoming: member.directory,
+  }));
   return { restoreId, data: dataDirectory(layout), members };
 }
 
@@ -97,7 +101,7 @@ export async function createWithin(member: StagedMember, directory: string, owne
       await give(step, owner, 0o700);
     }
   }
-  if (baseMissing && base === member.live) await writeFile(missingMark(member), '');
+  if (baseMissing && base === member.live && directory !== base) await writeFile(missingMark(member), '');
 }
 
 /** Says that the member's own directory was made by the restore: it goes again when nothing came into it. */
@@ -116,7 +120,7 @@ async function give(directory: string, owner: Owner, mode: number): Promise<void
 }
 
 /** Removes what a restore materialized. What it replaced stays where it is kept. */
-export async function removeStaging(staging: Staging): Promise<void> {
+export async function removeStaging(staging: Pick<Staging, 'members'>): Promise<void> {
   for (const member of staging.members) {
     const mark = missingMark(member);
     const made = !(await isMissing(mark));
@@ -127,34 +131,9 @@ export async function removeStaging(staging: Staging): Promise<void> {
   }
 }
 
-/** Removes a directory in which nothing is; says whether it is gone. */
-export async function removeIfEmpty(directory: string): Promise<boolean> {
-  try {
-    await rmdir(directory);
-    return true;
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT') return true;
-    if (code === 'ENOTEMPTY' || code === 'EEXIST') return false;
-    throw error;
-  }
-}
-
 /** Removes the restore's folder and the work folder around it, where nothing is left in them. */
 export async function removeEmptyFolders(member: StagedMember): Promise<void> {
   for (const folder of [path.join(member.folder, 'previous'), member.folder, path.dirname(member.folder)]) {
     if (!(await removeIfEmpty(folder))) return;
-  }
-}
-
-/** Whether there is nothing at this path. */
-export async function isMissing(file: string): Promise<boolean> {
-  try {
-    await lstat(file);
-    return false;
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT' || code === 'ENOTDIR') return true;
-    throw error;
   }
 }

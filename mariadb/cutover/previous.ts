@@ -1,0 +1,83 @@
+/** The data that a restore replaced: kept for a while, so that it can be put back, and then removed. */
+import { rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import type { Log } from '../context.ts';
+import { isMissing } from '../restore/files.ts';
+import { freeBytes } from '../restore/room.ts';
+import { removeEmptyFolders, type StagedMember } from '../restore/staging.ts';
+import { listJournals, removeJournal, writeJournal, type Journal } from './journal.ts';
+
+/** How long the journal of a restore whose replaced data is gone stays, for whoever asks what happened. */
+const journalKeptMs = 7 * 24 * 3_600_000;
+
+const noteOf = (member: StagedMember): string => path.join(path.dirname(member.previous), 'previous.json');
+
+/** Says, beside the kept data, what it is: for whoever finds it. The journal is what counts. */
+export async function describePrevious(journal: Journal): Promise<void> {
+  for (const member of journal.members) {
+    if (await isMissing(path.dirname(member.previous))) continue;
+    const note = {
+      what: `What restore ${journal.restoreId} replaced.`,
+      replacedAt: journal.committedAt,
+      keepUntil: new Date(journal.keepUntil ?? 0).toISOString(),
+      was: journal.members.filter(({ folder }) => folder === member.folder).map(({ live }) => live),
+    };
+    await writeFile(noteOf(member), `${JSON.stringify(note, undefined, 2)}\n`, { mode: 0o600 });
+  }
+}
+
+/** Removes what was said of the kept data, once it is back in its place. */
+export async function forgetPrevious(member: StagedMember): Promise<void> {
+  await rm(noteOf(member), { force: true });
+  await removeEmptyFolders(member);
+}
+
+export interface ExpiryOptions {
+  stateDirectory: string;
+  /** With less than this free on its file system, replaced data goes before its time. */
+  minFreeBytes: number;
+  /** Milliseconds since 1970. */
+  now: number;
+  log: Log;
+}
+
+/**
+ * Removes replaced data whose time is over, and, oldest first, as much as is needed where room is short. The caller
+ * holds the server's lock.
+ * @returns the restores whose replaced data was removed
+ */
+export async function removeExpired(options: ExpiryOptions): Promise<number[]> {
+  const { stateDirectory, now, log } = options;
+  const removed: number[] = [];
+  for (const journal of await listJournals(stateDirectory)) {
+    if (journal.state !== 'committed') continue;
+    if (journal.previous === 'removed') {
+      if (now - Date.parse(journal.committedAt ?? '') > journalKeptMs) {
+        await removeJournal(stateDirectory, journal.restoreId);
+      }
+    } else if (journal.previous === 'removing' || (await isDue(journal, options))) {
+      await removePrevious(stateDirectory, journal);
+      removed.push(journal.restoreId);
+      log.info({ restoreId: journal.restoreId }, 'Removed the data that the restore had replaced.');
+    }
+  }
+  return removed;
+}
+
+async function isDue(journal: Journal, { now, minFreeBytes }: ExpiryOptions): Promise<boolean> {
+  if (now >= (journal.keepUntil ?? 0)) return true;
+  for (const member of journal.members) {
+    if ((await freeBytes(member.previous)) < minFreeBytes && !(await isMissing(member.previous))) return true;
+  }
+  return false;
+}
+
+/** Half-removed data must never be put back: the journal says so before the first file goes. */
+async function removePrevious(stateDirectory: string, journal: Journal): Promise<void> {
+  await writeJournal(stateDirectory, { ...journal, previous: 'removing' });
+  for (const member of journal.members) {
+    await rm(path.dirname(member.previous), { recursive: true, force: true });
+    await removeEmptyFolders(member);
+  }
+  await writeJournal(stateDirectory, { ...journal, previous: 'removed' });
+}

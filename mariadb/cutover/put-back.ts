@@ -1,0 +1,64 @@
+/** Undoing whatever a restore did to a server: the compensation of its workflow. */
+import type { ServerSettings } from '../../config/agent.ts';
+import { TidemarkError } from '../../domain/errors.ts';
+import type { Layout } from '../../domain/layout.ts';
+import type { Log } from '../context.ts';
+import { isMissing, removeIfEmpty } from '../restore/files.ts';
+import { closeInPlace, readInPlace } from '../restore/in-place.ts';
+import { removeStaging, stagingFor } from '../restore/staging.ts';
+import { isServing, startServer } from '../server/lifecycle.ts';
+import { readJournal, removeJournal, writeJournal, type Journal } from './journal.ts';
+import { rollBack } from './roll-back.ts';
+
+export interface PutBackOptions {
+  server: ServerSettings;
+  stateDirectory: string;
+  restoreId: number;
+  /** The layout that the restore worked with; without it, the staging area is found by the journal alone. */
+  layout?: Layout | undefined;
+  log: Log;
+}
+
+/**
+ * Brings the data that was there before the restore back, from any state, removes what was materialized, and has the
+ * server serve again if it served. Where nothing was done, nothing happens. The caller holds the server's lock and
+ * has ended the operation's processes.
+ *
+ * A restore in place that has emptied the data cannot be undone: the server stays stopped.
+ * @throws cut_over_failed when the replaced data is gone; server_start_failed, server_stop_failed
+ */
+export async function putBack(options: PutBackOptions): Promise<{ serving: boolean }> {
+  const { server, stateDirectory, restoreId, layout, log } = options;
+  let journal = await readJournal(stateDirectory, restoreId);
+  if (journal?.state === 'committed') journal = await reopen(stateDirectory, journal);
+  if (journal?.state === 'open') journal = await rollBack({ ...options, journal });
+  if (journal?.served === true) await startServer(server, { log });
+
+  const inPlace = await readInPlace(stateDirectory);
+  if (inPlace?.restoreId === restoreId && !inPlace.emptied) {
+    if (inPlace.served) await startServer(server, { log });
+    await closeInPlace(stateDirectory);
+  }
+
+  const members = layout ? stagingFor(layout, restoreId).members : (journal?.members ?? []);
+  await removeStaging({ members });
+  for (const member of journal?.members ?? []) if (member.missing) await removeIfEmpty(member.live);
+  await removeJournal(stateDirectory, restoreId);
+  return { serving: await isServing(server) };
+}
+
+/** From here on an interruption leads back, too. */
+async function reopen(stateDirectory: string, committed: Journal): Promise<Journal> {
+  let gone = committed.previous !== 'kept';
+  for (const member of committed.members) gone ||= !member.missing && (await isMissing(member.previous));
+  if (gone) {
+    throw new TidemarkError(
+      'cut_over_failed',
+      `What restore ${committed.restoreId} replaced is no longer kept, so that it cannot be put back. ` +
+        'Restore a backup of it instead.',
+    );
+  }
+  const journal: Journal = { ...committed, state: 'open' };
+  await writeJournal(stateDirectory, journal);
+  return journal;
+}

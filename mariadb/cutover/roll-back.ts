@@ -1,0 +1,89 @@
+/** Taking a cut-over back from wherever it stands, in reverse. May be repeated from any point. */
+import type { ServerSettings } from '../../config/agent.ts';
+import { messageOf } from '../../domain/errors.ts';
+import type { Log } from '../context.ts';
+import { isServing, startServer, stopServer } from '../server/lifecycle.ts';
+import { readServerOptions } from '../server/options.ts';
+import { connect, rowsOf } from '../server/sql.ts';
+import { reached, writeJournal, type Journal, type UndoStep } from './journal.ts';
+import { bringBack, takeOut } from './moves.ts';
+import { forgetPrevious } from './previous.ts';
+
+/** Called before and after each step: a test interrupts there. */
+export type OnStep = (step: string) => void | Promise<void>;
+
+export interface RollBackOptions {
+  server: ServerSettings;
+  stateDirectory: string;
+  journal: Journal;
+  log: Log;
+  onStep?: OnStep | undefined;
+}
+
+/**
+ * Brings the old files back and, if the server served before, has it serve again. Until this returns the journal stays
+ * open. A server that did not serve before is left stopped.
+ * @returns the closed journal
+ * @throws server_stop_failed, server_start_failed, file system errors: all may pass, and the next call goes on
+ */
+export async function rollBack(options: RollBackOptions): Promise<Journal> {
+  const { server, stateDirectory, log } = options;
+  let { journal } = options;
+  const step = async (undo: UndoStep, work: () => Promise<void>): Promise<void> => {
+    journal = { ...journal, undo };
+    await writeJournal(stateDirectory, journal);
+    await options.onStep?.(`before undo ${undo}`);
+    await work();
+    await options.onStep?.(`after undo ${undo}`);
+  };
+
+  // Once the old files are on their way back, the new ones are out; what is live then is old.
+  const newIsOut = journal.undo === 'back' || journal.undo === 'start';
+  if (reached(journal, 'stop') && !newIsOut) await step('stop', () => stopForRollBack(server, journal, log));
+  if (reached(journal, 'in') && !newIsOut) {
+    await step('out', async () => {
+      for (const member of journal.members.toReversed()) await takeOut(member);
+    });
+  }
+  if (reached(journal, 'aside') && journal.undo !== 'start') {
+    await step('back', async () => {
+      for (const member of journal.members.toReversed()) await bringBack(member);
+    });
+  }
+  if (reached(journal, 'stop') && journal.served) await step('start', () => startServer(server, { log }));
+  for (const member of journal.members) await forgetPrevious(member);
+  journal = { ...journal, state: 'rolled_back' };
+  await writeJournal(stateDirectory, journal);
+  log.info(
+    { restoreId: journal.restoreId, served: journal.served },
+    'The data is as it was before the cut-over.',
+  );
+  return journal;
+}
+
+/**
+ * A stop that was under way is completed: a server that is about to end would pass for one that serves. One that
+ * cannot be stopped, and nothing was moved yet, goes on.
+ */
+async function stopForRollBack(server: ServerSettings, journal: Journal, log: Log): Promise<void> {
+  try {
+    await stopServer(server, { log });
+  } catch (error) {
+    if (reached(journal, 'aside') || !(await isServing(server))) throw error;
+    log.warn({ reason: messageOf(error) }, 'The server was not stopped, and goes on serving.');
+    await resetFlushing(server);
+  }
+}
+
+/** A fast stop has changed these on the running server; its option files have the right values. */
+async function resetFlushing(server: ServerSettings): Promise<void> {
+  const options = await readServerOptions(server);
+  await using connection = await connect(server);
+  for (const name of [
+    'innodb_max_dirty_pages_pct',
+    'innodb_max_dirty_pages_pct_lwm',
+    'innodb_fast_shutdown',
+  ]) {
+    await rowsOf(connection, `SET GLOBAL ${name} = ?`, [Number(options.get(name))]);
+  }
+}

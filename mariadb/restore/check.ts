@@ -1,0 +1,106 @@
+/** Checking a prepared copy on a private server, and making it ready to be served. */
+import { chown, lstat, mkdir, readdir, stat } from 'node:fs/promises';
+import path from 'node:path';
+import type { ServerSettings } from '../../config/agent.ts';
+import { TidemarkError } from '../../domain/errors.ts';
+import type { Layout } from '../../domain/layout.ts';
+import type { BinlogPosition } from '../../domain/manifest.ts';
+import type { Attempt } from '../context.ts';
+import { rowsOf, type Connection } from '../server/sql.ts';
+import { restoreAgentAccount } from './account.ts';
+import { isMissing, writeDurably } from './files.ts';
+import { isLaidOut, layOut, layingOutMark } from './lay-out.ts';
+import { workingMemory } from './memory.ts';
+import { withPrivateServer } from './private-server.ts';
+import { usedBytes } from './room.ts';
+import { stagingInPlace, type Owner, type Staging } from './staging.ts';
+import { openTables } from './tables.ts';
+
+/** The buffer pool of a server that only opens tables. */
+const mostMemoryBytes = 1024 ** 3;
+const memoryShare = 0.25;
+
+export interface CheckOptions {
+  server: ServerSettings;
+  layout: Layout;
+  staging: Staging;
+  /** The prepared copy: `staging.data`, or the data directory itself in place. It belongs to the server's user. */
+  directory: string;
+  attempt: Attempt;
+  /** The position that the copy stands at; left out when the source kept no binlog. */
+  binlog?: BinlogPosition | undefined;
+}
+
+/** What the copy was brought to, with the names of the API. */
+export interface CheckResult {
+  reached: Record<string, string | number>;
+}
+
+/**
+ * Starts a private server on the copy, reads from every table, sets the GTID state and the agent's account, stops it
+ * cleanly and lays the files out as the live server looks for them. May be called again after any interruption.
+ * @throws private_server_failed, disk_full
+ */
+export async function checkCopy(options: CheckOptions): Promise<CheckResult> {
+  const { directory, attempt, binlog } = options;
+  const inPlace = directory !== options.staging.data;
+  const staging = inPlace ? stagingInPlace(options.layout, options.staging.restoreId) : options.staging;
+  const mark = path.join(directory, layingOutMark);
+  if ((await isMissing(mark)) && !(await isLaidOut(directory))) {
+    const { uid, gid } = await stat(directory);
+    await giveTree(directory, { uid, gid });
+    const memoryBytes = Math.min(
+      mostMemoryBytes,
+      await workingMemory(memoryShare, await usedBytes(directory)),
+    );
+    await withPrivateServer({ ...options, owner: { uid, gid }, memoryBytes }, async (target) => {
+      await requireSystemTables(target.connection);
+      const opened = await openTables(target.connection, attempt);
+      attempt.log.info({ opened }, 'The tables of the restored copy can be read.');
+      await setGtid(target.connection, binlog);
+      await restoreAgentAccount(options.server, target);
+    });
+    // From here on files are moved to where the live server has them: no private server finds them again.
+    await mkdir(path.dirname(mark), { recursive: true });
+    await writeDurably(mark, '');
+  }
+  await layOut({ ...options, staging, inPlace });
+  return { reached: describe(binlog) };
+}
+
+function describe(binlog: BinlogPosition | undefined): Record<string, string | number> {
+  if (!binlog) return {};
+  return { gtid: binlog.gtid, binlog_file: binlog.file, binlog_position: binlog.position };
+}
+
+/** mbstream and mariadb-backup write as the agent; the server may be another user. */
+async function giveTree(directory: string, owner: Owner): Promise<void> {
+  for (const entry of await readdir(directory, { withFileTypes: true })) {
+    const file = path.join(directory, entry.name);
+    const { uid, gid } = await lstat(file);
+    if (!entry.isSymbolicLink() && (uid !== owner.uid || gid !== owner.gid)) {
+      await chown(file, owner.uid, owner.gid);
+    }
+    if (entry.isDirectory()) await giveTree(file, owner);
+  }
+}
+
+/** Without accounts or proper grant tables a server starts and lets nobody in. */
+async function requireSystemTables(connection: Connection): Promise<void> {
+  const [row] = await rowsOf<{ accounts: number }>(
+    connection,
+    "SELECT COUNT(*) AS accounts FROM mysql.global_priv WHERE User NOT IN ('tidemark_private', 'mariadb.sys', 'PUBLIC')",
+  );
+  if (Number(row?.accounts ?? 0) === 0) {
+    throw new TidemarkError(
+      'private_server_failed',
+      'The restored copy has no account that could sign on: mysql.global_priv is empty. Restore another backup.',
+    );
+  }
+}
+
+/** Otherwise the restored server would give the same GTIDs out again, to other transactions. */
+async function setGtid(connection: Connection, binlog: BinlogPosition | undefined): Promise<void> {
+  if (!binlog) return;
+  await rowsOf(connection, 'SET GLOBAL gtid_slave_pos = ?', [binlog.gtid]);
+}

@@ -1,0 +1,134 @@
+/**
+ * Laying a checked copy out as the live server expects it: files of members that have a place of their own go there,
+ * what is foreign in the live data directory is carried over, and what only the tools needed goes.
+ */
+import { chmod, chown, copyFile, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import path from 'node:path';
+import type { ServerSettings } from '../../config/agent.ts';
+import { TidemarkError } from '../../domain/errors.ts';
+import type { Layout } from '../../domain/layout.ts';
+import type { Attempt } from '../context.ts';
+import { runProgram } from '../processes/run.ts';
+import { matchesAny } from '../server/foreign.ts';
+import { foreignEntries } from '../server/layout.ts';
+import { isMissing, removeIfEmpty } from './files.ts';
+import { privateFolder } from './private-options.ts';
+import { workFolder, type StagedMember, type Staging } from './staging.ts';
+import { isCheckpointsFile, isToolFile } from './tool-files.ts';
+
+/** Says, in a copy, that files are being moved out of it. */
+export const layingOutMark = `${workFolder}/laying-out`;
+
+/** The members whose files come with a backup. Binlogs and relay logs do not: the server begins new ones. */
+const restoredKinds = ['innodb', 'redo', 'undo', 'aria'];
+
+export interface LayOutOptions {
+  server: ServerSettings;
+  layout: Layout;
+  /** In place: the one whose new files are the live ones. */
+  staging: Staging;
+  directory: string;
+  inPlace: boolean;
+  attempt: Attempt;
+}
+
+/** Whether a copy has been laid out: the tool's last file is gone, and it is a server's data. */
+export async function isLaidOut(directory: string): Promise<boolean> {
+  if (await isMissing(path.join(directory, 'mysql'))) return false;
+  return !(await readdir(directory)).some(isCheckpointsFile);
+}
+
+/** May be repeated from any point. Once it returns, the files survive a power cut. @throws disk_full */
+export async function layOut(options: LayOutOptions): Promise<void> {
+  const { staging, directory } = options;
+  if (await isLaidOut(directory)) return;
+  try {
+    for (const member of staging.members) {
+      if (restoredKinds.includes(member.kind)) await moveOut(member, directory);
+    }
+    const data = staging.members.find((member) => member.kind === 'data');
+    // Where entries are moved, foreign ones simply stay where they are.
+    if (data?.renamed && !options.inPlace) await carryOver(options, data);
+    await removeToolFiles(directory);
+    await rm(path.join(directory, privateFolder), { recursive: true, force: true });
+    for (const member of staging.members) {
+      if (!(await isMissing(member.incoming))) await syncFileSystem(member.incoming);
+    }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
+    throw new TidemarkError(
+      'disk_full',
+      `There is no room left where the restored files are put: ${String(error)}`,
+      {
+        cause: error,
+      },
+    );
+  }
+  await closeLayOut(directory);
+}
+
+/** The mark and the checkpoints go last: without them the copy counts as ready. */
+async function closeLayOut(directory: string): Promise<void> {
+  await rm(path.join(directory, layingOutMark), { force: true });
+  await removeIfEmpty(path.join(directory, workFolder));
+  for (const name of (await readdir(directory)).filter(isCheckpointsFile))
+    await rm(path.join(directory, name));
+  await syncFileSystem(directory);
+}
+
+async function moveOut(member: StagedMember, directory: string): Promise<void> {
+  const names = (await readdir(directory)).filter((name) => matchesAny(name, member.files));
+  if (names.length === 0) return;
+  await mkdir(member.incoming, { recursive: true });
+  for (const name of names) await moveFile(path.join(directory, name), path.join(member.incoming, name));
+}
+
+/** Renames, or copies to another file system: under another name first, so that a file that is there is whole. */
+async function moveFile(from: string, to: string): Promise<void> {
+  try {
+    await rename(from, to);
+    return;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EXDEV') throw error;
+  }
+  const partial = `${to}.tidemark-part`;
+  const { uid, gid, mode } = await stat(from);
+  await copyFile(from, partial);
+  await chown(partial, uid, gid);
+  await chmod(partial, mode);
+  const handle = await open(partial, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  await rename(partial, to);
+  await rm(from);
+}
+
+/** Certificates, keys, flags: with their owners, permissions and times, as `cp -a` copies them. */
+async function carryOver(options: LayOutOptions, data: StagedMember): Promise<void> {
+  for (const name of await foreignEntries(options.server, options.layout)) {
+    const target = path.join(options.directory, name);
+    await rm(target, { recursive: true, force: true });
+    await run('cp', ['-a', '--', path.join(data.live, name), target]);
+  }
+}
+
+async function removeToolFiles(directory: string): Promise<void> {
+  for (const name of await readdir(directory)) {
+    if (isToolFile(name) && !isCheckpointsFile(name)) await rm(path.join(directory, name));
+  }
+}
+
+/** A copy is many files that nobody has synced: one call makes all of them last. */
+async function syncFileSystem(directory: string): Promise<void> {
+  await run('sync', ['-f', directory]);
+}
+
+async function run(program: string, args: readonly string[]): Promise<void> {
+  const { code, stderr } = await runProgram(program, args);
+  if (code === 0) return;
+  const name = /no space left/i.test(stderr) ? 'disk_full' : 'private_server_failed';
+  throw new TidemarkError(name, `${program} failed while the restored files were laid out: ${stderr.trim()}`);
+}
