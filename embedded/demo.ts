@@ -1,0 +1,86 @@
+/** `npm run demo`: one command backs a real MariaDB server up, destroys it, and brings it back. */
+import { CommanderError } from 'commander';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { messageOf } from '../domain/errors.ts';
+import { announcementText } from './announce.ts';
+import { parseDemoOptions, type DemoOptions } from './demo/options.ts';
+import { runDemo } from './demo/run.ts';
+import { seconds, showOn } from './demo/show.ts';
+import { aborted, Interrupted, interruption } from './signals.ts';
+import { startStack } from './stack.ts';
+
+const say = (message: string): void => void process.stderr.write(`${message}\n`);
+
+/** @returns the exit code: 0 only when everything was the same; 1 when not, 2 for options that are not allowed */
+async function main(args: string[]): Promise<number> {
+  const interrupted = interruption();
+  try {
+    return await inTemporaryFolder((folder) => demonstrate(folder, parseDemoOptions(args), interrupted));
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    say(`\n${messageOf(error)}`);
+    return error instanceof Interrupted ? 130 : 1;
+  }
+}
+
+async function demonstrate(folder: string, options: DemoOptions, interrupted: AbortSignal): Promise<number> {
+  const began = performance.now();
+  const show = showOn(process.stdout);
+  const stack = await show.step(
+    'Start Temporal, the api, the control worker, and an agent with its MariaDB server',
+    () => startStack(demoStack(folder), say, interrupted),
+    ({ api, temporalUi }) => `the API answers at ${api}, Temporal's UI at ${temporalUi}`,
+  );
+  try {
+    // Whatever the demo waits for, Ctrl-C ends it: the stack is stopped under it.
+    const findings = await Promise.race([
+      runDemo(stack, options, show),
+      aborted(interrupted).then(() => Promise.reject(interrupted.reason as Error)),
+    ]);
+    say(
+      findings.length === 0
+        ? ''
+        : `\nNot the same after the restore:\n${findings.map((text) => `  ${text}`).join('\n')}`,
+    );
+    const took = seconds(performance.now() - began);
+    process.stdout.write(
+      findings.length === 0
+        ? `  Everything is the same as at the backup's position. The whole took ${took}.\n`
+        : `  ${findings.length} things differ. The whole took ${took}.\n`,
+    );
+    if (options.keep) {
+      process.stdout.write(`\n${announcementText(stack)}`);
+      await aborted(interrupted);
+    }
+    return findings.length === 0 ? 0 : 1;
+  } finally {
+    await stack.stop();
+  }
+}
+
+function demoStack(folder: string): Parameters<typeof startStack>[0] {
+  return {
+    data: folder,
+    samples: 1,
+    agents: [],
+    port: 0,
+    temporalPort: 0,
+    uiPort: 0,
+    storage: undefined,
+    logLevel: 'info',
+    readyTimeoutMs: 120_000,
+  };
+}
+
+async function inTemporaryFolder(work: (folder: string) => Promise<number>): Promise<number> {
+  const folder = await mkdtemp(join(tmpdir(), 'tidemark-demo-'));
+  try {
+    return await work(folder);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+process.exitCode = await main(process.argv.slice(2));
