@@ -1,0 +1,99 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { CompiledQuery, Kysely } from 'kysely';
+import { backupsIn } from '../../catalog/backups.ts';
+import { Database } from '../../catalog/database.ts';
+import { migrateToLatest } from '../../catalog/migrate.ts';
+import { placesIn } from '../../catalog/places.ts';
+import { restoresIn } from '../../catalog/restores.ts';
+import type { Tables } from '../../catalog/schema.ts';
+import { servicesIn } from '../../catalog/services.ts';
+import { sqliteBackend } from '../../catalog/sqlite.ts';
+
+/** The queries are those that the catalog really sends; SQLite tells how it would answer each. */
+describe('with a million rows', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'plans-'));
+  const backend = sqliteBackend(join(folder, 'catalog.db'));
+  const sent: CompiledQuery[] = [];
+  const kysely = new Kysely<Tables>({
+    dialect: backend.dialect,
+    log: ({ query }) => void sent.push(query),
+  });
+  const database = new Database(kysely, backend);
+
+  beforeAll(async () => await migrateToLatest(kysely));
+  beforeEach(() => {
+    sent.length = 0;
+  });
+  afterAll(async () => {
+    await database.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  async function plans(): Promise<string[]> {
+    const queries = sent.splice(0).filter(({ sql }) => /^(select|update)/i.test(sql));
+    expect(queries.length).toBeGreaterThan(0);
+    const lines: string[] = [];
+    for (const { sql, parameters } of queries) {
+      const { rows } = await kysely.executeQuery<{ detail: string }>(
+        CompiledQuery.raw(`explain query plan ${sql}`, [...parameters]),
+      );
+      lines.push(...rows.map(({ detail }) => detail));
+    }
+    sent.length = 0;
+    return lines;
+  }
+
+  async function expectIndexed(call: Promise<unknown>, index: RegExp): Promise<void> {
+    await call;
+    const lines = await plans();
+    // Walking through the whole of an index that holds the unfinished alone is meant.
+    const walks = lines.filter((line) => line.startsWith('SCAN') && !line.endsWith('_unfinished'));
+    expect([...walks, ...lines.filter((line) => line.includes('TEMP B-TREE'))]).toEqual([]);
+    for (const line of lines) expect(line).toMatch(index);
+  }
+
+  const page = { page: 3, pageSize: 50, order: 'desc', createdBefore: '2026-01-01T00:00:00Z' } as const;
+
+  test('every list of backups is read off an index in its order', async () => {
+    const { listBackups } = backupsIn(database);
+    await expectIndexed(listBackups('o', {}, page), /backups_by_organization_created_at_id/);
+    await expectIndexed(listBackups('o', { serviceId: 's' }, page), /backups_by_organization_service_id/);
+    await expectIndexed(listBackups('o', { status: 'Failed' }, page), /backups_by_organization_status/);
+    await expectIndexed(listBackups('o', { type: 'full' }, page), /backups_by_organization_type/);
+    const three = { serviceId: 's', status: 'Failed', type: 'full' } as const;
+    await expectIndexed(listBackups('o', three, { ...page, order: 'asc' }), /backups_by_organization_/);
+  });
+
+  test('every list of restores and services is read off an index in its order', async () => {
+    const { listRestores } = restoresIn(database);
+    await expectIndexed(listRestores('o', {}, page), /restores_by_organization_created_at_id/);
+    await expectIndexed(listRestores('o', { serviceId: 's' }, page), /restores_by_organization_service_id/);
+    await expectIndexed(listRestores('o', { status: 'Failed' }, page), /restores_by_organization_status/);
+    await expectIndexed(servicesIn(database).listServices('o', page), /services_by_organization/);
+  });
+
+  test('the unfinished are found without looking at the finished', async () => {
+    await expectIndexed(backupsIn(database).unfinishedBackups(), /backups_unfinished/);
+    await expectIndexed(restoresIn(database).unfinishedRestores(), /restores_unfinished/);
+  });
+
+  test('one record is found by its key', async () => {
+    const key = /autoindex_(backups|places|services)|PRIMARY KEY/;
+    await expectIndexed(backupsIn(database).findBackup('b', 'o'), key);
+    await expectIndexed(backupsIn(database).updateBackup('b', { message: 'm' }), key);
+    await expectIndexed(restoresIn(database).findRestore(1, 'o'), key);
+    await expectIndexed(restoresIn(database).updateRestore(1, { message: 'm' }), key);
+    await expectIndexed(servicesIn(database).findService('s', 'o'), key);
+  });
+
+  test('the first place of a service is found among its own', async () => {
+    await placesIn(database)
+      .takePlace({ serviceId: 's', workflowId: 'w', operation: 'o' })
+      .catch(() => undefined);
+    const lines = await plans();
+    expect(lines.filter((line) => line.startsWith('SCAN'))).toEqual([]);
+  });
+});
