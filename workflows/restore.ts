@@ -77,6 +77,7 @@ async function inPlace(run: RestoreRun, { agent, order }: PlannedRestore): Promi
   await agent.bulk.verifyObjects(order);
   run.compensations.push(() => putBack(agent, order));
   await tell(run, 'stopping', 'server is not-ready');
+  const stoppedAt = Date.now();
   await agent.control.stopServer(order);
   await agent.control.emptyData(order);
   await tell(run, 'fetching', 'server is not-ready');
@@ -86,8 +87,8 @@ async function inPlace(run: RestoreRun, { agent, order }: PlannedRestore): Promi
   await tell(run, 'checking', 'server is not-ready');
   const { reached } = await agent.bulk.checkCopy(order);
   await tell(run, 'cutting_over', 'server is not-ready');
-  const { notServingMs } = await agent.control.startServer(order);
-  return { ...reached, not_serving_ms: notServingMs };
+  await agent.control.startServer(order);
+  return { ...reached, not_serving_ms: Date.now() - stoppedAt };
 }
 
 function setUp(input: RestoreInput): RestoreRun {

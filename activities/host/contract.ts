@@ -49,7 +49,7 @@ export interface HostControlActivities {
   /** The steps of an in-place restore. */
   stopServer(input: HostRestoreInput): Promise<void>;
   emptyData(input: HostRestoreInput): Promise<void>;
-  startServer(input: HostRestoreInput): Promise<{ notServingMs: number }>;
+  startServer(input: HostRestoreInput): Promise<void>;
 }
 
 /** Long work: task queue `agent:<id>:bulk`. */

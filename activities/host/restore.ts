@@ -7,7 +7,7 @@ import { dataDirectory, type Layout } from '../../domain/layout.ts';
 import type { Manifest } from '../../domain/manifest.ts';
 import { measure, startOf } from '../../domain/progress.ts';
 import type { Attempt } from '../../mariadb/context.ts';
-import { programVersion } from '../../mariadb/programs.ts';
+import { type ProgramName, programVersion } from '../../mariadb/programs.ts';
 import { checkCopy } from '../../mariadb/restore/check.ts';
 import { startExtraction } from '../../mariadb/restore/extract.ts';
 import { prepareCopy } from '../../mariadb/restore/prepare.ts';
@@ -15,6 +15,7 @@ import { checkStaging, freeSpace } from '../../mariadb/restore/room.ts';
 import { createStaging, type Staging, stagingFor } from '../../mariadb/restore/staging.ts';
 import { inspectLayout } from '../../mariadb/server/layout.ts';
 import { isServing } from '../../mariadb/server/lifecycle.ts';
+import { serverOwner } from '../../mariadb/server/owner.ts';
 import { readManifest } from '../../storage/manifest.ts';
 import { readParts } from '../../storage/parts.ts';
 import { verifyBackup } from '../../storage/verify.ts';
@@ -44,7 +45,7 @@ export function restoreActivities(host: Host): RestoreActivities {
       const { server, restore } = host.settings;
       const { layout } = await enterWorkplace(host, order);
       const obstacles = await checkStaging(layout, order.restoreId);
-      const tool = (name: string): Promise<string> => programVersion(server, name);
+      const tool = (name: ProgramName): Promise<string> => programVersion(server, name);
       return {
         agentId: host.agentId,
         serverVersion: await tool('mariadbd'),
@@ -82,8 +83,10 @@ export function restoreActivities(host: Host): RestoreActivities {
     async fetchBackup(order) {
       await attempt(host, { operation: operationOf(order), phase: 'fetching' }, async (trial) => {
         const manifest = await manifestOf(host, order);
-        const { directory, staging } = await enterWorkplace(host, order);
-        if (order.mode === 'side-by-side') await createStaging(staging, await ownerOf(host));
+        const { directory, staging, layout } = await enterWorkplace(host, order);
+        if (order.mode === 'side-by-side') {
+          await createStaging(staging, await serverOwner(host.settings.server, dataDirectory(layout)));
+        }
         await fetchInto(host, manifest, directory, trial);
       });
     },
@@ -161,14 +164,13 @@ async function fetchInto(host: Host, manifest: Manifest, directory: string, tria
   });
   try {
     await pipeline(parts, extraction.input, { signal: trial.signal });
+    await extraction.whole();
   } catch (error) {
     trial.signal.throwIfAborted();
-    if (error instanceof TidemarkError) throw error;
     // The pipe broke because a program ended: why it did is what has to be said.
-    await extraction.whole();
+    if (!(error instanceof TidemarkError)) await extraction.whole();
     throw error;
   } finally {
-    if (trial.signal.aborted) await extraction.end();
+    await extraction.end();
   }
-  await extraction.whole();
 }

@@ -1,11 +1,15 @@
 /** The moments in which the server does not serve: the cut-over, its undoing, and the steps of a restore in place. */
 import { rm } from 'node:fs/promises';
+import { dataDirectory } from '../../domain/layout.ts';
 import { startOf } from '../../domain/progress.ts';
-import { cutOver } from '../../mariadb/cutover/cut-over.ts';
+import { type CutOverOptions, cutOver } from '../../mariadb/cutover/cut-over.ts';
 import { putBack } from '../../mariadb/cutover/put-back.ts';
-import { attempt } from './attempt.ts';
-import type { HostControlActivities } from './contract.ts';
-import { type Host, operationFolder } from './host.ts';
+import { beginInPlace, closeInPlace, emptyData } from '../../mariadb/restore/in-place.ts';
+import { startServer, stopServer } from '../../mariadb/server/lifecycle.ts';
+import { serverOwner } from '../../mariadb/server/owner.ts';
+import { attempt, type AttemptOptions } from './attempt.ts';
+import type { HostControlActivities, HostRestoreInput } from './contract.ts';
+import type { Host } from './host.ts';
 import { enterWorkplace, operationOf } from './restore.ts';
 
 type SwapActivities = Pick<
@@ -14,26 +18,66 @@ type SwapActivities = Pick<
 >;
 
 export function swapActivities(host: Host): SwapActivities {
+  /** Half a swap is worse than a late answer: none of these is stopped in its middle. */
+  const whole = (order: HostRestoreInput, phase: AttemptOptions['phase']): AttemptOptions => ({
+    operation: operationOf(order),
+    phase,
+    uninterruptible: true,
+  });
   return {
     async cutOver(order) {
-      const options = {
-        operation: operationOf(order),
-        phase: 'cutting_over',
-        uninterruptible: true,
-      } as const;
-      return await attempt(host, options, async (trial) => {
-        const { layout, staging } = await enterWorkplace(host, order);
+      return await attempt(host, whole(order, 'cutting_over'), async (trial) => {
         trial.report(startOf('cutting_over'));
-        return await cutOver({
-          server: host.settings.server,
-          stateDirectory: host.settings.state_directory,
-          restoreId: order.restoreId,
-          layout,
-          staging,
-          keepPreviousMs: host.settings.restore.keep_previous,
-          log: host.log,
-        });
+        const result = await cutOver(await swapOf(host, order));
+        await rm(trial.folder, { recursive: true, force: true });
+        return result;
       });
     },
+
+    async putBack(order) {
+      return await attempt(host, whole(order, 'cutting_over'), async (trial) => {
+        const result = await putBack(await swapOf(host, order));
+        await rm(trial.folder, { recursive: true, force: true });
+        return result;
+      });
+    },
+
+    async stopServer(order) {
+      await attempt(host, whole(order, 'stopping'), async () => {
+        const swap = await swapOf(host, order);
+        await beginInPlace(swap);
+        await stopServer(swap.server, { fast: true, log: host.log });
+      });
+    },
+
+    async emptyData(order) {
+      await attempt(host, whole(order, 'stopping'), async () => {
+        const swap = await swapOf(host, order);
+        const owner = await serverOwner(swap.server, dataDirectory(swap.layout));
+        await emptyData({ ...swap, owner });
+      });
+    },
+
+    async startServer(order) {
+      await attempt(host, whole(order, 'cutting_over'), async (trial) => {
+        const { server, stateDirectory, log } = await swapOf(host, order);
+        await startServer(server, { log });
+        await closeInPlace(stateDirectory);
+        await rm(trial.folder, { recursive: true, force: true });
+      });
+    },
+  };
+}
+
+async function swapOf(host: Host, order: HostRestoreInput): Promise<CutOverOptions> {
+  const { layout, staging } = await enterWorkplace(host, order);
+  return {
+    server: host.settings.server,
+    stateDirectory: host.settings.state_directory,
+    restoreId: order.restoreId,
+    layout,
+    staging,
+    keepPreviousMs: host.settings.restore.keep_previous,
+    log: host.log,
   };
 }
