@@ -101,7 +101,7 @@ describe('a part that is not what the record says', () => {
     await store.replace(keyOf(4), change(Buffer.from(found)));
   };
   const flip = (found: Buffer): Buffer => {
-    found[500] = (found[500] ?? 0) ^ 1;
+    found[100] = (found[100] ?? 0) ^ 1;
     return found;
   };
 
