@@ -55,6 +55,8 @@ export const workflowIds = {
   /** Puts a server back after a restore whose workflow was ended from outside. */
   restoreCleanup: (restoreId: number): string => `restore/${restoreId}/clean-up`,
   agent: (agentId: string): string => `agent/${agentId}`,
+  /** One question whether an agent is there; the nonce tells questions apart. */
+  ping: (agentId: string, nonce: string): string => `agent/${agentId}/ping/${nonce}`,
   reconcile: (): string => 'reconcile',
 };
 

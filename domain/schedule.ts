@@ -1,5 +1,4 @@
 /** The grammar of `schedule`: `once`, or a cron expression of five fields, read in UTC. */
-import { TidemarkError } from './errors.ts';
 
 interface Field {
   name: string;
@@ -22,34 +21,27 @@ const fields: Field[] = [
   { name: 'day of the week', least: 0, most: 7, names: ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'] },
 ];
 
+/** What is allowed, to complete "has to be …". */
+export const scheduleRule = '"once" or a cron expression of five fields in UTC, such as "0 3 * * *"';
+
 /**
- * The normal form of a schedule: fields separated by one blank. Four fields of which one is `**` are read as five,
- * because published examples lost the blank between two stars.
+ * The normal form of a schedule, its fields separated by one blank, or why it has none. Four fields of which one is
+ * `**` are read as five, because published examples lost the blank between two stars.
  *
- * @throws invalid_schedule naming the field that is wrong
- * @example normalSchedule('0 9 ** *') // '0 9 * * *'
+ * @example parseSchedule('0 9 ** *') // { schedule: '0 9 * * *' }
  */
-export function normalSchedule(schedule: string): string {
-  const words = schedule.trim().split(/\s+/);
-  if (words.length === 1 && words[0] === 'once') return 'once';
+export function parseSchedule(text: string): { schedule: string } | { wrong: string } {
+  const words = text.split(/\s+/).filter((word) => word !== '');
+  if (words.length === 1 && words[0] === 'once') return { schedule: 'once' };
   const parts = words.length === 4 ? words.flatMap((word) => (word === '**' ? ['*', '*'] : [word])) : words;
-  if (parts.length !== fields.length) {
-    throw refusal(`it has ${schedule.trim() === '' ? 0 : words.length} fields`);
-  }
+  if (parts.length !== fields.length) return { wrong: `this has ${words.length} fields` };
   for (const [index, field] of fields.entries()) {
     const part = parts[index] ?? '';
     if (!part.split(',').every((item) => isItem(item, field))) {
-      throw refusal(`"${part.slice(0, 40)}" is no ${field.name} (${field.least}-${field.most})`);
+      return { wrong: `"${part.slice(0, 40)}" is no ${field.name} (${field.least} to ${field.most})` };
     }
   }
-  return parts.join(' ');
-}
-
-function refusal(reason: string): TidemarkError {
-  return new TidemarkError(
-    'invalid_schedule',
-    `The schedule has to be "once" or a cron expression of five fields in UTC, such as "0 3 * * *"; ${reason}.`,
-  );
+  return { schedule: parts.join(' ') };
 }
 
 /** `*`, a value or a range, each with a step if wanted. */

@@ -1,0 +1,125 @@
+/** The app: every operation behind the same edge, which limits, identifies, authenticates, logs and measures. */
+import { OpenAPIHono } from '@hono/zod-openapi';
+import type { Context, MiddlewareHandler } from 'hono';
+import { bodyLimit } from 'hono/body-limit';
+import { requestId } from 'hono/request-id';
+import { secureHeaders } from 'hono/secure-headers';
+import { TidemarkError } from '../domain/errors.ts';
+import { answerError } from './answer-error.ts';
+import { authenticate } from './authorize.ts';
+import type { ApiEnvironment, ApiLog, Parts } from './context.ts';
+import { mountHealth } from './health.ts';
+import { type ApiMetrics, createMetrics } from './metrics.ts';
+import type { Operation } from './operation.ts';
+import { operations } from './operations/index.ts';
+import type { Tokens } from './tokens.ts';
+
+export const basePath = '/skybackup/v1';
+
+const mostBodyBytes = 1024 * 1024;
+
+/** @example serve({ fetch: createApp({ catalog, orders, progress, tokens, log }).fetch, port: 8080 }) */
+export function createApp(parts: Parts & { tokens: Tokens }): OpenAPIHono<ApiEnvironment> {
+  const { log, tokens } = parts;
+  const metrics = createMetrics();
+  // Not strict: a trailing slash is served as without.
+  const app = new OpenAPIHono<ApiEnvironment>({ strict: false });
+  app.use(requestId({ limitLength: 100 }));
+  app.use(secureHeaders());
+  app.use(watch(metrics, log));
+  app.use(
+    bodyLimit({
+      maxSize: mostBodyBytes,
+      onError: () => {
+        throw new TidemarkError('body_too_large', `The body has more than ${mostBodyBytes} bytes.`);
+      },
+    }),
+  );
+  app.onError((error, c) => answerError(c, error, log));
+  app.notFound((c) =>
+    answerError(c, new TidemarkError('not_found', `There is nothing at ${c.req.path.slice(0, 250)}.`), log),
+  );
+  mountHealth(app, parts, metrics);
+  refuseOtherMethods(app, ['/healthz', '/readyz', '/metrics', '/openapi.json'], () => ['GET']);
+
+  app.openAPIRegistry.registerComponent('securitySchemes', 'bearer', { type: 'http', scheme: 'bearer' });
+  app.openAPIRegistry.registerComponent('securitySchemes', 'apiKey', {
+    type: 'apiKey',
+    in: 'header',
+    name: 'X-API-Key',
+  });
+  for (const operation of operations) {
+    app.openAPIRegistry.registerPath({ ...operation.route, path: basePath + operation.path });
+  }
+  for (const operation of staticFirst(operations)) {
+    const path = basePath + operation.path;
+    app.on(operation.method, routePath(path), async (c) => {
+      c.set('route', path);
+      const caller = authenticate(c, tokens);
+      c.set('caller', caller.name);
+      c.set('organization', caller.organization);
+      return c.json(await operation.answer(c, caller, parts));
+    });
+    const served = operations.filter(({ path: other }) => other === operation.path);
+    if (operation !== served.at(-1)) continue;
+    refuseOtherMethods(app, [path], () => served.map(({ method }) => method.toUpperCase()));
+  }
+  return app;
+}
+
+/** A fixed segment wins over a parameter, whatever the method: `schedules` is never a service. */
+function staticFirst(all: readonly Operation[]): Operation[] {
+  const parameters = ({ path }: Operation): number => path.split('{').length;
+  return all.toSorted((a, b) => parameters(a) - parameters(b));
+}
+
+/** `/backups/{id}` → `/backups/:id` */
+function routePath(path: string): string {
+  return path.replaceAll(/\{(\w+)\}/g, ':$1');
+}
+
+function refuseOtherMethods(app: OpenAPIHono<ApiEnvironment>, paths: string[], served: () => string[]): void {
+  const allowed = served().flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : [method]));
+  for (const path of paths) {
+    app.all(routePath(path), (c) => {
+      c.header('Allow', allowed.join(', '));
+      throw new TidemarkError(
+        'method_not_allowed',
+        `${c.req.method.slice(0, 20)} is not served at this path; ${allowed.join(' and ')} ${allowed.length === 1 ? 'is' : 'are'}.`,
+      );
+    });
+  }
+}
+
+/** One line and one measurement for each request; neither has its token, query or body. */
+function watch(metrics: ApiMetrics, log: ApiLog): MiddlewareHandler<ApiEnvironment> {
+  return async (c, next) => {
+    const begin = performance.now();
+    await next();
+    const milliseconds = Math.round(performance.now() - begin);
+    const route = c.get('route') ?? fixedRoute(c);
+    metrics.observe({
+      method: c.req.method,
+      route,
+      status: c.res.status,
+      seconds: milliseconds / 1000,
+    });
+    log.info(
+      {
+        request_id: c.get('requestId'),
+        method: c.req.method,
+        path: c.req.path,
+        status: c.res.status,
+        milliseconds,
+        organization: c.get('organization'),
+        caller: c.get('caller'),
+      },
+      'request',
+    );
+  };
+}
+
+/** Paths without parameters stand for themselves, the rest for "other". */
+function fixedRoute(c: Context): string {
+  return ['/healthz', '/readyz', '/metrics', '/openapi.json'].includes(c.req.path) ? c.req.path : 'other';
+}

@@ -1,0 +1,93 @@
+/** The api's process: settings, catalog, Temporal, a port; and an orderly end. */
+import { readFileSync } from 'node:fs';
+import { serve } from '@hono/node-server';
+import { Client, Connection } from '@temporalio/client';
+import { pino } from 'pino';
+import { openCatalog } from '../catalog/open.ts';
+import { apiSettings, type ApiSettings } from '../config/api.ts';
+import { describeSettings, environmentHelp } from '../config/describe.ts';
+import { loadFromEnvironment, variableOf } from '../config/load.ts';
+import { runProcess } from '../config/process.ts';
+import { messageOf, TidemarkError } from '../domain/errors.ts';
+import { loadTemporal } from '../temporal/connect.ts';
+import { basePath, createApp } from './app.ts';
+import { ordersThrough } from './orders.ts';
+import { progressThrough } from './progress.ts';
+import { loadTokens } from './tokens.ts';
+
+/** How long running requests have after a signal. Milliseconds. */
+const finishMs = 3_000;
+
+await runProcess(
+  environmentHelp('The api: takes the orders and answers. Usage: npm run api', apiSettings),
+  start,
+);
+
+async function start(): Promise<void> {
+  const settings = loadFromEnvironment(apiSettings);
+  const tokens = loadTokens(settings.tokens_file);
+  const temporal = loadTemporal();
+  const log = pino({ name: 'api', level: settings.log_level });
+  const password = readPassword(settings.catalog_password_file);
+  const catalog = await openCatalog(settings.catalog, password === undefined ? {} : { password });
+  await catalog.migrate();
+  // Lazy: without Temporal the api still answers what the catalog knows, and /readyz says what is missing.
+  const connection = Connection.lazy(temporal.connectionOptions);
+  const client = new Client({ connection, namespace: temporal.namespace });
+  const orders = ordersThrough(client, {
+    address: temporal.connectionOptions.address,
+    agentWaitMs: settings.agent_wait,
+    catalog,
+    log,
+  });
+  const app = createApp({ catalog, orders, progress: progressThrough(client), tokens, log });
+
+  const server = serve({ fetch: app.fetch, hostname: settings.listen, port: settings.port }, ({ port }) => {
+    const address = `http://${settings.listen.includes(':') ? `[${settings.listen}]` : settings.listen}:${port}`;
+    log.info({ address, base_path: basePath, settings: describeSettings(apiSettings, settings) }, 'ready');
+  });
+  server.on('error', (error: NodeJS.ErrnoException) => {
+    process.stderr.write(`${listenMessage(settings, error)}\n`);
+    process.exit(2);
+  });
+
+  const stop = async (): Promise<void> => {
+    log.info({}, 'stopping');
+    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+    const cut = setTimeout(() => 'closeAllConnections' in server && server.closeAllConnections(), finishMs);
+    await closed;
+    clearTimeout(cut);
+    await connection.close();
+    await catalog.close();
+    process.exit(0);
+  };
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.once(signal, () => {
+      stop().catch((error: unknown) => {
+        log.error({ err: error }, 'could not stop in order');
+        process.exit(1);
+      });
+    });
+  }
+}
+
+function readPassword(path: string | undefined): string | undefined {
+  if (path === undefined) return undefined;
+  try {
+    return readFileSync(path, 'utf8').trim();
+  } catch (error) {
+    throw new TidemarkError(
+      'invalid_setting',
+      `${variableOf('catalog_password_file')} = ${path} cannot be read: ${messageOf(error)}`,
+    );
+  }
+}
+
+/** A port that is taken, or an address that is not this machine's, by the names of the settings. */
+function listenMessage({ listen, port }: ApiSettings, error: NodeJS.ErrnoException): string {
+  const names = `${variableOf('port')} = ${port}, ${variableOf('listen')} = ${listen}`;
+  if (error.code === 'EADDRINUSE') {
+    return `Port ${port} of ${listen} is taken by another program: end that one, or set another port (${names}; 0: a free one).`;
+  }
+  return `The api cannot listen (${names}): ${messageOf(error)}`;
+}

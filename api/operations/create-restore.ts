@@ -1,0 +1,134 @@
+/** POST /restores: brings a backup back, to its own service or to another one. */
+import type { BackupRecord } from '../../catalog/types.ts';
+import { TidemarkError } from '../../domain/errors.ts';
+import { isServiceId, parseBackupId, workflowIds } from '../../domain/ids.ts';
+import type { Parts } from '../context.ts';
+import { operation } from '../operation.ts';
+import { nothing } from '../schemas/common.ts';
+import {
+  fieldsNotAvailable,
+  restore,
+  restoreQuery,
+  type RestoreRequest,
+  restoreRequest,
+} from '../schemas/restore.ts';
+import { restoreView } from '../views/restore.ts';
+import { noService } from './get-backups.ts';
+
+export const createRestore = operation({
+  name: 'createRestore',
+  method: 'post',
+  path: '/restores',
+  summary: 'Restore a backup',
+  description:
+    'Replaces the whole server of `service_id` by the backup, users included. The service has to be free and its agent has to be there. With `mode: side-by-side`, the default, the old data is kept and comes back if the restore fails; `in-place` needs less room and cannot be taken back.',
+  role: 'administrator',
+  params: nothing,
+  query: restoreQuery,
+  body: restoreRequest,
+  inspectBody: refuseScheduleRequest,
+  answer: restore,
+  errors: [
+    'not_available',
+    'backup_not_found',
+    'service_not_found',
+    'backup_not_restorable',
+    'service_busy',
+    'agent_unavailable',
+    'temporal_unavailable',
+  ],
+  async handle({ query, body, caller: { organization } }, parts) {
+    const { catalog, orders } = parts;
+    refuseNotAvailable(body, query.dry_run);
+    const backup = await namedBackup(body.id ?? body.key ?? '', organization, parts);
+    const service = isServiceId(body.service_id)
+      ? await catalog.findService(body.service_id, organization)
+      : undefined;
+    if (!service) throw noService(body.service_id);
+    refuseNotRestorable(backup);
+    await orders.ask(service);
+    const { serviceId } = service;
+    const record = await catalog.createRestore({
+      organization,
+      service,
+      backup,
+      mode: body.mode,
+      bucket: '',
+      message: 'Restore is scheduled.',
+      workflowId: workflowIds.restore,
+    });
+    await orders.restore({
+      restoreId: record.id,
+      backupId: backup.id,
+      serviceId,
+      organization,
+      mode: body.mode,
+      timings: orders.timings,
+    });
+    return restoreView(record);
+  },
+});
+
+/** The vendor's documents print such a body in this place. */
+function refuseScheduleRequest(body: unknown): void {
+  if (typeof body !== 'object' || body === null) return;
+  if ('backup_type' in body || ('schedule' in body && !('id' in body) && !('key' in body))) {
+    throw new TidemarkError(
+      'invalid_request',
+      'This is a body for POST /backups/schedules, which orders a backup. POST /restores takes the "id" of a backup and the "service_id" to restore to.',
+    );
+  }
+}
+
+/** What is well formed and not there yet. */
+function refuseNotAvailable(body: RestoreRequest, dryRun: boolean): void {
+  const asked = fieldsNotAvailable.filter((field) => body[field] !== undefined).map((field) => `"${field}"`);
+  if (asked.length > 0) {
+    throw new TidemarkError(
+      'not_available',
+      `${asked.join(', ')} ${asked.length === 1 ? 'is' : 'are'} not available yet: what can be restored is a whole backup, by its "id".`,
+    );
+  }
+  if (dryRun) throw new TidemarkError('not_available', '"dry_run" is not available yet: leave it out.');
+}
+
+/** @throws backup_not_found, telling what else the id may have meant */
+async function namedBackup(id: string, organization: string, { catalog }: Parts): Promise<BackupRecord> {
+  const found = parseBackupId(id) ? await catalog.findBackup(id, organization) : undefined;
+  if (found) return found;
+  const shown = id.slice(0, 250);
+  if (/^\d{1,15}$/.test(id)) {
+    const meant = await catalog.findSchedule(Number(id), organization);
+    throw new TidemarkError(
+      'backup_not_found',
+      meant?.backupId === undefined
+        ? `There is no backup "${shown}": the id of a backup is as GET /backups lists it.`
+        : `There is no backup "${shown}". Schedule ${shown} made the backup "${meant.backupId}": restore that id.`,
+    );
+  }
+  if (isServiceId(id) && (await catalog.findService(id, organization))) {
+    throw new TidemarkError(
+      'backup_not_found',
+      `"${shown}" is a service: restore one of the backups that GET /backups/${shown} lists.`,
+    );
+  }
+  throw new TidemarkError(
+    'backup_not_found',
+    `There is no backup "${shown}". GET /backups lists those there are.`,
+  );
+}
+
+function refuseNotRestorable(backup: BackupRecord): void {
+  if (backup.status !== 'Succeeded') {
+    throw new TidemarkError(
+      'backup_not_restorable',
+      `The backup "${backup.id}" is ${backup.status}: ${backup.message} Choose one that Succeeded.`,
+    );
+  }
+  if (backup.type !== 'full') {
+    throw new TidemarkError(
+      'not_available',
+      `Restoring a backup of the type "${backup.type}" is not available yet: choose one of the type "full".`,
+    );
+  }
+}

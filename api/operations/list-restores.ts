@@ -1,0 +1,36 @@
+/** GET /restores: the restores of an organization. */
+import { isServiceId } from '../../domain/ids.ts';
+import { operation } from '../operation.ts';
+import { nothing } from '../schemas/common.ts';
+import { restoreList, restoreListQuery } from '../schemas/restore.ts';
+import { pageRequest, pagesCount } from '../views/format.ts';
+import { restoreView } from '../views/restore.ts';
+
+export const listRestores = operation({
+  name: 'listRestores',
+  method: 'get',
+  path: '/restores',
+  summary: 'List restores',
+  role: 'viewer',
+  params: nothing,
+  query: restoreListQuery,
+  answer: restoreList,
+  errors: [],
+  async handle({ query, caller }, { catalog }) {
+    const { service_id: serviceId, status, type } = query;
+    // Every restore there can be so far is physical.
+    if (type === 'logical' || (serviceId !== undefined && !isServiceId(serviceId))) {
+      return { restores: [], restores_count: 0, pages_count: 0 };
+    }
+    const filter = {
+      ...(serviceId === undefined ? {} : { serviceId }),
+      ...(status === undefined ? {} : { status }),
+    };
+    const { items, count } = await catalog.listRestores(caller.organization, filter, pageRequest(query));
+    return {
+      restores: items.map(restoreView),
+      restores_count: count,
+      pages_count: pagesCount(count, query),
+    };
+  },
+});

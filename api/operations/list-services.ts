@@ -1,0 +1,27 @@
+/** GET /services: what is managed. */
+import { operation } from '../operation.ts';
+import { nothing } from '../schemas/common.ts';
+import { serviceList, serviceListQuery } from '../schemas/service.ts';
+import { pageRequest, pagesCount } from '../views/format.ts';
+import { serviceView } from '../views/service.ts';
+
+export const listServices = operation({
+  name: 'listServices',
+  method: 'get',
+  path: '/services',
+  summary: 'List services',
+  role: 'viewer',
+  params: nothing,
+  query: serviceListQuery,
+  answer: serviceList,
+  errors: [],
+  async handle({ query, caller }, { catalog }) {
+    const { items, count } = await catalog.listServices(caller.organization, pageRequest(query));
+    const now = Date.now();
+    return {
+      services: items.map((record) => serviceView(record, now)),
+      services_count: count,
+      pages_count: pagesCount(count, query),
+    };
+  },
+});

@@ -1,0 +1,83 @@
+/** Hands orders to Temporal. What is to be done was written into the catalog before, so that no order is lost. */
+import type { Client } from '@temporalio/client';
+import type { Catalog } from '../catalog/types.ts';
+import { messageOf } from '../domain/errors.ts';
+import { workflowIds } from '../domain/ids.ts';
+import {
+  type BackupInput,
+  defaultTimings,
+  type OperationTimings,
+  type RestoreInput,
+} from '../domain/operations.ts';
+import { startBackup, startRestore } from '../temporal/start.ts';
+import { type Agents, agentsThrough } from './agents.ts';
+import type { ApiLog } from './context.ts';
+import { mayPass, temporalError } from './temporal-errors.ts';
+
+/** How long a call that answers a client may take. Milliseconds. */
+const callMs = 5_000;
+const reachMs = 2_000;
+
+export interface Orders extends Agents {
+  readonly timings: OperationTimings;
+  /** Asked before an order is written down. @throws temporal_unavailable */
+  ensureReachable(): Promise<void>;
+  /** Starts what was written down; when Temporal went away since, the reconciler does it. */
+  backup(input: BackupInput): Promise<void>;
+  restore(input: RestoreInput): Promise<void>;
+}
+
+export function ordersThrough(
+  client: Client,
+  options: { address: string; agentWaitMs: number; catalog: Catalog; log: ApiLog },
+): Orders {
+  const { address, catalog, log } = options;
+  const { namespace } = client.options;
+
+  /** @param fail records an order that Temporal refuses as it is: trying again would not help */
+  async function start(
+    workflowId: string,
+    call: () => Promise<void>,
+    fail: (message: string) => Promise<boolean>,
+  ): Promise<void> {
+    try {
+      await client.connection.withDeadline(Date.now() + callMs, call);
+    } catch (error) {
+      if (mayPass(error)) {
+        log.warn({ workflow_id: workflowId, err: error }, 'left to the reconciler: Temporal went away');
+        return;
+      }
+      await fail(`Temporal refused to start it: ${messageOf(error)}`);
+      await catalog.releasePlace(workflowId);
+      throw error;
+    }
+  }
+
+  return {
+    ...agentsThrough(client, address),
+    timings: { ...defaultTimings, agentWaitMs: options.agentWaitMs },
+    async ensureReachable() {
+      try {
+        await client.connection.withDeadline(Date.now() + reachMs, async () =>
+          client.workflowService.describeNamespace({ namespace }),
+        );
+      } catch (error) {
+        throw temporalError(error, address, namespace);
+      }
+    },
+    async backup(input) {
+      await start(
+        workflowIds.backup(input.backupId, input.scheduleId),
+        async () => startBackup(client, input),
+        async (message) => catalog.updateBackup(input.backupId, { status: 'Failed', message }),
+      );
+    },
+    async restore(input) {
+      await start(
+        workflowIds.restore(input.restoreId),
+        async () => startRestore(client, input),
+        async (message) => catalog.updateRestore(input.restoreId, { status: 'Failed', message }),
+      );
+    },
+  };
+}

@@ -1,0 +1,108 @@
+/**
+ * How far a running operation is now: from the heartbeat of its activity, else from its workflow, else from the
+ * catalog. A figure that was answered once is never taken back within its phase, whichever of the three it came from.
+ */
+import type { Client, WorkflowHandle } from '@temporalio/client';
+import { defaultPayloadConverter } from '@temporalio/common';
+import { z } from 'zod';
+import type { BackupRecord, RestoreRecord } from '../catalog/types.ts';
+import { workflowIds } from '../domain/ids.ts';
+import { isFinal, type WorkflowStatus } from '../domain/operations.ts';
+import { advance, backupPhases, type Phase, type Progress, restorePhases } from '../domain/progress.ts';
+
+/** How long Temporal, and after it the workflow, may take before the catalog answers alone. Milliseconds. */
+const describeMs = 1_500;
+const queryMs = 1_500;
+/** How many operations are remembered; a forgotten one only loses the promise that nothing goes back. */
+const remembered = 1_000;
+
+const figure = z.number().nonnegative();
+/** A heartbeat is made by an agent that may be of another version. */
+const heartbeat = z.object({
+  phase: z.enum([...backupPhases, ...restorePhases]),
+  percent: figure.max(100),
+  bytesDone: figure,
+  bytesTotal: figure,
+  bytesPerSecond: figure,
+  etaSeconds: figure,
+});
+
+/** What is known now and not in the catalog yet. */
+type Live = { progress: Progress; message?: string };
+
+export interface LiveProgress {
+  /** The record with the newest progress and message. Never fails: without Temporal it is what the catalog says. */
+  ofBackup(record: BackupRecord): Promise<BackupRecord>;
+  ofRestore(record: RestoreRecord): Promise<RestoreRecord>;
+}
+
+export function progressThrough(client: Client): LiveProgress {
+  const highest = new Map<string, Progress>();
+
+  async function follow<R extends BackupRecord | RestoreRecord>(
+    workflowId: string,
+    phases: readonly Phase[],
+    record: R,
+  ): Promise<R> {
+    if (isFinal(record.status)) {
+      highest.delete(workflowId);
+      return record;
+    }
+    const live = await liveOf(client, workflowId);
+    const before = highest.get(workflowId);
+    const next = live?.progress ?? laterPhase(phases, before, record.progress);
+    if (!next) return record;
+    const progress = advance(before, next);
+    remember(highest, workflowId, progress);
+    return { ...record, progress, ...(live?.message === undefined ? {} : { message: live.message }) };
+  }
+
+  return {
+    ofBackup: async (record) =>
+      follow(workflowIds.backup(record.id, record.scheduleId), backupPhases, record),
+    ofRestore: async (record) => follow(workflowIds.restore(record.id), restorePhases, record),
+  };
+}
+
+/** The catalog is written at each phase's begin only, so it may be behind what was answered before. */
+function laterPhase(
+  phases: readonly Phase[],
+  before: Progress | undefined,
+  stored: Progress | undefined,
+): Progress | undefined {
+  if (!before || !stored) return stored ?? before;
+  return phases.indexOf(stored.phase) < phases.indexOf(before.phase) ? before : stored;
+}
+
+function remember(highest: Map<string, Progress>, workflowId: string, progress: Progress): void {
+  highest.delete(workflowId);
+  highest.set(workflowId, progress);
+  const [oldest] = highest.keys();
+  if (highest.size > remembered && oldest !== undefined) highest.delete(oldest);
+}
+
+/** Undefined when Temporal, or the workflow, does not say: the answer then rests on the catalog. */
+async function liveOf(client: Client, workflowId: string): Promise<Live | undefined> {
+  const handle = client.workflow.getHandle(workflowId);
+  const { connection } = client;
+  try {
+    const beat = await connection.withDeadline(Date.now() + describeMs, async () => lastHeartbeat(handle));
+    if (beat) return { progress: beat };
+    const status = await connection.withDeadline(Date.now() + queryMs, async () =>
+      handle.query<WorkflowStatus>('status'),
+    );
+    return { progress: status.progress, message: status.message };
+  } catch {
+    return undefined;
+  }
+}
+
+async function lastHeartbeat(handle: WorkflowHandle): Promise<Progress | undefined> {
+  const { raw } = await handle.describe();
+  for (const { heartbeatDetails } of (raw.pendingActivities ?? []).toReversed()) {
+    const payload = heartbeatDetails?.payloads?.[0];
+    const decoded = heartbeat.safeParse(payload ? defaultPayloadConverter.fromPayload(payload) : undefined);
+    if (decoded.success) return decoded.data;
+  }
+  return undefined;
+}

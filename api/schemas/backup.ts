@@ -1,0 +1,49 @@
+/** Backups in the contract's words. */
+import { z } from '@hono/zod-openapi';
+import { backupTypes, operationStatuses } from '../../domain/operations.ts';
+import { instant, oneOf, paging, progress, serviceFilter, wallClock } from './common.ts';
+
+/** Names that the vendor's own scripts send, and what they mean. */
+export const typeAliases = { physical: 'full', logical: 'dump' } as const;
+
+/** Every word that `type` and `backup_type` may have in a request. */
+export const requestedType = oneOf([...backupTypes, 'physical', 'logical', 'snapshot']);
+
+export const backup = z
+  .strictObject({
+    id: z.string(),
+    service_id: z.string(),
+    service_name: z.string(),
+    type: z.enum(backupTypes),
+    method: z.enum(['skybucket', 'external']),
+    server_pod: z.string(),
+    cloud_provider: z.string().optional(),
+    status: z.enum(operationStatuses),
+    message: z.string(),
+    start_time: instant.optional(),
+    end_time: instant.optional(),
+    point_in_time: wallClock.optional(),
+    reference_full_backup: z.string(),
+    binlog_file: z.string().optional(),
+    binlog_position: z.string().optional(),
+    binlog_gtid_position: z.string().optional(),
+    backup_size: z.int(),
+    storage_bytes: z.int(),
+    disk_size: z.string(),
+    disk_size_bytes: z.int(),
+    is_external_storage: z.boolean(),
+    schedule_id: z.int(),
+    progress: progress.optional(),
+  })
+  .openapi('Backup');
+
+export const backupList = z
+  .strictObject({ backups: z.array(backup), backups_count: z.int(), pages_count: z.int() })
+  .openapi('BackupList');
+
+export const backupFilter = { status: oneOf(operationStatuses).optional(), type: requestedType.optional() };
+
+export const backupListQuery = z.strictObject({ ...paging, service_id: serviceFilter, ...backupFilter });
+
+export type BackupView = z.infer<typeof backup>;
+export type BackupListView = z.infer<typeof backupList>;

@@ -1,0 +1,61 @@
+/** Services, an addition of ours. */
+import { z } from '@hono/zod-openapi';
+import { instant, paging, wallClock } from './common.ts';
+
+const agent = z.strictObject({
+  id: z.string(),
+  hostname: z.string(),
+  version: z.string(),
+  last_seen_at: instant,
+  alive: z.boolean().openapi({
+    description:
+      'In the list: whether it announced itself in the last 11 minutes. Of one service: whether it asks for work now',
+  }),
+});
+
+const lastBackup = z.strictObject({
+  id: z.string(),
+  end_time: instant.optional(),
+  point_in_time: wallClock.optional(),
+  storage_bytes: z.int(),
+  disk_size_bytes: z.int(),
+});
+
+export const service = z
+  .strictObject({
+    service_id: z.string(),
+    service_name: z.string(),
+    server_name: z.string(),
+    server_version: z.string(),
+    server_running: z.boolean(),
+    cloud_provider: z.string().optional(),
+    labels: z.record(z.string(), z.string()),
+    storage: z.string(),
+    agent,
+    layout: z.strictObject({
+      members: z.array(z.strictObject({ kind: z.string(), directory: z.string(), mount_point: z.boolean() })),
+      obstacles: z
+        .array(z.string())
+        .openapi({ description: 'Why this server cannot be restored to; empty: it can' }),
+    }),
+    binlog: z.boolean().openapi({ description: 'Whether the server writes a binlog' }),
+    warnings: z.array(z.string()),
+    registered_at: instant,
+    last_backups: z
+      .record(z.string(), lastBackup)
+      .optional()
+      .openapi({ description: 'The newest that succeeded of each type; only of one service' }),
+    rpo_seconds: z.int().optional().openapi({
+      description: 'How much would be lost now: the age of the newest point that can be restored',
+    }),
+  })
+  .openapi('Service');
+
+export const serviceList = z
+  .strictObject({ services: z.array(service), services_count: z.int(), pages_count: z.int() })
+  .openapi('ServiceList');
+
+export const serviceListQuery = z.strictObject(paging);
+
+export type ServiceView = z.infer<typeof service>;
+export type ServiceListView = z.infer<typeof serviceList>;
