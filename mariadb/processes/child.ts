@@ -4,7 +4,7 @@
  */
 import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process';
 import type { Readable } from 'node:stream';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { messageOf, TidemarkError } from '../../domain/errors.ts';
 import { endGroup } from './groups.ts';
 import { forgetProcess, recordProcess } from './record.ts';
@@ -40,10 +40,10 @@ export interface Child {
 }
 
 /**
- * How long output may still come after a program has ended. A daemon that it left behind can hold its stderr open
- * for ever.
+ * After this long without output, a program that has ended is taken to have said all. A daemon that it left behind
+ * can hold its stderr open for ever.
  */
-const drainMs = 1_000;
+const drainMs = 500;
 
 /** Starts a program. Never throws: what goes wrong is in `exited`. */
 export function startChild(file: string, args: readonly string[], options: ChildOptions): Child {
@@ -121,15 +121,30 @@ export function collectTail(
     line = (lines.pop() ?? '').slice(-keepBytes);
     for (const entry of lines) if (entry !== '') onLine(entry);
   });
+  let open = true;
+  let received = 0;
+  stream.on('data', () => (received += 1));
   const ended = new Promise<void>((resolve) => {
-    stream.once('close', resolve);
-    stream.on('error', () => resolve());
+    const close = (): void => {
+      open = false;
+      resolve();
+    };
+    stream.once('close', close);
+    stream.on('error', close);
   });
   return {
     text: async () => {
-      const limit = new AbortController();
-      await Promise.race([ended, sleep(drainMs, undefined, { signal: limit.signal }).catch(() => undefined)]);
-      limit.abort();
+      for (let before = -1; open && before !== received;) {
+        before = received;
+        const pause = new AbortController();
+        await Promise.race([
+          ended,
+          sleep(drainMs, undefined, { signal: pause.signal }).catch(() => undefined),
+        ]);
+        pause.abort();
+        // After a busy moment the timer comes first; what has arrived meanwhile is read before this goes on.
+        await nextTurn();
+      }
       stream.destroy();
       if (onLine && line !== '') onLine(line);
       line = '';

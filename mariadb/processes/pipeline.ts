@@ -3,7 +3,6 @@
  * through this process but at the open end.
  */
 import type { Readable, Writable } from 'node:stream';
-import { TidemarkError } from '../../domain/errors.ts';
 import { startChild, type Child, type Exit } from './child.ts';
 
 export interface Stage {
@@ -18,6 +17,8 @@ export interface Stage {
 
 export interface StageResult extends Exit {
   program: string;
+  /** The how-manieth of the pipeline's programs it was to end, from 0. */
+  order: number;
 }
 
 export interface PipelineOptions {
@@ -61,11 +62,13 @@ export function startPipeline(stages: readonly Stage[], options: PipelineOptions
   const onAbort = (): void => void end();
   options.signal.addEventListener('abort', onAbort, { once: true });
 
+  let ended = 0;
   const finished = Promise.all(
     children.map(async (child, index): Promise<StageResult> => {
       const exit = await child.exited;
+      const order = ended++;
       if (exit.code !== 0) void end();
-      return { program: stages[index]?.program ?? '', ...exit };
+      return { program: stages[index]?.program ?? '', order, ...exit };
     }),
   ).finally(() => options.signal.removeEventListener('abort', onAbort));
 
@@ -106,15 +109,12 @@ function startStages(stages: readonly Stage[], options: PipelineOptions): Child[
 }
 
 /**
- * The result that explains why a pipeline failed: the one that could not start, else the first that failed by
- * itself, else the first that was killed. A dead program takes its neighbours along, and theirs is not the reason.
+ * The result that explains why a pipeline failed; undefined when every program ended with 0. A dead program takes
+ * its neighbours along: the one that ended first is the reason, unless it only says that another was gone already.
  */
 export function failedStage(results: readonly StageResult[]): StageResult | undefined {
-  return (
-    results.find((result) => result.error instanceof TidemarkError) ??
-    results.find(
-      (result) => result.code !== null && result.code !== 0 && !/broken pipe/i.test(result.stderr),
-    ) ??
-    results.find((result) => result.code !== 0)
-  );
+  const failed = results.filter((result) => result.code !== 0);
+  const brokenPipe = (result: StageResult): number =>
+    result.signal === 'SIGPIPE' || /broken pipe/i.test(result.stderr) ? 1 : 0;
+  return failed.sort((a, b) => brokenPipe(a) - brokenPipe(b) || a.order - b.order)[0];
 }

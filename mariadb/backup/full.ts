@@ -1,0 +1,183 @@
+/**
+ * A full backup of a running server: mariadb-backup, compressed and, with recipients, encrypted, as one stream. What
+ * comes out is worth nothing until `whole()` has said so.
+ */
+import { rm } from 'node:fs/promises';
+import type { Readable } from 'node:stream';
+import type { BackupSettings, ServerSettings } from '../../config/agent.ts';
+import { TidemarkError } from '../../domain/errors.ts';
+import type { BinlogPosition } from '../../domain/manifest.ts';
+import type { Attempt } from '../context.ts';
+import { findProgram, programVersion } from '../programs.ts';
+import { failedStage, startPipeline, type Pipeline } from '../processes/pipeline.ts';
+import { has, readFacts, type ServerFacts } from '../server/facts.ts';
+import { contentWarnings, requireForBackup } from '../server/requirements.ts';
+import { connect } from '../server/sql.ts';
+import { backupStages, createScratch, type Scratch } from './command.ts';
+import { bytesReadBy, estimateBytes } from './estimate.ts';
+import { bytesCompressed, explainFailure, readToolNotes, ToolLog } from './outcome.ts';
+
+/** What is known of a backup once it is whole. Times are RFC 3339 in UTC. */
+export interface FullBackupFacts {
+  fromLsn: number;
+  toLsn: number;
+  lastLsn: number;
+  /** Left out when the server keeps no binlog. */
+  binlog?: BinlogPosition;
+  serverVersion: string;
+  toolVersion: string;
+  memoryTables: string[];
+  /** Bytes before compression. */
+  uncompressedBytes: number;
+  /** The instant that the backup restores to, rounded up to the second: nothing later is in it. */
+  pointInTime: string;
+  endedAt: string;
+  /** Things that a person should know, each a sentence. */
+  warnings: string[];
+}
+
+export interface RunningBackup {
+  /** The backup's bytes. Ends without an error also when a program was killed: only `whole()` tells. */
+  output: Readable;
+  startedAt: string;
+  /**
+   * To be asked when `output` has ended, and before the backup is taken for one.
+   * @throws backup_tool_failed, redo_overrun, privilege_missing, disk_full, database_access_denied,
+   *   database_unreachable; the signal's reason
+   */
+  whole(): Promise<FullBackupFacts>;
+  /** Ends all programs, waits for them and removes the scratch files. May be called at any time, and again. */
+  end(): Promise<void>;
+  /** Bytes before compression. */
+  progress(): { bytesRead: number; bytesEstimated: number };
+}
+
+export interface FullBackupOptions {
+  server: ServerSettings;
+  backup: BackupSettings;
+  attempt: Attempt;
+}
+
+/**
+ * Starts a full backup. What would make it fail at its end is refused here.
+ * @throws database_unreachable, database_access_denied, privilege_missing, tool_missing, tool_version_mismatch
+ */
+export async function startFullBackup({
+  server,
+  backup,
+  attempt,
+}: FullBackupOptions): Promise<RunningBackup> {
+  await findProgram(server, 'mariadb-backup');
+  const facts = await askServer(server);
+  requireForBackup(facts, await programVersion(server, 'mariadb-backup'));
+  const bytesEstimated = await estimateBytes(server);
+  attempt.signal.throwIfAborted();
+
+  const scratch = await createScratch(server, attempt.folder);
+  const toolLog = new ToolLog();
+  const startedAt = new Date();
+  let pipeline: Pipeline;
+  try {
+    const checkpoint = backup.checkpoint && has(facts, 'SUPER');
+    pipeline = startPipeline(await backupStages(server, backup, scratch, { checkpoint }), {
+      folder: attempt.folder,
+      signal: attempt.signal,
+      onStderrLine: (line, stage) => {
+        if (stage === 0) toolLog.add(line);
+      },
+    });
+  } catch (error) {
+    await rm(scratch.folder, { recursive: true, force: true });
+    throw error;
+  }
+  const compressor = pipeline.pids[1];
+  let bytesRead = 0;
+  return {
+    output: openEnd(pipeline),
+    startedAt: startedAt.toISOString(),
+    whole: async () => {
+      const results = await pipeline.finished;
+      attempt.signal.throwIfAborted();
+      const failed = failedStage(results);
+      if (failed) throw explainFailure(failed, toolLog.tellingLines);
+      if (!toolLog.completed) {
+        throw new TidemarkError(
+          'backup_tool_failed',
+          `mariadb-backup ended without "completed OK!". It said: ${toolLog.tellingLines.join(' | ')}`,
+        );
+      }
+      bytesRead = bytesCompressed(results[1]?.stderr ?? '') ?? bytesRead;
+      return describe({ facts, scratch, toolLog, backup, uncompressedBytes: bytesRead });
+    },
+    end: async () => {
+      await pipeline.end();
+      await pipeline.finished;
+      await rm(scratch.folder, { recursive: true, force: true });
+    },
+    progress: () => {
+      bytesRead = Math.max(bytesRead, bytesReadBy(compressor) ?? 0);
+      return { bytesRead, bytesEstimated: Math.max(bytesEstimated, bytesRead) };
+    },
+  };
+}
+
+async function askServer(server: ServerSettings): Promise<ServerFacts> {
+  await using connection = await connect(server);
+  return await readFacts(connection);
+}
+
+function openEnd(pipeline: Pipeline): Readable {
+  if (pipeline.output) return pipeline.output;
+  throw new TidemarkError(
+    'backup_tool_failed',
+    'The programs of the backup could not be joined: out of descriptors.',
+  );
+}
+
+interface Ended {
+  facts: ServerFacts;
+  scratch: Scratch;
+  toolLog: ToolLog;
+  backup: BackupSettings;
+  uncompressedBytes: number;
+}
+
+async function describe(ended: Ended): Promise<FullBackupFacts> {
+  const { facts, toolLog } = ended;
+  const { binlog, ...notes } = await readToolNotes(ended.scratch);
+  if (facts.logBin && !binlog) {
+    throw new TidemarkError(
+      'backup_tool_failed',
+      'The server keeps a binlog, and mariadb-backup noted no position in it: the backup could not be rolled forward.',
+    );
+  }
+  const endedAt = Date.now();
+  const pointInTime = Math.ceil((toolLog.unlockedAt ?? endedAt) / 1000) * 1000;
+  return {
+    ...notes,
+    ...(binlog ? { binlog } : {}),
+    memoryTables: facts.memoryTables,
+    uncompressedBytes: ended.uncompressedBytes,
+    pointInTime: new Date(pointInTime).toISOString(),
+    endedAt: new Date(endedAt).toISOString(),
+    warnings: warningsOf(ended, notes.lastLsn),
+  };
+}
+
+function warningsOf({ facts, backup }: Ended, lastLsn: number): string[] {
+  const warnings = contentWarnings(facts);
+  if (backup.checkpoint && !has(facts, 'SUPER')) {
+    warnings.push(
+      "The agent's account lacks SUPER: dirty pages were not flushed first, so the next incremental is large.",
+    );
+  }
+  const written = lastLsn - facts.lsn;
+  if (facts.redoBytes > 0 && written > facts.redoBytes / 2) {
+    const percent = Math.round((written * 100) / facts.redoBytes);
+    warnings.push(
+      `During the backup the server wrote ${percent} % of its redo log; at 100 % a backup can fail at its very end. ` +
+        'Make innodb_log_file_size larger.',
+    );
+  }
+  return warnings;
+}
