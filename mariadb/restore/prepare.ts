@@ -28,7 +28,7 @@ export interface PrepareOptions {
 export async function prepareCopy(options: PrepareOptions): Promise<void> {
   const { server, directory, attempt } = options;
   const before = await requireCheckpoints(options);
-  if (before.type === 'full-prepared') return;
+  if (before.prepared) return;
   const useful = smallCopyBytes + (await usedBytes(directory));
   const memory = await workingMemory(options.restore.memory_share, useful);
   const program = await findProgram(server, 'mariadb-backup');
@@ -41,7 +41,7 @@ export async function prepareCopy(options: PrepareOptions): Promise<void> {
     throw await prepareError(result.stderr, result.code ?? result.signal, directory);
   }
   const after = await requireCheckpoints(options);
-  if (after.type !== 'full-prepared') {
+  if (!after.prepared) {
     throw new TidemarkError(
       'prepare_failed',
       `mariadb-backup ended well, but the copy is "${after.type}" and not prepared. Verify the backup.`,

@@ -4,10 +4,13 @@ import path from 'node:path';
 
 const prefixes = ['xtrabackup', 'mariadb_backup'] as const;
 
+const preparedTypes = ['log-applied', 'full-prepared'];
+
 /** What `xtrabackup_checkpoints` says. LSNs as numbers. */
 export interface Checkpoints {
-  /** `full-backuped`, `full-prepared`, … */
+  /** `full-backuped` before the redo log was applied, `log-applied` or `full-prepared` after. */
   type: string;
+  prepared: boolean;
   toLsn: number;
 }
 
@@ -16,7 +19,9 @@ export async function readCheckpoints(directory: string): Promise<Checkpoints | 
   const text = await readToolFile(directory, 'checkpoints');
   const type = /^backup_type = (.+)$/m.exec(text)?.[1];
   const toLsn = /^to_lsn = (\d+)$/m.exec(text)?.[1];
-  return type === undefined || toLsn === undefined ? undefined : { type, toLsn: Number(toLsn) };
+  return type === undefined || toLsn === undefined
+    ? undefined
+    : { type, prepared: preparedTypes.includes(type), toLsn: Number(toLsn) };
 }
 
 /** The content of `xtrabackup_<name>` or `mariadb_backup_<name>`; empty when it is missing. */
