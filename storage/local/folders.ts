@@ -115,7 +115,7 @@ async function makeOne(folder: string, root: string): Promise<void> {
 
 /**
  * Refuses a folder that is reached through a symbolic link: what lies behind one may be outside the root, or on
- * a file system where a name cannot be given atomically. To spread a store over disks, mount them.
+ * a file system where a name cannot be given atomically.
  *
  * @param folder below the root, or the root itself; one that is not there is fine
  * @throws storage_unavailable
@@ -131,7 +131,8 @@ export async function refuseLinks(folder: string): Promise<void> {
   if (real !== folder) {
     throw new TidemarkError(
       'storage_unavailable',
-      `${folder} leads through a symbolic link to ${real}. Links in a store are not followed; use a mount instead.`,
+      `${folder} leads through a symbolic link to ${real}. Links in a store are not followed: ` +
+        'put the folder in its place, or use a location on a larger disk.',
     );
   }
 }
