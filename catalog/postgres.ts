@@ -10,6 +10,8 @@ const connections = 10;
 const connectMs = 10_000;
 /** After this the answer to a query is given up on: a server behind a broken network never refuses. Milliseconds. */
 const answerMs = 60_000;
+/** A connection whose answer was given up on goes back to the pool; this is the longest that it can do harm. */
+const lifetimeSeconds = 300;
 
 /** The type of count(*) and of sizes. All are far below 2^53. */
 const bigintType = 20;
@@ -56,6 +58,7 @@ function openPool(connectionString: string): pg.Pool {
     max: connections,
     connectionTimeoutMillis: connectMs,
     query_timeout: answerMs,
+    maxLifetimeSeconds: lifetimeSeconds,
     keepAlive: true,
     application_name: 'tidemark',
     types: {

@@ -150,16 +150,26 @@ export type RestorePatch = Partial<
  * (see `isFinal`) is never changed again: an update of one answers `false`.
  *
  * @throws catalog_unavailable from every method when the database does not answer; retryable.
+ * @throws invalid_request for a text with a NUL character (a message is kept without it) and for what is no time.
+ * @throws service_not_found when something is recorded for a service that was never upserted.
  */
 export interface Catalog {
-  /** Brings the schema up to date. Several processes may call it at once. */
+  /**
+   * Brings the schema up to date. Several processes may call it at once.
+   *
+   * @throws catalog_incompatible when a newer version made the schema
+   */
   migrate(): Promise<void>;
   ping(): Promise<void>;
   close(): Promise<void>;
   /** Random, made at the first migration, the same ever after. */
   deploymentId(): Promise<string>;
 
-  /** Inserts or updates. `registeredAt` of an existing record stays, and its organization cannot be changed. */
+  /**
+   * Inserts or updates. `registeredAt` of an existing record stays, and its organization cannot be changed.
+   *
+   * @throws service_taken when it is another organization's
+   */
   upsertService(service: ServiceRecord): Promise<void>;
   findService(serviceId: string, organization?: string): Promise<ServiceRecord | undefined>;
   listServices(organization: string, page: PageRequest): Promise<Page<ServiceRecord>>;

@@ -100,6 +100,7 @@ async function makeBackups(db: Kysely<unknown>): Promise<void> {
     .execute();
   await index(db, 'backups', ['organization', 'created_at', 'id']);
   await index(db, 'backups', ['organization', 'service_id', 'created_at', 'id']);
+  await index(db, 'backups', ['organization', 'service_id', 'status', 'created_at', 'id']);
   await index(db, 'backups', ['organization', 'status', 'created_at', 'id']);
   await index(db, 'backups', ['organization', 'type', 'created_at', 'id']);
   await indexUnfinished(db, 'backups');
