@@ -10,10 +10,12 @@ import {
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
+import type { HostControlActivities } from '../activities/host/contract.ts';
 import type { Announcement } from '../domain/operations.ts';
 import { defaultTimings } from '../domain/operations.ts';
 import { agentProxies, controlPlaneOf } from './agents.ts';
 import { findingOf } from './failures.ts';
+import { hostPing } from './profiles.ts';
 
 /** The answer to the query `registration`. */
 export interface Registration {
@@ -49,12 +51,25 @@ export async function agent(carried?: Registration): Promise<void> {
 async function register(announcement: Announcement): Promise<{ accepted: boolean; reason: string }> {
   const { control } = controlPlaneOf(defaultTimings);
   try {
-    const answer = await control.registerService(announcement);
-    if (!answer.accepted) return answer;
+    let answer = await control.registerService(announcement);
+    if (answer.rival !== '' && !(await answers(answer.rival))) {
+      answer = await control.registerService({ ...announcement, silentRival: answer.rival });
+    }
+    if (!answer.accepted) return { accepted: false, reason: answer.reason };
     const { control: host } = agentProxies(announcement.agentId, defaultTimings);
     await host.confirmStore({ probe: answer.probe });
     return { accepted: true, reason: '' };
   } catch (error) {
     return { accepted: false, reason: findingOf(error).message };
+  }
+}
+
+/** A host that was replaced is not there to hand its service over: an agent that does not answer has lost it. */
+async function answers(agentId: string): Promise<boolean> {
+  try {
+    await proxyActivities<HostControlActivities>(hostPing(agentId, 5_000)).ping();
+    return true;
+  } catch {
+    return false;
   }
 }

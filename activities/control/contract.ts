@@ -36,8 +36,21 @@ export interface ControlActivities {
   confirmBackup(input: BackupSummary): Promise<void>;
   /** What a restore has to know of a backup, from its manifest; sees that every part is there. @throws object_missing, object_damaged */
   readBackup(input: { backupId: string }): Promise<BackupFacts>;
-  /** Upserts what an agent says of its service. Refuses one that another live agent speaks for. */
-  registerService(input: Announcement): Promise<{ accepted: boolean; reason: string; probe: string }>;
+  /**
+   * Upserts what an agent says of its service. Where another agent speaks for the service, that one is answered as
+   * `rival`; when it is given back as `silentRival`, because it did not answer, the service is taken over from it.
+   */
+  registerService(input: Announcement & { silentRival?: string }): Promise<RegistrationAnswer>;
   /** Compares the catalog with Temporal and settles what differs; also says when to look again. */
   reconcile(): Promise<{ started: number; settled: number; released: number; nextMs: number }>;
+}
+
+export interface RegistrationAnswer {
+  accepted: boolean;
+  /** Why not; empty when accepted. */
+  reason: string;
+  /** The agent that stands in the way; empty when none does. */
+  rival: string;
+  /** What the control worker wrote to its store for the agent to find. */
+  probe: string;
 }
