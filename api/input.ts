@@ -62,8 +62,7 @@ function readQuery(c: Context, findings: ErrorItem[]): Record<string, string> {
         error: 'invalid_request',
         message: `The query parameter "${name.slice(0, 60)}" is there more than once: write it once.`,
       });
-    }
-    values.set(name, value);
+    } else values.set(name, value);
   }
   return Object.fromEntries(values);
 }

@@ -44,7 +44,7 @@ async function start(): Promise<void> {
 
   const server = serve({ fetch: app.fetch, hostname: settings.listen, port: settings.port }, ({ port }) => {
     const address = `http://${settings.listen.includes(':') ? `[${settings.listen}]` : settings.listen}:${port}`;
-    log.info({ address, base_path: basePath, settings: describeSettings(apiSettings, settings) }, 'ready');
+    log.info({ address, base_path: basePath, settings: describeSettings(settings) }, 'ready');
   });
   server.on('error', (error: NodeJS.ErrnoException) => {
     process.stderr.write(`${listenMessage(settings, error)}\n`);

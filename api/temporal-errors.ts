@@ -2,6 +2,8 @@
 import { isGrpcServiceError, ServiceError } from '@temporalio/client';
 import { TidemarkError } from '../domain/errors.ts';
 
+/** UNAVAILABLE and DEADLINE_EXCEEDED, whose details speak of the client's inside. */
+const silent = new Set([4, 14]);
 /** gRPC statuses that say nothing against the request itself: the same may succeed later. */
 const passing = new Set([1, 2, 4, 8, 13, 14]);
 
@@ -20,9 +22,10 @@ export function mayPass(error: unknown): boolean {
 export function temporalError(error: unknown, address: string, namespace: string): unknown {
   const failure = grpcError(error);
   if (!failure) return error;
+  const reason = silent.has(failure.code) ? 'does not answer' : `refuses: ${failure.details}`;
   return new TidemarkError(
     'temporal_unavailable',
-    `Temporal at ${address}, namespace ${namespace}, does not do its part: ${failure.details}. Nothing was started.`,
+    `Temporal at ${address}, namespace ${namespace}, ${reason}. Nothing was started.`,
     { cause: error },
   );
 }

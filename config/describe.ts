@@ -1,24 +1,16 @@
 /** Settings and what is known of them, as text for people: `--help`, and the line logged at a start. */
 import type { z } from 'zod';
 import { variableOf } from './load.ts';
-import { printable } from './mask.ts';
+import { masked } from './mask.ts';
 import { type SettingInfo, settingsOf } from './shape.ts';
 
 /**
  * Settings with their values in force, without secrets: durations in milliseconds, sizes in bytes.
  *
- * @example describeSettings(apiSettings, settings) // { listen: '"127.0.0.1"', port: '8080', … }
+ * @example describeSettings(settings) // { listen: '127.0.0.1', port: 8080, … }
  */
-export function describeSettings<S extends z.ZodObject>(
-  schema: S,
-  settings: z.output<S>,
-): Record<string, string> {
-  return Object.fromEntries(
-    Object.keys(schema.shape).map((key) => [
-      key,
-      printable(key, (settings as Record<string, unknown>)[key] ?? null),
-    ]),
-  );
+export function describeSettings(settings: Record<string, unknown>): Record<string, unknown> {
+  return masked('', settings) as Record<string, unknown>;
 }
 
 /** What `--help` prints of a process that is set by environment variables. */

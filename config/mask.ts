@@ -9,20 +9,26 @@ function isSecret(name: string): boolean {
   return secretName.test(name) && !placeName.test(name);
 }
 
+/** A setting's value with secrets as `***`, also those in an address or inside a group. */
+export function masked(name: string, value: unknown): unknown {
+  if (isSecret(name)) return '***';
+  if (typeof value === 'string') return maskText(value);
+  if (Array.isArray(value)) return value.map((inner) => masked(name, inner));
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, masked(key, inner)]));
+}
+
 /**
- * A setting's value as it may be printed: JSON, at most 200 characters, secrets as `***`, also those in an address.
+ * A setting's value for a message: JSON, at most 200 characters, without secrets.
  *
  * @example printable('catalog', 'postgres://tidemark:hunter2@db/x') // '"postgres://tidemark:***@db/x"'
  */
 export function printable(name: string, value: unknown): string {
-  if (isSecret(name)) return '***';
-  const text =
-    JSON.stringify(value, (key, inner: unknown) => (isSecret(key) ? '***' : maskText(inner))) ?? '';
+  const text = JSON.stringify(masked(name, value));
   return text.length > 200 ? `${text.slice(0, 200)}…` : text;
 }
 
-function maskText(value: unknown): unknown {
-  if (typeof value !== 'string') return value;
+function maskText(value: string): string {
   return value
     .replace(/(\/\/[^/:@?]*:).*@/s, '$1***@')
     .replace(/([?&][^=&]*(?:password|secret|token|key)[^=&]*=)[^&]*/gi, '$1***');

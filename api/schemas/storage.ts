@@ -2,18 +2,19 @@
 import { z } from '@hono/zod-openapi';
 
 const base64 = /^[A-Za-z0-9+/]+={0,2}$/;
+const inBase64 = 'credentials in base64';
 
 /** Base64, in lines if wanted, or the decoded bytes as numbers, as the vendor's generated clients send them. */
-export const credentials = z
+const credentials = z
   .union(
     [
       z.string().refine((value) => {
         const compact = value.replace(/\s/g, '');
         return base64.test(compact) && compact.length % 4 === 0;
-      }),
-      z.array(z.int().min(0).max(255)).min(1),
+      }, inBase64),
+      z.array(z.int(inBase64).min(0, inBase64).max(255, inBase64)).min(1, inBase64),
     ],
-    { error: 'credentials in base64' },
+    { error: inBase64 },
   )
   .openapi({ description: 'In base64' });
 

@@ -1,0 +1,68 @@
+/**
+ * Writes the pages of docs/ that are made from the code: errors.md from the table of errors, configuration.md from
+ * the schemas of the settings. Run it after either changed; a test says when that was forgotten.
+ */
+import { writeFileSync } from 'node:fs';
+import { agentSettings } from '../config/agent.ts';
+import { apiSettings } from '../config/api.ts';
+import { controlSettings } from '../config/control.ts';
+import { variableOf } from '../config/load.ts';
+import { type SettingInfo, settingsOf } from '../config/shape.ts';
+import { errorTable } from '../domain/errors.ts';
+
+/** The pages by their paths below the repository. */
+export function pages(): Record<string, string> {
+  return { 'docs/errors.md': errorPage(), 'docs/configuration.md': configurationPage() };
+}
+
+function errorPage(): string {
+  const entries = Object.entries(errorTable).map(([name, { status, retryable, meaning, remedy }]) => {
+    const again = retryable ? 'Trying again can help.' : 'Trying the same again does not help.';
+    return `## \`${name}\`\n\n${meaning}\n\n${remedy}\n\nHTTP status ${status}. ${again}\n`;
+  });
+  return `# Errors
+
+Every answer of the API that is no success is the error object. Each of its \`errors\` has a stable name, \`error\`, and a \`message\` that says what is wrong and what would be right. The same names stand in the messages of backups and restores that failed, and in Temporal as the type of a failure. The \`trace_id\` is the request's \`X-Request-Id\`, under which the log tells more.
+
+${entries.join('\n')}`;
+}
+
+function configurationPage(): string {
+  const variable = (info: SettingInfo): string => variableOf(info.path);
+  return `# Configuration
+
+A wrong or unknown setting stops the start: the message names each one, its value (never a secret's) and what is allowed, and the process ends with exit code 2. \`--help\` prints what stands here.
+
+The api and the control worker take their settings from environment variables, or from the YAML or JSON file that \`TIDEMARK_CONFIG\` names, where \`TIDEMARK_LOG_LEVEL\` is \`log_level\`. A variable wins over the file. An empty variable counts as not set. Variables that begin with \`TIDEMARK_\` and are no setting of the process are refused; \`TIDEMARK_CACHE\`, the folder that programs are fetched into, is not one.
+
+An agent takes its settings from one YAML or JSON file: \`npm run agent -- --config FILE\`.
+
+## Temporal
+
+All processes read the address, namespace, TLS and API key of Temporal as Temporal's own tools do: from \`TEMPORAL_ADDRESS\` (default \`127.0.0.1:7233\`), \`TEMPORAL_NAMESPACE\` (default \`default\`), \`TEMPORAL_TLS\` and \`TEMPORAL_TLS_…\`, \`TEMPORAL_API_KEY\`, or from the file and the profile that \`TEMPORAL_CONFIG_FILE\` and \`TEMPORAL_PROFILE\` name.
+
+${section('The api', settingsOf(apiSettings), variable)}
+${section('The control worker', settingsOf(controlSettings), variable)}
+${section('The agent', settingsOf(agentSettings), (info) => info.path)}`;
+}
+
+function section(title: string, settings: SettingInfo[], nameOf: (info: SettingInfo) => string): string {
+  return `## ${title}\n\n${settings.map((info) => `${line(nameOf(info), info)}\n`).join('')}`;
+}
+
+function line(name: string, info: SettingInfo): string {
+  const facts = [
+    ...(info.required ? ['required'] : []),
+    ...(info.defaultValue === undefined ? [] : [`default \`${JSON.stringify(info.defaultValue)}\``]),
+    ...(info.variant === '' ? [] : [`with \`${info.variant}\``]),
+  ];
+  const fact = facts.length === 0 ? '' : ` (${facts.join('; ')})`;
+  const description = info.description === '' ? '' : ` ${info.description}.`;
+  return `- \`${name}\`${fact}:${description} Allowed: ${info.allowed}.`;
+}
+
+if (import.meta.main) {
+  for (const [path, text] of Object.entries(pages())) {
+    writeFileSync(new URL(`../${path}`, import.meta.url), text);
+  }
+}
