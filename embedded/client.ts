@@ -42,7 +42,7 @@ export interface ScheduleAnswer {
 
 export interface ServiceAnswer {
   service_id: string;
-  agent?: { alive?: boolean };
+  agent?: { alive: boolean; last_seen_at: string };
 }
 
 export const basePath = '/skybackup/v1';

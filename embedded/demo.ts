@@ -39,16 +39,12 @@ async function demonstrate(folder: string, options: DemoOptions, interrupted: Ab
       runDemo(stack, options, show),
       aborted(interrupted).then(() => Promise.reject(interrupted.reason as Error)),
     ]);
-    say(
-      findings.length === 0
-        ? ''
-        : `\nNot the same after the restore:\n${findings.map((text) => `  ${text}`).join('\n')}`,
-    );
     const took = seconds(performance.now() - began);
+    const differing = findings.map((text) => `      ${text}\n`).join('');
     process.stdout.write(
       findings.length === 0
-        ? `  Everything is the same as at the backup's position. The whole took ${took}.\n`
-        : `  ${findings.length} things differ. The whole took ${took}.\n`,
+        ? `\n  Everything is the same as at the backup's position. The whole took ${took}.\n`
+        : `${differing}\n  ${findings.length} of them differ. The whole took ${took}.\n`,
     );
     if (options.keep) {
       process.stdout.write(`\n${announcementText(stack)}`);

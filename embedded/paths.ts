@@ -10,7 +10,7 @@ export interface DataPaths {
   catalog: string;
   /** The database file of Temporal's development server. */
   temporal: string;
-  /** Empty: keeps the profiles of the user's own Temporal tools out of the stack. */
+  /** An empty profile: keeps the profiles of the user's own Temporal tools out of the stack. */
   temporalConfig: string;
   /** The default object store. */
   storage: string;

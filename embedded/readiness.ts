@@ -71,10 +71,14 @@ export async function apiIsReady(base: string): Promise<boolean> {
   return response.ok;
 }
 
-/** Whether a service is registered, with an agent that is alive. */
-export async function serviceIsReady(client: Client, serviceId: string): Promise<boolean> {
+/** Whether a service is registered, and its agent has announced itself since `began` (Unix milliseconds). */
+export async function serviceIsReady(client: Client, serviceId: string, began: number): Promise<boolean> {
   const { services } = await client.services();
-  return services.some((service) => service.service_id === serviceId && service.agent?.alive === true);
+  const agent = services.find((service) => service.service_id === serviceId)?.agent;
+  // The answer has whole seconds.
+  return (
+    agent !== undefined && agent.alive && Date.parse(agent.last_seen_at) >= Math.floor(began / 1000) * 1000
+  );
 }
 
 /** Whether an agent's server accepts connections. */

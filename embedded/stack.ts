@@ -97,6 +97,7 @@ async function startParts(
     ...(await choosePorts(options)),
   };
   const token = await writeToken(paths);
+  const began = Date.now();
   const keep = (spec: ConstructorParameters<typeof Supervised>[0]): Supervised => new Supervised(spec, say);
 
   parts.temporal = keep(temporalProcess(wiring, program));
@@ -132,7 +133,11 @@ async function startParts(
     const process = parts.agents[index] as Supervised;
     const { service_id: id, server } = settings;
     return [
-      { what: `${id} in GET /services, its agent alive`, process, check: () => serviceIsReady(client, id) },
+      {
+        what: `${id} in GET /services, its agent alive`,
+        process,
+        check: () => serviceIsReady(client, id, began),
+      },
       { what: `a connection to the server of ${id}`, process, check: () => serverIsServing(server) },
     ];
   });
@@ -165,7 +170,7 @@ async function writeToken({ tokens, temporalConfig }: DataPaths): Promise<string
   await writeFile(tokens, `${token} default administrator npm-start\n`, { mode: 0o600 });
   // An older file keeps its mode.
   await chmod(tokens, 0o600);
-  await writeFile(temporalConfig, '');
+  await writeFile(temporalConfig, '[profile.default]\n');
   return token;
 }
 

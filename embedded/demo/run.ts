@@ -22,8 +22,9 @@ const writerCount = 3;
 export async function runDemo(stack: Stack, options: DemoOptions, show: Show): Promise<string[]> {
   const [service] = stack.services;
   if (!service) throw new Error('The stack has no service.');
+  await connected(service, (connection) => load(connection, options, show));
+  // A connection of its own: what SHOW CREATE prints depends on the database that was used last.
   const { backup, expected } = await connected(service, async (connection) => {
-    await load(connection, options, show);
     const taken = await backUpWhileWriting(stack, service, connection, options, show);
     await destroy(service, connection, show);
     return taken;

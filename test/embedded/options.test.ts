@@ -14,7 +14,9 @@ beforeEach(() => {
   jest.spyOn(process.stderr, 'write').mockImplementation(listen);
   jest.spyOn(process.stdout, 'write').mockImplementation(listen);
 });
-afterEach(() => jest.restoreAllMocks());
+afterEach(() => {
+  jest.restoreAllMocks();
+});
 
 test('without options there is one sample, in .tidemark, on the usual ports', () => {
   expect(parseStartOptions([])).toEqual({
