@@ -35,7 +35,17 @@ export async function takeTestBackup(server: TestServer): Promise<TestBackup> {
     '--target-dir="$3" --extra-lsndir="$3" 2>"$3/log" | zstd -1 -q > "$4" || { cat "$3/log" >&2; exit 1; }';
   const scratch = path.join(folder, 'scratch');
   await mkdir(scratch);
-  await run('bash', ['-o', 'pipefail', '-c', script, 'backup', server.defaultsFile, server.socket, scratch, file]);
+  await run('bash', [
+    '-o',
+    'pipefail',
+    '-c',
+    script,
+    'backup',
+    server.defaultsFile,
+    server.socket,
+    scratch,
+    file,
+  ]);
   const checkpoints = await readFile(path.join(scratch, 'xtrabackup_checkpoints'), 'utf8');
   const info = await readFile(path.join(scratch, 'xtrabackup_info'), 'utf8');
   const [, name = '', position = '', gtid = ''] =
@@ -101,4 +111,25 @@ export async function unpack(
   });
   await pipeline(createReadStream(backup.file), extraction.input);
   await extraction.whole();
+}
+
+/** A state directory of an agent, in the run's folder. */
+export async function makeStateDirectory(): Promise<string> {
+  return mkdtemp(path.join(runFolder(), 'state-'));
+}
+
+/**
+ * Every entry below a directory with its owner and permissions, files with size and time of change too; to be compared
+ * as a whole. Directories come without a time: even `mariadbd --help` makes a file in the data directory for a moment.
+ */
+export async function describeTree(directory: string): Promise<Record<string, string>> {
+  const forFiles = ['-type', 'd', '-printf', '%P\\t%U:%G %m\\n', '-o', '-printf', '%P\\t%U:%G %m %s %T@\\n'];
+  const { stdout } = await run('find', [directory, '-mindepth', '1', '(', ...forFiles, ')']);
+  return Object.fromEntries(
+    stdout
+      .split('\n')
+      .filter((line) => line !== '')
+      .sort()
+      .map((line) => line.split('\t') as [string, string]),
+  );
 }
