@@ -7,6 +7,7 @@ import {
   continueAsNew,
   defineQuery,
   defineSignal,
+  proxyActivities,
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
@@ -69,7 +70,8 @@ async function answers(agentId: string): Promise<boolean> {
   try {
     await proxyActivities<HostControlActivities>(hostPing(agentId, 5_000)).ping();
     return true;
-  } catch {
+  } catch (error) {
+    if (findingOf(error).code !== 'agent_unavailable') throw error;
     return false;
   }
 }
