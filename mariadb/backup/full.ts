@@ -69,8 +69,11 @@ export async function startFullBackup({
 }: FullBackupOptions): Promise<RunningBackup> {
   await findProgram(server, 'mariadb-backup');
   const facts = await askServer(server);
-  requireForBackup(facts, await programVersion(server, 'mariadb-backup'));
-  const bytesEstimated = await estimateBytes(server);
+  const [toolVersion, bytesEstimated] = await Promise.all([
+    programVersion(server, 'mariadb-backup'),
+    estimateBytes(server),
+  ]);
+  requireForBackup(facts, toolVersion);
   attempt.signal.throwIfAborted();
 
   const scratch = await createScratch(server, attempt.folder);

@@ -1,0 +1,74 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp } from 'node:fs/promises';
+import path from 'node:path';
+import { describe, expect, test } from '@jest/globals';
+import { acquireLock } from '../../mariadb/lock.ts';
+import { runFolder } from '../support/run.ts';
+
+const lockModule = new URL('../../mariadb/lock.ts', import.meta.url).href;
+
+async function lockFile(): Promise<string> {
+  return path.join(await mkdtemp(path.join(runFolder(), 'lock-')), 'deep', 'server.lock');
+}
+
+/** Another process that takes the lock and keeps it. */
+async function otherOwner(file: string): Promise<ChildProcess> {
+  const script =
+    `const { acquireLock } = await import(${JSON.stringify(lockModule)});` +
+    `await acquireLock(${JSON.stringify(file)}, { operation: 'restore 12' });` +
+    "process.stdout.write('held'); setInterval(() => {}, 1000);";
+  const child = spawn(
+    process.execPath,
+    ['--disable-warning=ExperimentalWarning', '--input-type=module', '-e', script],
+    {
+      stdio: ['ignore', 'pipe', 'inherit'],
+      env: { ...process.env, NODE_OPTIONS: '' },
+    },
+  );
+  await once(child.stdout, 'data');
+  return child;
+}
+
+describe('a lock', () => {
+  test('is held by one, and refused to the next with the name of who has it', async () => {
+    const file = await lockFile();
+    await using _first = await acquireLock(file, { operation: 'backup 3' });
+    const second = acquireLock(file, { operation: 'restore 4', waitMs: 150 });
+    await expect(second).rejects.toMatchObject({ code: 'host_busy' });
+    await expect(second).rejects.toThrow(/backup 3 \(process \d+\) works on this server/);
+  });
+
+  test('goes to who waits for it when it is given back', async () => {
+    const file = await lockFile();
+    const first = await acquireLock(file, { operation: 'backup 3' });
+    const second = acquireLock(file, { operation: 'restore 4', waitMs: 30_000 });
+    await first.release();
+    await first.release();
+    await using lock = await second;
+    expect(lock).toBeDefined();
+    await expect(acquireLock(file, { operation: 'restore 5', waitMs: 0 })).rejects.toThrow('restore 4');
+  });
+
+  test('is one between processes, and ends with a process that is killed', async () => {
+    const file = await lockFile();
+    const other = await otherOwner(file);
+    await expect(acquireLock(file, { operation: 'backup 3', waitMs: 150 })).rejects.toThrow(
+      `restore 12 (process ${other.pid})`,
+    );
+    other.kill('SIGKILL');
+    await once(other, 'exit');
+    await using lock = await acquireLock(file, { operation: 'backup 3', waitMs: 0 });
+    expect(lock).toBeDefined();
+  });
+
+  test('is no longer waited for by an attempt that is aborted', async () => {
+    const file = await lockFile();
+    await using _first = await acquireLock(file, { operation: 'backup 3' });
+    const reason = new Error('cancelled');
+    const controller = new AbortController();
+    const second = acquireLock(file, { operation: 'restore 4', signal: controller.signal, waitMs: 60_000 });
+    controller.abort(reason);
+    await expect(second).rejects.toBe(reason);
+  });
+});
