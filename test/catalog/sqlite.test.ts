@@ -8,8 +8,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { Kysely, sql } from 'kysely';
 import { openCatalog } from '../../catalog/open.ts';
+import { sqliteBackend } from '../../catalog/sqlite.ts';
 import type { Catalog } from '../../catalog/types.ts';
+import { mountingWorks, mountSmallDisk } from '../storage/support.ts';
+import { testIf } from '../support/skip.ts';
 import { registered } from './records.ts';
 
 const writer = fileURLToPath(new URL('writer.ts', import.meta.url));
@@ -84,16 +88,21 @@ describe('the catalog in a SQLite file', () => {
     }
   });
 
-  test('the file is in WAL mode, its folder is for its owner alone', async () => {
-    const catalog = await open();
-    await catalog.ping();
-    expect(statSync(join(folder, 'made')).mode & 0o777).toBe(0o700);
-    const other = new DatabaseSync(file);
+  test('a transaction that was committed survives a power cut, and references are held', async () => {
+    const kysely = new Kysely<unknown>({ dialect: sqliteBackend(file).dialect });
     try {
-      expect(other.prepare('PRAGMA journal_mode').get()).toEqual({ journal_mode: 'wal' });
+      const full = 2;
+      expect((await sql`PRAGMA journal_mode`.execute(kysely)).rows).toEqual([{ journal_mode: 'wal' }]);
+      expect((await sql`PRAGMA synchronous`.execute(kysely)).rows).toEqual([{ synchronous: full }]);
+      expect((await sql`PRAGMA foreign_keys`.execute(kysely)).rows).toEqual([{ foreign_keys: 1 }]);
     } finally {
-      other.close();
+      await kysely.destroy();
     }
+  });
+
+  test('the folder that is made for the file is its owner’s alone', async () => {
+    await (await open()).ping();
+    expect(statSync(join(folder, 'made')).mode & 0o777).toBe(0o700);
   });
 
   test('a file that is no database is refused with its name, and stays as it is', async () => {
@@ -118,6 +127,34 @@ describe('the catalog in a SQLite file', () => {
     await catalog.migrate();
     await catalog.deploymentId();
   });
+
+  testIf(mountingWorks(), 'mounting a small file system needs root')(
+    'on a full disk a write fails and leaves nothing, reading goes on, and all is well when there is room',
+    async () => {
+      const disk = mountSmallDisk('size=2M');
+      try {
+        const catalog = await openCatalog(`sqlite://${disk.path}/catalog.db`);
+        try {
+          await catalog.migrate();
+          const service = await registered(catalog);
+          const big = { ...service, warnings: ['x'.repeat(3_000_000)] };
+          await expect(catalog.upsertService(big)).rejects.toMatchObject({
+            code: 'catalog_unavailable',
+            retryable: true,
+            message: expect.stringMatching(/disk|full|I\/O/) as unknown,
+          });
+          expect(await catalog.findService(service.serviceId)).toEqual(service);
+          disk.remount('size=20M');
+          await catalog.upsertService(big);
+          expect(await catalog.findService(service.serviceId)).toEqual(big);
+        } finally {
+          await catalog.close();
+        }
+      } finally {
+        disk.remove();
+      }
+    },
+  );
 
   test('a catalog that was closed answers no more, and closing it twice is no error', async () => {
     const catalog = await open();
