@@ -11,11 +11,13 @@ const mayImport = {
   catalog: ['config', 'domain'],
   storage: ['config', 'domain'],
   mariadb: ['config', 'domain'],
-  activities: ['mariadb', 'storage', 'catalog', 'config', 'domain'],
+  // How Temporal is reached, and how our workflows are started there.
+  temporal: ['config', 'domain'],
+  activities: ['temporal', 'mariadb', 'storage', 'catalog', 'config', 'domain'],
   workflows: ['domain'],
   // The api starts workflows by the types of their input, and reads the catalog.
-  api: ['workflows', 'catalog', 'config', 'domain'],
-  worker: ['activities', 'mariadb', 'storage', 'catalog', 'config', 'domain'],
+  api: ['workflows', 'temporal', 'catalog', 'config', 'domain'],
+  worker: ['activities', 'temporal', 'mariadb', 'storage', 'catalog', 'config', 'domain'],
 };
 
 const rooms = [...Object.keys(mayImport), 'embedded', 'cli', 'console', 'bench', 'scripts', 'test'];

@@ -6,10 +6,9 @@ import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Connection, isGrpcServiceError } from '@temporalio/client';
 import { msToTs } from '@temporalio/common/lib/time.js';
+import { searchAttributeNames } from '../../domain/ids.ts';
 import { keeperSocket, runFolder } from './run.ts';
 
-/** Our search attributes, which a namespace needs before a workflow can be started in it. */
-const searchAttributes = ['ServiceId', 'Operation', 'BackupType'];
 const keyword = 2;
 /** gRPC's number for it. */
 const alreadyExists = 6;
@@ -58,10 +57,10 @@ export async function createNamespace(name: string): Promise<{ address: string; 
     await untilDone('adding the search attributes', () =>
       operatorService.addSearchAttributes({
         namespace,
-        searchAttributes: Object.fromEntries(searchAttributes.map((attribute) => [attribute, keyword])),
+        searchAttributes: Object.fromEntries(searchAttributeNames.map((attribute) => [attribute, keyword])),
       }),
     );
-    const query = searchAttributes.map((attribute) => `${attribute} = 'none'`).join(' AND ');
+    const query = searchAttributeNames.map((attribute) => `${attribute} = 'none'`).join(' AND ');
     await untilDone('asking by the search attributes', () =>
       workflowService.countWorkflowExecutions({ namespace, query }),
     );

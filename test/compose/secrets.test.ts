@@ -1,0 +1,60 @@
+/** The script that makes the deployment's secrets. */
+import { expect } from '@jest/globals';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { parseTokens } from '../../api/tokens.ts';
+import { testIf } from '../support/skip.ts';
+
+const script = resolve(import.meta.dirname, '../../deploy/make-secrets');
+const testAsRoot = testIf(process.getuid?.() === 0, 'giving files to other users needs root');
+
+function inFolder(run: (folder: string) => void): void {
+  const folder = mkdtempSync(join(tmpdir(), 'secrets-'));
+  try {
+    run(folder);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+const contents = (folder: string): Record<string, string> =>
+  Object.fromEntries(readdirSync(folder).map((name) => [name, readFileSync(join(folder, name), 'utf8')]));
+
+testAsRoot('secrets are long, all different, and readable by their users alone', () => {
+  inFolder((folder) => {
+    execFileSync(script, [folder]);
+    const { tokens = '', ...random } = contents(folder);
+    expect(Object.keys(random).sort()).toEqual([
+      'catalog_password',
+      'postgres_password',
+      's3_access_key',
+      's3_secret_key',
+      'temporal_password',
+      'token',
+    ]);
+    const values = Object.values(random).map((value) => value.trim());
+    for (const value of values) expect(value).toMatch(/^[A-Za-z0-9]{36,40}$/);
+    expect(new Set(values).size).toBe(values.length);
+    for (const name of readdirSync(folder)) expect(statSync(join(folder, name)).mode & 0o777).toBe(0o440);
+    expect(parseTokens(tokens, 'tokens').find(random['token']?.trim() ?? '')).toEqual({
+      organization: 'default',
+      role: 'administrator',
+      name: 'first',
+    });
+  });
+});
+
+testAsRoot('secrets that are there are left as they are, and a missing one is made', () => {
+  inFolder((folder) => {
+    execFileSync(script, [folder]);
+    const before = contents(folder);
+    rmSync(join(folder, 's3_secret_key'));
+    execFileSync(script, [folder]);
+    const { s3_secret_key: after, ...rest } = contents(folder);
+    const { s3_secret_key: lost, ...kept } = before;
+    expect(rest).toEqual(kept);
+    expect(after).not.toBe(lost);
+  });
+});
