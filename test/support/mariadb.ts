@@ -43,6 +43,8 @@ export interface TestServerOptions {
   privileges?: string;
   /** Leave the server stopped, with its data directory filled. */
   stopped?: boolean;
+  /** The data directory is there already, with the accounts of a test server: a restored copy of one. */
+  filled?: boolean;
 }
 
 export interface TestServer {
@@ -96,7 +98,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   const sockets = path.join(folder, 'run');
   await makeServerDirectory(sockets);
   for (const [kind, directory] of directories) if (kind !== 'data') await makeServerDirectory(directory);
-  await fillDataDirectory(data, directories);
+  if (options.filled !== true) await fillDataDirectory(data, directories);
 
   const defaultsFile = path.join(folder, 'my.cnf');
   const socket = path.join(sockets, 's');
@@ -137,7 +139,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   const server = testServer(folder, data, defaultsFile, socket, settings);
   try {
     await server.start();
-    await createAgentAccount(server, options.privileges);
+    if (options.filled !== true) await createAgentAccount(server, options.privileges);
     if (options.stopped === true) await server.stop();
   } catch (error) {
     await server.remove();
