@@ -3,11 +3,12 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readdir, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { setImmediate as turn } from 'node:timers/promises';
 import { longRun } from '../support/long.ts';
 import { keysOf, newFolder, openAt, type Folder } from './support.ts';
 
+const writer = fileURLToPath(new URL('writer.ts', import.meta.url));
 const hourMs = 3_600_000;
 
 let folder: Folder;
@@ -31,8 +32,7 @@ async function kill(child: ChildProcess): Promise<void> {
 
 /** Starts a writer; `stored` grows by the keys whose put has resolved. */
 function startWriter(prefix: string): { child: ChildProcess; stored: () => string[] } {
-  const program = path.join(import.meta.dirname, 'writer.ts');
-  const child = spawn(process.execPath, [program, pathToFileURL(folder.path).href, prefix], {
+  const child = spawn(process.execPath, [writer, pathToFileURL(folder.path).href, prefix], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   children.push(child);

@@ -1,5 +1,16 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { access, chmod, mkdir, readFile, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import {
+  access,
+  chmod,
+  mkdir,
+  readFile,
+  readdir,
+  rename,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import path from 'node:path';
 import { openStore } from '../../storage/open.ts';
 import { testIf } from '../support/skip.ts';
@@ -147,6 +158,16 @@ describe('what else can lie in a local directory', () => {
     expect(await keysOf(store)).toEqual([]);
     expect(await readdir(outside)).toEqual(['secret']);
     expect(await readFile(path.join(outside, 'secret'), 'utf8')).toBe('secret');
+  });
+
+  test('a folder that was replaced by a link is not followed either', async () => {
+    const store = await openAt(root);
+    const outside = path.join(folder.path, 'outside');
+    await store.put('a/one', Buffer.from('x'));
+    await rename(path.join(root, 'a'), outside);
+    await symlink(outside, path.join(root, 'a'));
+    await expect(store.put('a/two', Buffer.from('x'))).rejects.toEqual(failure('storage_unavailable'));
+    expect(await readdir(outside)).toEqual(['one']);
   });
 
   test('the folder of temporary files and a file system’s lost+found cannot be reached by keys', async () => {

@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { createHash, randomBytes } from 'node:crypto';
-import { setImmediate as turn } from 'node:timers/promises';
 import { TidemarkError } from '../../domain/errors.ts';
 import type { StreamRecord } from '../../domain/manifest.ts';
 import { readParts } from '../../storage/parts.ts';
 import type { ObjectStore } from '../../storage/store.ts';
 import { gate, watch } from './instrumented.ts';
+import { settle } from './sources.ts';
 import { failure, newFolder, openAt, type Folder } from './support.ts';
 
 let folder: Folder;
@@ -38,10 +38,6 @@ async function readAll(
   const read: Buffer[] = [];
   for await (const bytes of readParts(from, stream, { ahead: 3, ...options })) read.push(Buffer.from(bytes));
   return Buffer.concat(read);
-}
-
-async function settle(): Promise<void> {
-  for (let count = 0; count < 50; count++) await turn();
 }
 
 const keyOf = (number: number): string => `stream/part-${number}`;
