@@ -50,6 +50,11 @@ export function sampleServer(folder: string, index: number): SampleServer {
   };
 }
 
+/** The number of a sample server's folder; 0 when it is another's. */
+export function sampleNumber(folderName: string): number {
+  return Number(/^sample-([1-9]\d*)$/.exec(folderName)?.[1] ?? 0);
+}
+
 /**
  * Makes what is missing of a sample server: folders, option file and, at the first time, its data directory. The
  * data directory gets its name last, so that an interrupted first start leaves nothing that looks like one.

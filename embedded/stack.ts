@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { commonStorage, readAgent, writeSampleAgent, type StackAgent } from './agents.ts';
 import { Client } from './client.ts';
+import { endLeftovers, stopSurplusServers } from './leftovers.ts';
 import { lockData } from './lock.ts';
 import type { StackOptions } from './options.ts';
 import { dataPaths, type DataPaths } from './paths.ts';
@@ -87,6 +88,8 @@ async function startParts(
   say: (message: string) => void,
   signal: AbortSignal,
 ): Promise<Omit<Stack, 'stop'>> {
+  await endLeftovers(paths.run);
+  await stopSurplusServers(paths.mariadb, options.samples);
   const program = await findTemporalProgram();
   const named = options.agents.map(readAgent);
   const storage = commonStorage(named, options.storage, `file://${paths.storage}`);

@@ -59,10 +59,8 @@ export class Supervised {
     return this.#deaths;
   }
 
-  /** Ends what an earlier supervisor left, then starts. A program that cannot be started counts as a death. */
+  /** A program that cannot be started counts as a death. */
   async start(): Promise<void> {
-    const leftover = await readRecord(this.spec.recordFile);
-    if (leftover) await endProcess(leftover, this.spec.graceMs);
     this.#keeping = this.#keep(await this.#spawn());
   }
 

@@ -4,6 +4,7 @@ import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { endLeftovers } from '../../embedded/leftovers.ts';
 import { isAlive, readRecord } from '../../embedded/process-record.ts';
 import { Supervised, type ProcessSpec } from '../../embedded/supervisor.ts';
 
@@ -116,22 +117,20 @@ test('a stop during the pause before the next start leaves nothing running', asy
   expect(child.deaths).toBe(deaths);
 });
 
-test('what a supervisor that was killed left behind is ended by the next start', async () => {
+test('what a supervisor that was killed left behind is ended by its record', async () => {
   const lost = supervise('exec sleep 600', {}, 'lost');
   await lost.start();
   const record = await readRecord(lost.spec.recordFile);
-  const next = supervise('exec sleep 600', { recordFile: lost.spec.recordFile }, 'next');
-  await next.start();
+  await endLeftovers(folder);
   expect(record && isAlive(record)).toBe(false);
-  expect(next.pid).toBeGreaterThan(0);
+  await expect(stat(lost.spec.recordFile)).rejects.toThrow('ENOENT');
 });
 
 test('a process that has a recorded id by chance is left alone', async () => {
-  const stranger = supervise('exec sleep 600', {}, 'stranger');
+  const stranger = supervise('exec sleep 600', { recordFile: join(folder, 'stranger') }, 'stranger');
   await stranger.start();
-  const recordFile = join(folder, 'other.json');
-  await writeFile(recordFile, JSON.stringify({ pid: stranger.pid, started: 'long ago' }));
-  await supervise('exec sleep 600', { recordFile }, 'other').start();
+  await writeFile(join(folder, 'other.json'), JSON.stringify({ pid: stranger.pid, started: 'long ago' }));
+  await endLeftovers(folder);
   expect(stranger.deaths).toBe(0);
   expect(stranger.pid).toBeGreaterThan(0);
 });
