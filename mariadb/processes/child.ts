@@ -121,27 +121,21 @@ export function collectTail(
     line = (lines.pop() ?? '').slice(-keepBytes);
     for (const entry of lines) if (entry !== '') onLine(entry);
   });
-  let open = true;
   let received = 0;
   stream.on('data', () => (received += 1));
-  const ended = new Promise<void>((resolve) => {
-    const close = (): void => {
-      open = false;
-      resolve();
-    };
-    stream.once('close', close);
-    stream.on('error', close);
+  const ended = new Promise<'ended'>((resolve) => {
+    stream.once('close', () => resolve('ended'));
+    stream.on('error', () => resolve('ended'));
   });
   return {
     text: async () => {
-      for (let before = -1; open && before !== received;) {
+      for (let before = -1; before !== received;) {
         before = received;
         const pause = new AbortController();
-        await Promise.race([
-          ended,
-          sleep(drainMs, undefined, { signal: pause.signal }).catch(() => undefined),
-        ]);
+        const silence = sleep(drainMs, undefined, { signal: pause.signal }).catch(() => undefined);
+        const news = await Promise.race([ended, silence]);
         pause.abort();
+        if (news === 'ended') break;
         // After a busy moment the timer comes first; what has arrived meanwhile is read before this goes on.
         await nextTurn();
       }

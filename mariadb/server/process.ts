@@ -41,20 +41,18 @@ async function allProcesses(): Promise<number[]> {
 }
 
 /**
- * Whether a process is the mariadbd of this option file and data directory. The working directory of a server is its
- * data directory; where it may not be looked at, the arguments decide.
+ * Whether a process is the mariadbd of this option file and data directory: it works in that directory, or was told
+ * to. The first is not enough: a server whose directory was moved or removed works elsewhere, or nowhere. Nor is the
+ * option file alone: a private server on a copy may share it, and has its own `--datadir`.
  */
 async function isThisServer(pid: number, defaultsFile: string, data: string): Promise<boolean> {
   const args = await commandLine(pid);
   if (!/^(mariadbd|mysqld)$/.test(path.basename(args[0] ?? ''))) return false;
   if (args.includes('--help') || processStart(pid) === undefined) return false;
   const real = await realpath(data).catch(() => data);
+  const working = await readlink(`/proc/${pid}/cwd`).catch(() => '');
+  if (working.replace(/ \(deleted\)$/, '') === real) return true;
   const given = args.find((arg) => arg.startsWith('--datadir='))?.slice('--datadir='.length);
-  const working = await readlink(`/proc/${pid}/cwd`).catch(() => undefined);
-  // A starting server has not yet gone to its data directory: only what it was told counts then.
-  if (working !== undefined && working !== '/') {
-    return working.replace(/ \(deleted\)$/, '') === real;
-  }
   if (given !== undefined) return (await realpath(given).catch(() => path.resolve(given))) === real;
   return args.includes(`--defaults-file=${defaultsFile}`);
 }

@@ -38,12 +38,13 @@ async function start(attempt: TestAttempt, settings = server.settings): Promise<
 /** The recorded processes of an attempt: their ids by the program's name. */
 async function processesOf(attempt: TestAttempt): Promise<Map<string, number>> {
   const folder = path.join(attempt.folder, 'processes');
-  const records = await Promise.all(
-    (await readdir(folder)).map(async (name) => JSON.parse(await readFile(path.join(folder, name), 'utf8'))),
-  );
-  return new Map(
-    (records as { pid: number; program: string }[]).map(({ pid, program }) => [path.basename(program), pid]),
-  );
+  const found = new Map<string, number>();
+  for (const name of await readdir(folder)) {
+    const text = await readFile(path.join(folder, name), 'utf8');
+    const { pid, program } = JSON.parse(text) as { pid: number; program: string };
+    found.set(path.basename(program), pid);
+  }
+  return found;
 }
 
 async function inTheMiddle(attempt: TestAttempt): Promise<RunningBackup> {
@@ -195,5 +196,24 @@ test('a server without a binlog is backed up, without a position, and that is sa
     expect(await checkServer(other.settings)).toContainEqual(expect.stringContaining('keeps no binlog'));
   } finally {
     await other.remove();
+  }
+});
+
+test('a redo log that is written over before it was copied is named as the reason', async () => {
+  const small = await startTestServer({ name: 'redo', config: ['innodb_log_file_size=4M'] });
+  try {
+    await small.query('CREATE DATABASE shop');
+    await small.query('CREATE TABLE shop.noise (id INT PRIMARY KEY, data LONGBLOB)');
+    await small.query('INSERT INTO shop.noise SELECT seq, RANDOM_BYTES(1024) FROM shop.seq_1_to_8000');
+    const running = await start(await testAttempt(), small.settings);
+    // Nobody reads: the pipes are full, and the copy of the redo log stands still with everything else.
+    await sleep(500);
+    for (let round = 1; round <= 8; round += 1) {
+      await small.query('UPDATE shop.noise SET data = RANDOM_BYTES(1024)');
+    }
+    running.output.resume();
+    await expect(running.whole()).rejects.toMatchObject({ code: 'redo_overrun' });
+  } finally {
+    await small.remove();
   }
 });

@@ -103,14 +103,14 @@ describe('a full backup', () => {
 
   test('of a server being written to holds a state that the server was in', async () => {
     await server.query('CREATE TABLE shop.pairs (a INT PRIMARY KEY, b INT) ENGINE=InnoDB');
-    let writing = true;
+    const stop = new AbortController();
     const writer = (async () => {
-      for (let n = 1; writing; n += 1)
+      for (let n = 1; !stop.signal.aborted; n += 1)
         await server.query('INSERT INTO shop.pairs VALUES (?, ?), (?, ?)', [n, n, -n, n]);
     })();
     const attempt = await testAttempt();
     const { file } = await backUp(attempt);
-    writing = false;
+    stop.abort();
     await writer;
     const restored = await restoreByHand(`zstd -dc '${file}'`, 'busy');
     try {

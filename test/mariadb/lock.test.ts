@@ -33,7 +33,8 @@ async function otherOwner(file: string): Promise<ChildProcess> {
 describe('a lock', () => {
   test('is held by one, and refused to the next with the name of who has it', async () => {
     const file = await lockFile();
-    await using _first = await acquireLock(file, { operation: 'backup 3' });
+    await using first = await acquireLock(file, { operation: 'backup 3' });
+    expect(first).toBeDefined();
     const second = acquireLock(file, { operation: 'restore 4', waitMs: 150 });
     await expect(second).rejects.toMatchObject({ code: 'host_busy' });
     await expect(second).rejects.toThrow(/backup 3 \(process \d+\) works on this server/);
@@ -64,7 +65,8 @@ describe('a lock', () => {
 
   test('is no longer waited for by an attempt that is aborted', async () => {
     const file = await lockFile();
-    await using _first = await acquireLock(file, { operation: 'backup 3' });
+    await using first = await acquireLock(file, { operation: 'backup 3' });
+    expect(first).toBeDefined();
     const reason = new Error('cancelled');
     const controller = new AbortController();
     const second = acquireLock(file, { operation: 'restore 4', signal: controller.signal, waitMs: 60_000 });
