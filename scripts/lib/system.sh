@@ -24,18 +24,21 @@ find_missing() {
   missing=${missing# }
 }
 
+# Words, each once, in one line.
+unique() { tr ' ' '\n' | sort -u | paste -s -d ' ' -; }
+
 # The command that installs what is missing on the system at hand.
 install_command() {
   local names=$missing
   if have apt-get; then
     echo "apt-get install $names"
   elif have brew; then
-    names=$(sed 's/mariadb-[a-z]*/mariadb/g' <<<"$names" | tr ' ' '\n' | sort -u | xargs)
+    names=$(sed 's/mariadb-[a-z]*/mariadb/g' <<<"$names" | unique)
     echo "brew install $names"
   elif have dnf; then
     echo "dnf install $(sed 's/mariadb-client/mariadb/;s/postgresql/postgresql-server/' <<<"$names")"
   elif have pacman; then
-    names=$(sed 's/mariadb-[sb][a-z]*/mariadb/g;s/mariadb-client/mariadb-clients/' <<<"$names" | tr ' ' '\n' | sort -u | xargs)
+    names=$(sed 's/mariadb-[sb][a-z]*/mariadb/g;s/mariadb-client/mariadb-clients/' <<<"$names" | unique)
     echo "pacman -S $names"
   elif have apk; then
     echo "apk add $(sed 's/mariadb-server/mariadb/' <<<"$names")"

@@ -24,7 +24,7 @@ const root = resolve(import.meta.dirname, '../..');
 /** What the scripts take from the base system. */
 const base =
   'bash sh env id uname mktemp rm mv cp mkdir ln readlink cat cmp tail head sed grep tr cut dirname basename tar ' +
-  'chmod flock sleep tee touch sort xargs echo gzip ls';
+  'chmod flock sleep tee touch sort paste gzip ls';
 /** Somebody who may not become root; the tests themselves may run as root. */
 const nobody = 65534;
 
@@ -159,6 +159,53 @@ test.each([
   const { status, said } = setupAsNobody();
   expect([status, said]).toEqual([1, expect.stringContaining(`run '${command}'`)]);
   expect(calls()).not.toContain('called');
+});
+
+/** The machine's own programs alone, and its own place for the policy; apt-get looks at the policy while it installs. */
+function aptMachine(aptStatus: number): string {
+  const policy = join(machine, 'policy-rc.d');
+  const common = join(machine, 'clone/scripts/lib/common.sh');
+  const system = join(machine, 'clone/scripts/lib/system.sh');
+  writeFileSync(common, readFileSync(common, 'utf8').replace(':/usr/local/sbin:/usr/sbin:/sbin', ''));
+  writeFileSync(system, readFileSync(system, 'utf8').replaceAll('/usr/sbin/policy-rc.d', policy));
+  rmSync(join(machine, 'bin/age'));
+  rmSync(join(machine, 'bin/mariadbd'));
+  program('sudo', 'shift; exec "$@"');
+  for (const name of ['dpkg', 'update-rc.d', 'systemctl']) program(name, 'exit 0');
+  program('pgrep', 'exit 1');
+  program(
+    'apt-get',
+    `for service in mariadb postgresql cron; do '${policy}' "$service" start; echo "$service $?" >>'${machine}/asked'; done
+[ ${aptStatus} -ne 0 ] || for name in mariadbd age; do ln -sf /bin/true '${machine}/bin/'"$name"; done
+exit ${aptStatus}`,
+  );
+  return policy;
+}
+
+test.each([0, 100])(
+  'while packages are installed no database starts, and the policy is as before when apt-get ends with %s',
+  (aptStatus) => {
+    const policy = aptMachine(aptStatus);
+    writeFileSync(policy, '#!/bin/sh\n[ "$1" = cron ] && exit 104\nexit 0\n', { mode: 0o755 });
+    const before = readFileSync(policy, 'utf8');
+    const { status, said } = setup();
+    expect([status === 0, said]).toEqual([aptStatus === 0, expect.any(String)]);
+    const asked = new Set(readFileSync(join(machine, 'asked'), 'utf8').trim().split('\n'));
+    expect(asked).toEqual(new Set(['mariadb 101', 'postgresql 101', 'cron 104']));
+    expect(readFileSync(policy, 'utf8')).toBe(before);
+    expect(readdirSync(machine).filter((name) => name.startsWith('policy-rc.d'))).toEqual(['policy-rc.d']);
+  },
+);
+
+test('a policy that a killed setup left behind is taken back by the next one', () => {
+  const policy = aptMachine(0);
+  setup();
+  expect(existsSync(policy)).toBe(false);
+  const mark = '# Written by the setup of Tidemark while it installs packages.';
+  writeFileSync(policy, `#!/bin/sh\n${mark}\nexit 101\n`);
+  writeFileSync(`${policy}.before-tidemark`, 'what was there');
+  expect(setup()).toMatchObject({ status: 0 });
+  expect(readFileSync(policy, 'utf8')).toBe('what was there');
 });
 
 test('two setups at once install once', async () => {

@@ -5,23 +5,17 @@
  * input, which comes however Jest ends: normally, by an error, by Ctrl-C, by SIGKILL. Then it kills what is left
  * of the run and removes the run's folder. It leads a session of its own, so that Ctrl-C does not reach it first.
  */
-import { spawn, type ChildProcess } from 'node:child_process';
-import { closeSync, existsSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { closeSync, existsSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, connect, type AddressInfo } from 'node:net';
-import { homedir } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { findTemporalProgram } from '../../embedded/temporal.ts';
 import { processesOfRun } from './leftovers.ts';
 import { keeperSocket, runFolder } from './run.ts';
 
 const folder = runFolder();
 let temporal: ChildProcess | undefined;
 let starting: Promise<string> | undefined;
-
-function temporalProgram(): string {
-  const cache = process.env['TIDEMARK_CACHE'] ?? `${homedir()}/.cache/tidemark`;
-  const cached = `${cache}/temporal-1.5.1/bin/temporal`;
-  return existsSync(cached) ? cached : 'temporal';
-}
 
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
@@ -48,7 +42,7 @@ async function startTemporal(): Promise<string> {
   const log = openSync(logFile, 'a');
   let failure: string | undefined;
   temporal = spawn(
-    temporalProgram(),
+    await findTemporalProgram(),
     [
       'server',
       'start-dev',
@@ -62,6 +56,7 @@ async function startTemporal(): Promise<string> {
     ],
     { stdio: ['ignore', log, log] },
   );
+  writeFileSync(`${folder}/temporal.pid`, String(temporal.pid));
   temporal.once('error', (error) => (failure = error.message));
   temporal.once('exit', (code, signal) => (failure ??= `it ended with ${signal ?? String(code)}`));
   closeSync(log);
@@ -83,16 +78,37 @@ const server = createServer((socket) => {
   );
 });
 
+/** Kills what is left, again until nothing is: a process may start another while it is looked for. */
+function killLeftovers(): void {
+  for (let round = 0; round < 20; round += 1) {
+    const left = processesOfRun(folder);
+    if (left.length === 0) return;
+    for (const { pid } of left) {
+      try {
+        process.kill(pid, 'SIGKILL');
+      } catch {
+        // It ended by itself in between.
+      }
+    }
+  }
+}
+
+/** Takes file systems off that tests mounted in the folder; the last mounted first. */
+function unmountAll(): void {
+  if (!existsSync('/proc/mounts')) return;
+  const mounts = readFileSync('/proc/mounts', 'utf8')
+    .split('\n')
+    .map((line) => line.split(' ')[1] ?? '');
+  for (const mount of mounts.filter((path) => path.startsWith(`${folder}/`)).reverse()) {
+    spawnSync('umount', ['--lazy', mount]);
+  }
+}
+
 function endRun(): void {
   server.close();
   temporal?.kill('SIGKILL');
-  for (const { pid } of processesOfRun(folder)) {
-    try {
-      process.kill(pid, 'SIGKILL');
-    } catch {
-      // It ended by itself in between.
-    }
-  }
+  killLeftovers();
+  unmountAll();
   rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
   process.exit(0);
 }
