@@ -1,5 +1,4 @@
 /** The api's process: settings, catalog, Temporal, a port; and an orderly end. */
-import { readFileSync } from 'node:fs';
 import { serve } from '@hono/node-server';
 import { Client, Connection } from '@temporalio/client';
 import { pino } from 'pino';
@@ -8,7 +7,9 @@ import { apiSettings, type ApiSettings } from '../config/api.ts';
 import { describeSettings, environmentHelp } from '../config/describe.ts';
 import { loadFromEnvironment, variableOf } from '../config/load.ts';
 import { runProcess } from '../config/process.ts';
-import { messageOf, TidemarkError } from '../domain/errors.ts';
+import { timingsOf } from '../config/timings.ts';
+import { readSecret } from '../config/secret.ts';
+import { messageOf } from '../domain/errors.ts';
 import { loadTemporal } from '../temporal/connect.ts';
 import { basePath, createApp } from './app.ts';
 import { ordersThrough } from './orders.ts';
@@ -28,15 +29,15 @@ async function start(): Promise<void> {
   const tokens = loadTokens(settings.tokens_file);
   const temporal = loadTemporal();
   const log = pino({ name: 'api', level: settings.log_level });
-  const password = readPassword(settings.catalog_password_file);
-  const catalog = await openCatalog(settings.catalog, password === undefined ? {} : { password });
+  const password = await readSecret(settings.catalog_password_file);
+  const catalog = await openCatalog(settings.catalog, { password });
   await catalog.migrate();
   // Lazy: without Temporal the api still answers what the catalog knows, and /readyz says what is missing.
   const connection = Connection.lazy(temporal.connectionOptions);
   const client = new Client({ connection, namespace: temporal.namespace });
   const orders = ordersThrough(client, {
     address: temporal.connectionOptions.address,
-    agentWaitMs: settings.agent_wait,
+    timings: timingsOf(settings),
     catalog,
     log,
   });
@@ -68,18 +69,6 @@ async function start(): Promise<void> {
         process.exit(1);
       });
     });
-  }
-}
-
-function readPassword(path: string | undefined): string | undefined {
-  if (path === undefined) return undefined;
-  try {
-    return readFileSync(path, 'utf8').trim();
-  } catch (error) {
-    throw new TidemarkError(
-      'invalid_setting',
-      `${variableOf('catalog_password_file')} = ${path} cannot be read: ${messageOf(error)}`,
-    );
   }
 }
 

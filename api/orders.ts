@@ -3,12 +3,7 @@ import type { Client } from '@temporalio/client';
 import type { Catalog } from '../catalog/types.ts';
 import { messageOf } from '../domain/errors.ts';
 import { workflowIds } from '../domain/ids.ts';
-import {
-  type BackupInput,
-  defaultTimings,
-  type OperationTimings,
-  type RestoreInput,
-} from '../domain/operations.ts';
+import { type BackupInput, type OperationTimings, type RestoreInput } from '../domain/operations.ts';
 import { startBackup, startRestore } from '../temporal/start.ts';
 import { type Agents, agentsThrough } from './agents.ts';
 import type { ApiLog } from './context.ts';
@@ -29,7 +24,7 @@ export interface Orders extends Agents {
 
 export function ordersThrough(
   client: Client,
-  options: { address: string; agentWaitMs: number; catalog: Catalog; log: ApiLog },
+  options: { address: string; timings: OperationTimings; catalog: Catalog; log: ApiLog },
 ): Orders {
   const { address, catalog, log } = options;
   const { namespace } = client.options;
@@ -55,7 +50,7 @@ export function ordersThrough(
 
   return {
     ...agentsThrough(client, address),
-    timings: { ...defaultTimings, agentWaitMs: options.agentWaitMs },
+    timings: options.timings,
     async ensureReachable() {
       try {
         await client.connection.withDeadline(Date.now() + reachMs, async () =>

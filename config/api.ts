@@ -1,6 +1,7 @@
 /** The settings of the api: environment variables, or the file that TIDEMARK_CONFIG names. */
 import { z } from 'zod';
-import { catalogLocation, duration, filePath, logLevel, port } from './values.ts';
+import { timingSettings } from './timings.ts';
+import { catalogLocation, filePath, logLevel, port } from './values.ts';
 
 export const apiSettings = z.strictObject({
   listen: z.string().min(1).default('127.0.0.1').describe('The address to listen on'),
@@ -12,7 +13,7 @@ export const apiSettings = z.strictObject({
   tokens_file: filePath.describe(
     'Who may do what: a line each with token, organization, role and, if wanted, a name, separated by blanks; # begins a comment',
   ),
-  agent_wait: duration.prefault('10m').describe('How long a backup waits for its agent'),
+  ...timingSettings,
   log_level: logLevel.default('info'),
 });
 

@@ -1,5 +1,6 @@
 /** The settings of the control worker: environment variables, or the file that TIDEMARK_CONFIG names. */
 import { z } from 'zod';
+import { timingSettings } from './timings.ts';
 import { catalogLocation, duration, filePath, logLevel, port, storageLocation } from './values.ts';
 
 export const controlSettings = z.strictObject({
@@ -8,7 +9,7 @@ export const controlSettings = z.strictObject({
     .optional()
     .describe("A file with the catalog database's password, in one line"),
   storage: storageLocation,
-  agent_wait: duration.prefault('10m').describe('How long a backup waits for its agent'),
+  ...timingSettings,
   reconcile_interval: duration.prefault('30s').describe('How often the catalog is compared with Temporal'),
   metrics_port: port
     .optional()

@@ -1,0 +1,245 @@
+/**
+ * The app over a real catalog and Temporal, asked as a client asks. Every answer is held against the OpenAPI
+ * document that the app serves.
+ */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Client, Connection } from '@temporalio/client';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import { basePath, createApp } from '../../api/app.ts';
+import { ordersThrough } from '../../api/orders.ts';
+import { progressThrough } from '../../api/progress.ts';
+import { parseTokens } from '../../api/tokens.ts';
+import { openCatalog } from '../../catalog/open.ts';
+import type { BackupRecord, Catalog, ServiceRecord } from '../../catalog/types.ts';
+import { workflowIds } from '../../domain/ids.ts';
+import { startOf } from '../../domain/progress.ts';
+import { createNamespace } from '../support/temporal.ts';
+
+export interface Answer {
+  status: number;
+  headers: Headers;
+  body: Record<string, unknown>;
+  /** The answer as it came. */
+  text: string;
+  /** `error` of every entry of an error object. */
+  errors: string[];
+  /** `message` of every entry of an error object, a line each. */
+  messages: string;
+}
+
+export interface Question {
+  /** A token of {@link tokens}; empty: no credentials. */
+  token?: string;
+  headers?: Record<string, string>;
+  /** An object is sent as JSON, a text as it is. */
+  body?: unknown;
+}
+
+export interface LogLine {
+  level: 'info' | 'warn' | 'error';
+  fields: Record<string, unknown>;
+  message: string;
+}
+
+export interface Harness {
+  client: Client;
+  catalog: Catalog;
+  namespace: { address: string; namespace: string };
+  log: LogLine[];
+  /** Asks below the base path. */
+  ask(method: string, path: string, question?: Question): Promise<Answer>;
+  /** Asks for a path as it is. */
+  askRaw(method: string, path: string, question?: Question): Promise<Answer>;
+  close(): Promise<void>;
+}
+
+export const tokens = {
+  administrator: 'token-of-an-administrator',
+  operator: 'token-of-an-operator',
+  viewer: 'token-of-a-viewer',
+  stranger: 'token-of-another-organization',
+};
+
+const tokensFile = `# the tokens of the tests
+${tokens.administrator} acme Administrator alice
+${tokens.operator} acme MEMBER
+${tokens.viewer} acme viewer
+${tokens.stranger} other administrator`;
+
+/** Nobody listens on port 1. */
+const nowhere = { address: '127.0.0.1:1', namespace: 'default' };
+
+/** @param temporal `away` for an address where nobody listens */
+export async function openApi(temporal: 'there' | 'away'): Promise<Harness> {
+  const folder = await mkdtemp(join(tmpdir(), 'api-'));
+  const namespace = temporal === 'there' ? await createNamespace('api') : nowhere;
+  const connection = Connection.lazy({ address: namespace.address });
+  const client = new Client({ connection, namespace: namespace.namespace });
+  const catalog = await openCatalog(`sqlite://${folder}/catalog.db`);
+  await catalog.migrate();
+  const lines: LogLine[] = [];
+  const write =
+    (level: LogLine['level']) =>
+    (fields: object, message: string): void => {
+      lines.push({ level, fields: { ...fields }, message });
+    };
+  const log = { info: write('info'), warn: write('warn'), error: write('error') };
+  const app = createApp({
+    catalog,
+    orders: ordersThrough(client, { address: namespace.address, agentWaitMs: 5_000, catalog, log }),
+    progress: progressThrough(client),
+    tokens: parseTokens(tokensFile, 'tokens'),
+    log,
+  });
+  const description = (await (await app.request('/openapi.json')).json()) as OpenApi;
+  const check = checker(description);
+
+  const askRaw: Harness['askRaw'] = async (method, path, question = {}) => {
+    const { token = tokens.administrator, headers = {}, body } = question;
+    const text = body === undefined || typeof body === 'string' ? body : JSON.stringify(body);
+    const response = await app.request(path, {
+      method,
+      headers: {
+        ...(token === '' ? {} : { Authorization: `Bearer ${token}` }),
+        ...(text === undefined ? {} : { 'Content-Type': 'application/json' }),
+        ...headers,
+      },
+      ...(text === undefined ? {} : { body: text }),
+    });
+    const isJson = response.headers.get('content-type')?.startsWith('application/json') ?? false;
+    const content = await response.text();
+    const answer = isJson && content !== '' ? (JSON.parse(content) as Record<string, unknown>) : {};
+    if (isJson && content !== '') check(method, path, response.status, answer);
+    const errors = (answer['errors'] ?? []) as { error: string; message: string }[];
+    return {
+      status: response.status,
+      headers: response.headers,
+      body: answer,
+      text: content,
+      errors: errors.map(({ error }) => error),
+      messages: errors.map(({ message }) => message).join('\n'),
+    };
+  };
+  return {
+    client,
+    catalog,
+    namespace,
+    log: lines,
+    askRaw,
+    ask: async (method, path, question) => askRaw(method, basePath + path, question),
+    async close() {
+      await connection.close();
+      await catalog.close();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+interface OpenApi {
+  openapi: string;
+  components: { schemas: Record<string, object> };
+  paths: Record<string, Record<string, { responses: Record<string, unknown> }>>;
+}
+
+/** Throws when an answer is not what the document promises; other errors than the documented ones count, too. */
+function checker(
+  description: OpenApi,
+): (method: string, path: string, status: number, body: unknown) => void {
+  const ajv = new Ajv2020({ strict: false, validateFormats: false });
+  ajv.addSchema(description, 'api');
+  const templates = Object.keys(description.paths).toSorted(
+    (a, b) => a.split('{').length - b.split('{').length,
+  );
+  return (method, path, status, body) => {
+    const [plain = ''] = path.split('?');
+    const template = templates.find((one) => matcher(one).test(plain));
+    const operation = template && description.paths[template]?.[method.toLowerCase()];
+    if (!operation && status < 400) return;
+    if (operation && !operation.responses[String(status)]) {
+      throw new Error(`${method} ${String(template)} answered ${status}, which is not documented`);
+    }
+    const pointer = operation
+      ? `api#/paths/${escapePointer(template)}/${method.toLowerCase()}/responses/${status}/content/application~1json/schema`
+      : 'api#/components/schemas/Error';
+    const validate = ajv.getSchema(pointer);
+    if (!validate) throw new Error(`no schema at ${pointer}`);
+    if (validate(body) !== true) {
+      throw new Error(
+        `${method} ${path} ${status}: ${ajv.errorsText(validate.errors)}\n${JSON.stringify(body)}`,
+      );
+    }
+  };
+}
+
+function matcher(template: string): RegExp {
+  return new RegExp(`^${template.replaceAll('.', '\\.').replaceAll(/\{\w+\}/g, '[^/]+')}/?$`);
+}
+
+function escapePointer(text: string): string {
+  return encodeURIComponent(text.replaceAll('~', '~0').replaceAll('/', '~1'));
+}
+
+/** A service of the organization of {@link tokens}, unless told otherwise. */
+export function serviceRecord(changes: Partial<ServiceRecord> = {}): ServiceRecord {
+  const now = new Date().toISOString();
+  return {
+    serviceId: 'dbtgf28044362',
+    serviceName: 'orders',
+    organization: 'acme',
+    labels: { stage: 'test' },
+    cloudProvider: '',
+    agentId: 'agent-1',
+    serverName: 'mdb-ms-0',
+    serverVersion: '10.11.14-MariaDB',
+    serverRunning: true,
+    layout: {
+      members: [{ kind: 'data', directory: '/var/lib/mysql', mountPoint: false, files: [] }],
+      innodbDataFiles: ['ibdata1:12M:autoextend'],
+      innodbPageSize: 16_384,
+      lowerCaseTableNames: 0,
+      binlogBasename: 'binlog',
+      obstacles: [],
+    },
+    storage: 'file:///srv/backups',
+    hostname: 'db-1',
+    agentVersion: '0.1.0',
+    warnings: [],
+    registeredAt: now,
+    lastSeenAt: now,
+    ...changes,
+  };
+}
+
+/** A backup of a service, Succeeded. @param hexDigit makes its id: 32 times this digit */
+export async function succeededBackup(
+  catalog: Catalog,
+  service: ServiceRecord,
+  hexDigit: string,
+): Promise<BackupRecord> {
+  const backupId = `${hexDigit.repeat(32)}:${service.serviceId}:${service.serverName}`;
+  let workflowId = '';
+  const { backup } = await catalog.createOneTimeBackup({
+    organization: service.organization,
+    service,
+    type: 'full',
+    backupId,
+    message: 'Backup is scheduled.',
+    workflowId: (scheduleId) => (workflowId = workflowIds.backup(backupId, scheduleId)),
+  });
+  await catalog.updateBackup(backupId, {
+    status: 'Succeeded',
+    message: 'Backup has succeeded!',
+    startedAt: '2024-03-26T17:18:57.123Z',
+    endedAt: '2024-03-26T17:19:01.900Z',
+    pointInTime: '2024-03-26T17:18:20.001Z',
+    binlog: { file: 'binlog.000007', position: 4711, gtid: '0-1-42' },
+    storedBytes: 5_327_326,
+    uncompressedBytes: 125_829_120,
+    manifestSha256: 'ab'.repeat(32),
+    progress: { ...startOf('done', 5_327_326), percent: 100, bytesDone: 5_327_326 },
+  });
+  await catalog.releasePlace(workflowId);
+  return (await catalog.findBackup(backupId, service.organization)) ?? backup;
+}

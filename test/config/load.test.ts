@@ -1,0 +1,240 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { agentSettings } from '../../config/agent.ts';
+import { apiSettings } from '../../config/api.ts';
+import { describeSettings } from '../../config/describe.ts';
+import { loadFromEnvironment, loadFromFile } from '../../config/load.ts';
+import { TidemarkError } from '../../domain/errors.ts';
+import { loadTemporal } from '../../temporal/connect.ts';
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'config-'));
+});
+afterAll(async () => {
+  await rm(folder, { recursive: true, force: true });
+});
+
+async function file(text: string): Promise<string> {
+  const path = join(folder, 'settings.yaml');
+  await writeFile(path, text);
+  return path;
+}
+
+/** The messages with which loading fails. */
+function refusals(load: () => unknown): string[] {
+  try {
+    load();
+  } catch (error) {
+    if (error instanceof TidemarkError && error.code === 'invalid_setting') {
+      return error.items.map(({ message }) => message);
+    }
+    throw error;
+  }
+  throw new Error('the settings were taken');
+}
+
+const needed = { TIDEMARK_CATALOG: 'sqlite:///x.db', TIDEMARK_TOKENS_FILE: '/tokens' };
+
+describe('settings from the environment', () => {
+  test('fill in what is not set, and turn texts into values', () => {
+    expect(
+      loadFromEnvironment(apiSettings, { ...needed, TIDEMARK_PORT: '0', TIDEMARK_AGENT_WAIT: '90s' }),
+    ).toEqual({
+      listen: '127.0.0.1',
+      port: 0,
+      catalog: 'sqlite:///x.db',
+      tokens_file: '/tokens',
+      agent_wait: 90_000,
+      log_level: 'info',
+    });
+  });
+
+  test('win over the file that TIDEMARK_CONFIG names', async () => {
+    const path = await file('port: 8081\nlog_level: debug\ntokens_file: /from/file\n');
+    const settings = loadFromEnvironment(apiSettings, {
+      TIDEMARK_CONFIG: path,
+      TIDEMARK_CATALOG: 'sqlite:///x.db',
+      TIDEMARK_PORT: '8082',
+    });
+    expect(settings).toMatchObject({ port: 8082, log_level: 'debug', tokens_file: '/from/file' });
+  });
+
+  test('that are empty count as not set', () => {
+    expect(loadFromEnvironment(apiSettings, { ...needed, TIDEMARK_PORT: '' }).port).toBe(8080);
+  });
+
+  test('leave other programs and the tests their variables', () => {
+    const others = { PATH: '/bin', TIDEMARK_CACHE: '/c', TIDEMARK_TEST_LONG: '1', TIDEMARK_TEST_RUN: '/r' };
+    expect(loadFromEnvironment(apiSettings, { ...needed, ...others }).port).toBe(8080);
+  });
+
+  test('are refused all at once, each by the name that was written', async () => {
+    const path = await file('agent_wait: 5\ncolor: red\n');
+    const messages = refusals(() =>
+      loadFromEnvironment(apiSettings, {
+        TIDEMARK_CONFIG: path,
+        TIDEMARK_PORT: '65536',
+        TIDEMARK_LOG_LEVEL: 'loud',
+        TIDEMARK_CATALOGUE: 'x',
+        TIDEMARK_CATALOG: 'sqlite:///x.db',
+      }),
+    );
+    expect(messages).toHaveLength(6);
+    for (const start of [
+      'TIDEMARK_CATALOGUE is unknown. There are TIDEMARK_LISTEN, ',
+      'TIDEMARK_PORT has the value "65536"',
+      'TIDEMARK_LOG_LEVEL has the value "loud". Allowed: one of trace, debug, info, warn, error.',
+      'TIDEMARK_TOKENS_FILE is missing. Allowed: the path of a file.',
+      `agent_wait in ${path} has the value 5. Allowed: a whole number and a unit`,
+      `color in ${path} is unknown. There are listen, port, `,
+    ]) {
+      expect(messages.filter((message) => message.startsWith(start))).toHaveLength(1);
+    }
+  });
+
+  test.each(['-1', '1e3', '0x10', ' 80', '8080.5'])('a port of "%s" is refused', (port) => {
+    expect(refusals(() => loadFromEnvironment(apiSettings, { ...needed, TIDEMARK_PORT: port }))).toHaveLength(
+      1,
+    );
+  });
+
+  test('never show a password, right or wrong', () => {
+    for (const catalog of [
+      'mysql://u:hunter2@h/d',
+      'postgre://u:hun/ter2@hunter2@h/d',
+      'pg://h/d?password=hunter2&x=1',
+    ]) {
+      const messages = refusals(() =>
+        loadFromEnvironment(apiSettings, { ...needed, TIDEMARK_CATALOG: catalog }),
+      );
+      expect(messages.join()).not.toMatch(/hunter2|ter2/);
+      expect(messages.join()).toContain('***');
+    }
+    const unknown = { ...needed, TIDEMARK_CATALOG_PASSWORD: 'hunter2' };
+    expect(refusals(() => loadFromEnvironment(apiSettings, unknown)).join()).not.toContain('hunter2');
+  });
+});
+
+describe('settings from a file', () => {
+  const least =
+    'service_id: db1\nstate_directory: /s\nstorage: file:///b\nserver: { defaults_file: /my.cnf }\n';
+
+  test('are YAML or JSON, with sizes and durations as numbers of bytes and milliseconds', async () => {
+    const yaml = loadFromFile(
+      agentSettings,
+      await file(`${least}backup: { part_size: 1M }\nrestore: { min_free: 512 }\n`),
+    );
+    expect(yaml).toMatchObject({
+      service_id: 'db1',
+      server: { control: { kind: 'systemd', unit: 'mariadb' }, start_timeout: 300_000 },
+      backup: { part_size: 1_048_576, parallel: 4 },
+      restore: { min_free: 512, keep_previous: 86_400_000 },
+    });
+    const json = JSON.stringify({
+      service_id: 'db1',
+      state_directory: '/s',
+      storage: 'file:///b',
+      server: { defaults_file: '/my.cnf', control: { kind: 'direct' } },
+    });
+    expect(loadFromFile(agentSettings, await file(json)).server.control).toEqual({
+      kind: 'direct',
+      user: '',
+      keep_running: false,
+    });
+  });
+
+  test('are refused all at once, each by its path', async () => {
+    const path = await file(`service_id: schedules
+state_directory: relative
+storage: s3://bucket
+server: { control: { kind: init }, stop: now }
+backup: { parallel: 0, recipients: [age1abc, AGE] }
+restore: fast
+`);
+    const messages = refusals(() => loadFromFile(agentSettings, path));
+    const names = messages.map((message) => message.split(' ')[0]);
+    expect(names.toSorted()).toEqual([
+      'backup.parallel',
+      'backup.recipients.1',
+      'restore',
+      'server.control.kind',
+      'server.defaults_file',
+      'server.stop',
+      'service_id',
+      'state_directory',
+      'storage',
+    ]);
+    expect(messages.join('\n')).toContain(
+      'restore in ' + path + ' has the value "fast". Allowed: a group with ',
+    );
+    expect(messages.join('\n')).toContain('Allowed: one of direct, systemd, command.');
+  });
+
+  test.each([
+    ['a: [1\nb: }', /is not YAML or JSON: \w+ at line \d, column \d/],
+    ['a: 1\na: 2', /DUPLICATE_KEY at line 2, column 1/],
+    ['just words', /holds no settings/],
+    ['- a\n- b', /holds no settings/],
+  ])('%j is no file of settings, and its text is not repeated', async (text, message) => {
+    const path = await file(text);
+    const [first = ''] = refusals(() => loadFromFile(agentSettings, path));
+    expect(first).toMatch(message);
+    expect(first).not.toContain('just words');
+  });
+
+  test('a file that is not there is named', () => {
+    expect(refusals(() => loadFromFile(agentSettings, '/nowhere.yaml'))[0]).toContain(
+      '/nowhere.yaml cannot be read',
+    );
+  });
+});
+
+test('settings are described without secrets', () => {
+  const settings = loadFromEnvironment(apiSettings, {
+    ...needed,
+    TIDEMARK_CATALOG: 'postgres://u:hunter2@h/d',
+  });
+  expect(describeSettings(settings)).toEqual({ ...settings, catalog: 'postgres://u:***@h/d' });
+  expect(describeSettings({ store: { secret_key: 'hunter2', key_file: '/k' }, api_token: 't' })).toEqual({
+    store: { secret_key: '***', key_file: '/k' },
+    api_token: '***',
+  });
+});
+
+describe("Temporal's settings", () => {
+  const home = { HOME: '/nowhere', XDG_CONFIG_HOME: '/nowhere' };
+
+  test('have defaults', () => {
+    expect(loadTemporal(home)).toEqual({
+      connectionOptions: { address: '127.0.0.1:7233' },
+      namespace: 'default',
+    });
+  });
+
+  test("come from Temporal's own variables; an API key brings TLS", () => {
+    const { connectionOptions, namespace } = loadTemporal({
+      ...home,
+      TEMPORAL_ADDRESS: 'temporal:7233',
+      TEMPORAL_NAMESPACE: 'backups',
+      TEMPORAL_API_KEY: 'k',
+    });
+    expect([connectionOptions.address, connectionOptions.apiKey, namespace]).toEqual([
+      'temporal:7233',
+      'k',
+      'backups',
+    ]);
+    expect(connectionOptions.tls).toBeTruthy();
+  });
+
+  test('a certificate that cannot be read is a wrong setting', () => {
+    const env = {
+      ...home,
+      TEMPORAL_TLS_CLIENT_CERT_PATH: '/nowhere/cert.pem',
+      TEMPORAL_TLS_CLIENT_KEY_PATH: '/nowhere/key.pem',
+    };
+    expect(refusals(() => loadTemporal(env))[0]).toContain('/nowhere/cert.pem');
+  });
+});
