@@ -11,9 +11,9 @@ import { type ControlSettings, controlSettings } from '../config/control.ts';
 import { environmentHelp } from '../config/describe.ts';
 import { loadFromEnvironment } from '../config/load.ts';
 import { runProcess } from '../config/process.ts';
+import { timingsOf } from '../config/timings.ts';
 import { readSecret } from '../config/secret.ts';
 import { controlTaskQueue, workflowIds } from '../domain/ids.ts';
-import { defaultTimings } from '../domain/operations.ts';
 import { openStore } from '../storage/open.ts';
 import type { ObjectStore } from '../storage/store.ts';
 import { loadTemporal, type TemporalSettings } from '../temporal/connect.ts';
@@ -63,7 +63,7 @@ async function createWorkers(
     catalog,
     store,
     client,
-    timings: { ...defaultTimings, agentWaitMs: settings.agent_wait },
+    timings: timingsOf(settings),
     reconcileIntervalMs: settings.reconcile_interval,
     log,
   };

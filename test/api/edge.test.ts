@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { defaultTimings } from '../../domain/operations.ts';
 import { createApp } from '../../api/app.ts';
 import { ordersThrough } from '../../api/orders.ts';
 import { progressThrough } from '../../api/progress.ts';
@@ -188,7 +189,7 @@ describe('the error object', () => {
       catalog: broken,
       orders: ordersThrough(api.client, {
         address: '',
-        agentWaitMs: 1,
+        timings: defaultTimings,
         catalog: broken,
         log: { info: write, warn: write, error: write },
       }),

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { Ajv2020 } from 'ajv/dist/2020.js';
+import { defaultTimings } from '../../domain/operations.ts';
 import { basePath, createApp } from '../../api/app.ts';
 import { ordersThrough } from '../../api/orders.ts';
 import { progressThrough } from '../../api/progress.ts';
@@ -88,7 +89,12 @@ export async function openApi(temporal: 'there' | 'away'): Promise<Harness> {
   const log = { info: write('info'), warn: write('warn'), error: write('error') };
   const app = createApp({
     catalog,
-    orders: ordersThrough(client, { address: namespace.address, agentWaitMs: 5_000, catalog, log }),
+    orders: ordersThrough(client, {
+      address: namespace.address,
+      timings: { ...defaultTimings, agentWaitMs: 5_000 },
+      catalog,
+      log,
+    }),
     progress: progressThrough(client),
     tokens: parseTokens(tokensFile, 'tokens'),
     log,
