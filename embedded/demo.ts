@@ -1,15 +1,13 @@
 /** `npm run demo`: one command backs a real MariaDB server up, destroys it, and brings it back. */
 import { CommanderError } from 'commander';
-import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { messageOf } from '../domain/errors.ts';
 import { announcementText } from './announce.ts';
 import { parseDemoOptions, type DemoOptions } from './demo/options.ts';
 import { runDemo } from './demo/run.ts';
 import { seconds, showOn } from './demo/show.ts';
 import { aborted, Interrupted, interruption } from './signals.ts';
-import { startStack } from './stack.ts';
+import { inTemporaryFolder, startPrivateStack } from './temporary.ts';
 
 const say = (message: string): void => void process.stderr.write(`${message}\n`);
 
@@ -17,7 +15,10 @@ const say = (message: string): void => void process.stderr.write(`${message}\n`)
 async function main(args: string[]): Promise<number> {
   const interrupted = interruption();
   try {
-    return await inTemporaryFolder((folder) => demonstrate(folder, parseDemoOptions(args), interrupted));
+    const options = parseDemoOptions(args);
+    return await inTemporaryFolder(tmpdir(), 'tidemark-demo-', (folder) =>
+      demonstrate(folder, options, interrupted),
+    );
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
     say(`\n${messageOf(error)}`);
@@ -30,7 +31,7 @@ async function demonstrate(folder: string, options: DemoOptions, interrupted: Ab
   const show = showOn(process.stdout);
   const stack = await show.step(
     'Start Temporal, the api, the control worker, and an agent with its MariaDB server',
-    () => startStack(demoStack(folder), say, interrupted),
+    () => startPrivateStack(folder, say, interrupted),
     ({ api, temporalUi }) => `the API answers at ${api}, Temporal's UI at ${temporalUi}`,
   );
   try {
@@ -53,29 +54,6 @@ async function demonstrate(folder: string, options: DemoOptions, interrupted: Ab
     return findings.length === 0 ? 0 : 1;
   } finally {
     await stack.stop();
-  }
-}
-
-function demoStack(folder: string): Parameters<typeof startStack>[0] {
-  return {
-    data: folder,
-    samples: 1,
-    agents: [],
-    port: 0,
-    temporalPort: 0,
-    uiPort: 0,
-    storage: undefined,
-    logLevel: 'info',
-    readyTimeoutMs: 120_000,
-  };
-}
-
-async function inTemporaryFolder(work: (folder: string) => Promise<number>): Promise<number> {
-  const folder = await mkdtemp(join(tmpdir(), 'tidemark-demo-'));
-  try {
-    return await work(folder);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
   }
 }
 

@@ -1,0 +1,170 @@
+/** `npm run bench -- backup|restore`: Tidemark against the same programs in a shell. bench/README.md says how to read it. */
+import { CommanderError } from 'commander';
+import { rm } from 'node:fs/promises';
+import { userInfo } from 'node:os';
+import { join } from 'node:path';
+import { messageOf } from '../domain/errors.ts';
+import { untilEnded, type BackupAnswer, type RestoreAnswer } from '../embedded/client.ts';
+import { sampleServer } from '../embedded/sample-server.ts';
+import { loadBulk } from '../embedded/sample-data/bulk.ts';
+import type { StackService } from '../embedded/services.ts';
+import { aborted, Interrupted, interruption } from '../embedded/signals.ts';
+import type { Stack } from '../embedded/stack.ts';
+import { inTemporaryFolder, startPrivateStack } from '../embedded/temporary.ts';
+import { connect } from '../mariadb/server/sql.ts';
+import { bareBackup, bareRestore } from './bare.ts';
+import { compare, inTurns, median, timed } from './figures.ts';
+import { peakMemory } from './memory.ts';
+import { parseBenchOptions, type BenchOptions } from './options.ts';
+import { watchServer } from './probe.ts';
+
+const say = (message: string): void => void process.stderr.write(`${message}\n`);
+/** Between two looks at a running operation: what it adds to a wall time is half of it. */
+const lookMs = 20;
+
+interface Bench {
+  stack: Stack;
+  service: StackService;
+  folder: string;
+  options: BenchOptions;
+}
+
+/** @returns the exit code: 0 once everything was measured, 1 when something failed, 2 for options that are not allowed */
+async function main(args: string[]): Promise<number> {
+  const interrupted = interruption();
+  try {
+    const options = parseBenchOptions(args);
+    const figures = await inTemporaryFolder(options.folder, 'tidemark-bench-', (folder) =>
+      measure(folder, options, interrupted),
+    );
+    process.stdout.write(options.json ? `${JSON.stringify(figures)}\n` : asText(figures));
+    return 0;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    say(messageOf(error));
+    return error instanceof Interrupted ? 130 : 1;
+  }
+}
+
+async function measure(folder: string, options: BenchOptions, interrupted: AbortSignal): Promise<object> {
+  say('Starting a stack …');
+  const stack = await startPrivateStack(join(folder, 'stack'), say, interrupted);
+  try {
+    const [service] = stack.services;
+    if (!service) throw new Error('The stack has no service.');
+    const bench = { stack, service, folder, options };
+    const work = async (): Promise<object> => {
+      await load(bench);
+      const figures = options.what === 'backup' ? await benchBackup(bench) : await benchRestore(bench);
+      return { bench: options.what, size_bytes: options.size, runs: options.runs, ...figures };
+    };
+    return await Promise.race([
+      work(),
+      aborted(interrupted).then(() => Promise.reject(interrupted.reason as Error)),
+    ]);
+  } finally {
+    await stack.stop();
+  }
+}
+
+async function load({ service, options }: Bench): Promise<void> {
+  say(`Loading ${options.size} bytes …`);
+  await using connection = await connect({ defaults_file: service.defaults_file });
+  await loadBulk(connection, options.size);
+}
+
+async function benchBackup(bench: Bench): Promise<object> {
+  const { stack, service, folder, options } = bench;
+  const bareFolder = join(folder, 'bare');
+  const once = async (): Promise<void> => {
+    await bareBackup(service, bareFolder);
+    await rm(bareFolder, { recursive: true });
+  };
+  say('Warming up …');
+  await once();
+  let backup: BackupAnswer | undefined;
+  const ours = async (): Promise<number> => {
+    const ms = await timed(async () => (backup = await backUp(bench)));
+    say(`  Tidemark ${Math.round(ms)} ms`);
+    return ms;
+  };
+  const bare = async (): Promise<number> => {
+    const ms = await timed(() => bareBackup(service, bareFolder));
+    await rm(bareFolder, { recursive: true });
+    say(`  bare     ${Math.round(ms)} ms`);
+    return ms;
+  };
+  const times = await inTurns(options.runs, ours, bare);
+  const memory = await memoryOf(stack);
+  return {
+    ...compare(times.ours, times.bare),
+    stored_bytes: backup?.storage_bytes ?? 0,
+    memory_bytes: memory,
+  };
+}
+
+async function benchRestore(bench: Bench): Promise<object> {
+  const { stack, service, folder, options } = bench;
+  say('Taking the two backups that are restored …');
+  const { id } = await backUp(bench);
+  const file = await bareBackup(service, join(folder, 'bare'));
+  const { pidFile } = sampleServer(join(folder, 'stack', 'mariadb'), 1);
+  const notServing: number[] = [];
+  const bareNotServing: number[] = [];
+  const bareSteps: Record<string, number>[] = [];
+  const ours = async (): Promise<number> => {
+    const probe = watchServer(service.socket, userInfo().username);
+    const ms = await timed(() => restore(bench, id));
+    notServing.push(Math.round(await probe.stop()));
+    say(`  Tidemark ${Math.round(ms)} ms, not serving for ${notServing.at(-1)} ms`);
+    return ms;
+  };
+  const bare = async (): Promise<number> => {
+    const probe = watchServer(service.socket, userInfo().username);
+    const ms = await timed(async () => bareSteps.push(await bareRestore(service, file, pidFile)));
+    bareNotServing.push(Math.round(await probe.stop()));
+    await rm(`${service.data_directory}.replaced`, { recursive: true });
+    say(`  bare     ${Math.round(ms)} ms, not serving for ${bareNotServing.at(-1)} ms`);
+    return ms;
+  };
+  const times = await inTurns(options.runs, ours, bare);
+  const stepNames = Object.keys(bareSteps[0] ?? {});
+  const bareMedians = stepNames.map((name) => [name, median(bareSteps.map((steps) => steps[name] ?? 0))]);
+  return {
+    ...compare(times.ours, times.bare),
+    not_serving_ms: notServing,
+    bare_not_serving_ms: bareNotServing,
+    bare_steps_ms: Object.fromEntries(bareMedians) as Record<string, number>,
+    memory_bytes: await memoryOf(stack),
+  };
+}
+
+async function backUp({ stack, service }: Bench): Promise<BackupAnswer> {
+  const { backup_id: id = '' } = await stack.client.orderBackup(service.service_id);
+  return succeeded(() => stack.client.backup(id));
+}
+
+async function restore({ stack, service }: Bench, backupId: string): Promise<void> {
+  const { id } = await stack.client.orderRestore(backupId, service.service_id);
+  await succeeded(() => stack.client.restore(id));
+}
+
+async function succeeded<T extends BackupAnswer | RestoreAnswer>(look: () => Promise<T>): Promise<T> {
+  const ended = await untilEnded(look, undefined, { everyMs: lookMs });
+  if (ended.status !== 'Succeeded') throw new Error(`It ended as ${ended.status}: ${ended.message ?? ''}`);
+  return ended;
+}
+
+/** Temporal's server is not ours. */
+function memoryOf(stack: Stack): Promise<Record<string, number>> {
+  return peakMemory(stack.processes().filter(({ name }) => name !== 'temporal'));
+}
+
+function asText(figures: object): string {
+  const lines = Object.entries(figures).map(
+    ([name, value]) => `${name.padEnd(20)} ${JSON.stringify(value)}\n`,
+  );
+  return lines.join('');
+}
+
+process.exitCode = await main(process.argv.slice(2));

@@ -1,0 +1,45 @@
+/** What `npm run bench` can be told. */
+import { Argument, Command, InvalidArgumentError, Option } from 'commander';
+import { tmpdir } from 'node:os';
+import { resolve } from 'node:path';
+import { z } from 'zod';
+import { byteSize } from '../config/values.ts';
+
+export interface BenchOptions {
+  what: 'backup' | 'restore';
+  /** Of the data, in bytes. 0: a server as it was made. */
+  size: number;
+  /** How often each way is measured. */
+  runs: number;
+  json: boolean;
+  /** The folder, on the file system to be measured, in which a temporary one is made. */
+  folder: string;
+}
+
+/** @throws CommanderError after `--help` (exit code 0), and for what is not allowed; all was said by then */
+export function parseBenchOptions(args: readonly string[]): BenchOptions {
+  const command = new Command('npm run bench --')
+    .description('Measures Tidemark against the same programs in a shell, in turns.')
+    .addArgument(new Argument('<what>', 'what to measure').choices(['backup', 'restore']))
+    .addOption(
+      new Option('--size <bytes>', 'of the data, such as 1G or 0').argParser(size).default(1024 ** 3, '1G'),
+    )
+    .addOption(new Option('--runs <n>', 'how often each way is measured').argParser(runs).default(3))
+    .option('--json', 'print one closing line of JSON with every figure, and nothing else on stdout', false)
+    .option('--folder <dir>', 'where data and backups are put', tmpdir())
+    .exitOverride();
+  command.parse([...args], { from: 'user' });
+  const { folder, ...given } = command.opts<Omit<BenchOptions, 'what'>>();
+  return { what: command.args[0] as BenchOptions['what'], ...given, folder: resolve(folder) };
+}
+
+function size(text: string): number {
+  const result = byteSize.safeParse(text);
+  if (!result.success) throw new InvalidArgumentError(z.prettifyError(result.error));
+  return result.data;
+}
+
+function runs(text: string): number {
+  if (!/^[1-9]\d?$/.test(text)) throw new InvalidArgumentError('A whole number from 1 to 99 is allowed.');
+  return Number(text);
+}

@@ -1,0 +1,33 @@
+/** Stacks that live in a temporary folder, on whatever ports are free, for the demo and the benchmarks. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { startStack, type Stack } from './stack.ts';
+
+/**
+ * A temporary folder for the time of some work; it is removed, whatever comes of it.
+ *
+ * @param parent where it is made
+ */
+export async function inTemporaryFolder<T>(
+  parent: string,
+  prefix: string,
+  work: (folder: string) => Promise<T>,
+): Promise<T> {
+  const folder = await mkdtemp(join(parent, prefix));
+  try {
+    return await work(folder);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** A stack with one sample server, and all its state in `folder`. */
+export function startPrivateStack(
+  folder: string,
+  say: (message: string) => void,
+  signal: AbortSignal,
+): Promise<Stack> {
+  const options = { data: folder, samples: 1, agents: [], storage: undefined, logLevel: 'info' as const };
+  const ports = { port: 0, temporalPort: 0, uiPort: 0 };
+  return startStack({ ...options, ...ports, readyTimeoutMs: 120_000 }, say, signal);
+}
