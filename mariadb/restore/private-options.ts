@@ -42,12 +42,11 @@ export function privateArguments(options: PrivateOptions): string[] {
     // What it writes beside the data, and where it listens.
     `--socket=${privateFolder}/s`,
     `--pid-file=${directory}/${privateFolder}/pid`,
-    `--log-error=${directory}/${privateFolder}/log`,
+    `--log-error=${directory}/${privateFolder}/log.err`,
     `--tmpdir=${directory}/${privateFolder}`,
     `--slave-load-tmpdir=${directory}/${privateFolder}`,
     `--secure-file-priv=${directory}/${privateFolder}`,
     `--ignore-db-dirs=${workFolder}`,
-    `--log-basename=private`,
     '--general-log=OFF',
     `--general-log-file=${directory}/${privateFolder}/general`,
     '--slow-query-log=OFF',

@@ -131,7 +131,7 @@ async function waitForSocket(options: PrivateServerOptions, child: Child, folder
       throw new TidemarkError(
         'private_server_failed',
         `A private server on the restored copy was not ready after ${server.start_timeout / 1000} s; raise ` +
-          `server.start_timeout. ${await tellingLines(path.join(folder, 'log'))}`,
+          `server.start_timeout. ${await tellingLines(path.join(folder, 'log.err'))}`,
       );
     }
     await sleep(20);
@@ -142,7 +142,7 @@ async function startError(child: Child, folder: string): Promise<TidemarkError> 
   const { error, stderr } = await child.exited;
   if (error) return error;
   const said =
-    (await tellingLines(path.join(folder, 'log'))) || stderr.trim().split('\n').slice(-3).join(' | ');
+    (await tellingLines(path.join(folder, 'log.err'))) || stderr.trim().split('\n').slice(-3).join(' | ');
   if (/no space left|errno: 28|error number 28|disk full/i.test(said)) {
     return new TidemarkError(
       'disk_full',
@@ -178,7 +178,7 @@ async function connectAsAdministrator(
     throw new TidemarkError(
       'private_server_failed',
       `A private server on the restored copy does not let its own administrator in: ${messageOf(error)} ` +
-        (await tellingLines(path.join(folder, 'log'))),
+        (await tellingLines(path.join(folder, 'log.err'))),
       { cause: error },
     );
   }
@@ -194,7 +194,7 @@ async function stopCleanly(connection: Connection, child: Child, folder: string)
     throw new TidemarkError(
       'private_server_failed',
       `A private server on the restored copy did not stop cleanly (it ended with ${signal ?? code}): ` +
-        (await tellingLines(path.join(folder, 'log'))),
+        (await tellingLines(path.join(folder, 'log.err'))),
     );
   }
 }

@@ -24,7 +24,7 @@ const serverFiles = [
   /^(multi-)?master(-.+)?\.info$/,
   /^relay-log(-.+)?\.info$/,
   /^tc\.log$/,
-  /^ddl[_-]recovery(-backup)?\.log$/,
+  /^ddl([_-]recovery(-backup)?)?\.log$/,
   /^(mysql|mariadb)_upgrade_info$/,
   /^#/,
   /^[^/]+-bin\.(\d{6,}|index|state|~rec~)$/,
