@@ -122,7 +122,7 @@ async function ownerOf(directory: string): Promise<string> {
 }
 
 /** Where the server logs; where its options name no file, the one that mariadbd-safe would use. */
-export function errorLogFile(options: ServerOptions): string {
+function errorLogFile(options: ServerOptions): string {
   const data = options.get('datadir') ?? '/';
   return path.resolve(data, options.get('log_error') || `${hostname()}.err`);
 }

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ServerSettings } from '../../config/agent.ts';
 import { messageOf } from '../../domain/errors.ts';
 import type { Log } from '../context.ts';
+import { isRunning, processStart } from '../processes/record.ts';
 import { findServerProcess, leftPidFile } from './process.ts';
 import { startServer } from './start.ts';
 
@@ -25,13 +26,20 @@ export interface Supervision {
 export async function superviseServer({ server, log, isPaused, signal }: Supervision): Promise<void> {
   let wanted = true;
   let pauseMs = lookMs;
+  let seen: SeenProcess | undefined;
   while (!signal.aborted) {
     let nextLookMs = lookMs;
     try {
-      if (!(await isPaused()) && (await needsStart(server, wanted))) {
-        await startServer(server, { signal, log });
-        wanted = false;
-        pauseMs = lookMs;
+      if (!isStill(seen) && !(await isPaused())) {
+        seen = await lookFor(server);
+        if (!seen && (wanted || (await leftPidFile(server)))) {
+          await startServer(server, { signal, log });
+          seen = await lookFor(server);
+        }
+        if (seen) {
+          wanted = false;
+          pauseMs = lookMs;
+        }
       }
     } catch (error) {
       if (signal.aborted) return;
@@ -46,7 +54,18 @@ export async function superviseServer({ server, log, isPaused, signal }: Supervi
   }
 }
 
-async function needsStart(server: ServerSettings, wanted: boolean): Promise<boolean> {
-  if ((await findServerProcess(server)) !== undefined) return false;
-  return wanted || (await leftPidFile(server));
+/** A process that was found to be the server; to look whether it still runs costs nothing, to find it does. */
+interface SeenProcess {
+  pid: number;
+  started: string;
+}
+
+function isStill(seen: SeenProcess | undefined): boolean {
+  return seen !== undefined && isRunning(seen.pid, seen.started);
+}
+
+async function lookFor(server: ServerSettings): Promise<SeenProcess | undefined> {
+  const pid = await findServerProcess(server);
+  const started = pid === undefined ? undefined : processStart(pid);
+  return pid === undefined || started === undefined ? undefined : { pid, started };
 }

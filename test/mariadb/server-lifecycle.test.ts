@@ -255,6 +255,14 @@ describe('a supervised server', () => {
     expect(await isServing(server.settings)).toBe(false);
   });
 
+  test('that ran already when supervision began, and is shut down, stays down too', async () => {
+    supervise();
+    await sleep(1_500);
+    await server.stop();
+    await sleep(2_500);
+    expect(await isServing(server.settings)).toBe(false);
+  });
+
   test('is left alone while somebody else has it in hand', async () => {
     await server.kill();
     let paused = true;
