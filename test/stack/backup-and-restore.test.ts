@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
+import { recordHistory } from '../support/histories.ts';
 import { ready, TestStack, type TestService, until } from '../support/stack.ts';
 
 let stack: TestStack;
@@ -104,4 +105,21 @@ describe('a restore in place', () => {
     expect(restore.reached).toHaveProperty('gtid');
     expect(await target?.server.checksums()).toEqual(before);
   });
+});
+
+test('the histories can be recorded', async () => {
+  const { client } = stack;
+  await recordHistory(client, 'backup', `backup/shop-1/1/${backupId.slice(0, 32)}`);
+  await recordHistory(client, 'restore', 'restore/1');
+  const { body } = await stack.request<{ restores: { id: number }[] }>('GET', '/restores?page_size=1');
+  await recordHistory(client, 'restore-in-place', `restore/${body.restores[0]?.id}`);
+  await recordHistory(client, 'reconcile', 'reconcile');
+  let pings = 0;
+  for await (const { workflowId, type } of client.workflow.list()) {
+    if (type === 'agent') await recordHistory(client, 'agent', workflowId);
+    if (type !== 'pingAgent') continue;
+    pings += 1;
+    await recordHistory(client, 'ping-agent', workflowId);
+  }
+  expect(pings).toBeGreaterThan(0);
 });

@@ -31,7 +31,7 @@ export class TestProcess {
   }
 
   /** Starts it and waits until it has said what it says when it is ready. */
-  async start(ready: string): Promise<void> {
+  async start(ready: string, env: Record<string, string> = {}): Promise<void> {
     const from = this.output.length;
     const inherited = Object.entries(process.env).filter(
       ([name]) => !/^(TEMPORAL_|NODE_OPTIONS$)/.test(name),
@@ -39,7 +39,7 @@ export class TestProcess {
     const child = spawn(
       process.execPath,
       ['--disable-warning=ExperimentalWarning', path.join(root, this.#file), ...this.#args],
-      { env: { ...Object.fromEntries(inherited), ...this.#env }, stdio: ['ignore', 'pipe', 'pipe'] },
+      { env: { ...Object.fromEntries(inherited), ...this.#env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] },
     );
     this.#child = child;
     for (const stream of [child.stdout, child.stderr]) {

@@ -175,6 +175,11 @@ export class TestStack {
     await writeFile(`${service.stateDirectory}.yaml`, stringify(text));
   }
 
+  /** The `server` settings of an agent as they stand in its file. */
+  serverSettings(service: TestService): Record<string, unknown> {
+    return fileForm(service.server.settings);
+  }
+
   async orderBackup(serviceId: string): Promise<string> {
     const { status, body } = await this.request('POST', '/backups/schedules', {
       service_id: serviceId,

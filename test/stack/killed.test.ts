@@ -1,0 +1,189 @@
+/**
+ * Processes that are killed in the middle of the work: the operation ends right, or fails and leaves the server as it
+ * was and serving; no child process, staging folder, open journal or lock outlives it.
+ */
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { readdir, readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { listOpenJournals } from '../../mariadb/cutover/journal.ts';
+import { recordHistory } from '../support/histories.ts';
+import { longRun } from '../support/long.ts';
+import { ready, TestStack, type TestService, until } from '../support/stack.ts';
+
+let stack: TestStack;
+let service: TestService;
+let backupId: string;
+let before: Record<string, number | null>;
+/** The table that tells the old data from the new: the backup does not have it. */
+const oldOnly = 'shop.since';
+
+beforeAll(async () => {
+  stack = await TestStack.start('killed', {
+    apiSettings: { TIDEMARK_SILENCE_TIMEOUT: '6s' },
+    controlSettings: { TIDEMARK_SILENCE_TIMEOUT: '6s' },
+  });
+  service = await stack.addService('kill-1', {
+    // A slow copy, so that there is a middle to be killed in.
+    settings: {
+      backup: { compression_level: 12, compression_threads: 1, part_size: '1M' },
+      restore: { parts_ahead: 1 },
+    },
+  });
+  await service.server.loadSample();
+  await service.server.query('CREATE TABLE shop.bulk (id INT PRIMARY KEY, noise VARBINARY(1000))');
+  await service.server.query('INSERT INTO shop.bulk SELECT seq, RANDOM_BYTES(1000) FROM shop.seq_1_to_40000');
+  before = await service.server.checksums();
+  backupId = (await stack.takeBackup('kill-1')).id;
+});
+
+beforeEach(async () => {
+  await service.server.query('CREATE TABLE IF NOT EXISTS shop.since (id INT PRIMARY KEY)');
+});
+
+afterAll(async () => {
+  await stack?.stop();
+});
+
+/** Which data serves; anything that is neither is a failure. */
+async function servingData(): Promise<'old' | 'new'> {
+  const now = await until(
+    () => service.server.checksums().catch(() => undefined),
+    (sums) => sums !== undefined,
+    'a server that serves',
+    90_000,
+  );
+  const { [oldOnly]: since, ...rest } = now ?? {};
+  expect(rest).toEqual(before);
+  return since === undefined ? 'new' : 'old';
+}
+
+/** Nothing of a restore or backup is left on the host, and the server's folders hold nothing of ours but kept data. */
+async function expectNothingLeft(): Promise<void> {
+  expect(await listOpenJournals(service.stateDirectory)).toEqual([]);
+  const folder = path.join(path.dirname(service.server.dataDirectory), '.tidemark');
+  const restores = existsSync(folder) ? await readdir(folder) : [];
+  for (const restore of restores) expect(await readdir(path.join(folder, restore))).not.toContain('new');
+  const { stdout } = await promisify(execFile)('ps', ['-eo', 'args']);
+  const ours = stdout
+    .split('\n')
+    .filter((line) => line.includes(service.stateDirectory) || line.includes(`${folder}/`));
+  expect(ours.filter((line) => /mariadb-backup|mbstream|zstd|mariadbd/.test(line))).toEqual([]);
+  const places = await stack.request<{ services: unknown[] }>('GET', '/services');
+  expect(places.status).toBe(200);
+}
+
+async function untilPhase(
+  ask: () => Promise<{ progress?: { phase: string } }>,
+  phase: string,
+): Promise<void> {
+  await until(ask, ({ progress }) => progress?.phase === phase, `the phase ${phase}`);
+}
+
+describe('the agent is killed', () => {
+  test('in the middle of a backup: the backup succeeds once the agent is back', async () => {
+    const id = await stack.orderBackup('kill-1');
+    await untilPhase(() => stack.backupOf(id), 'copying');
+    await sleep(300);
+    await service.agent.end('SIGKILL');
+    await service.agent.start(ready.agent);
+    const backup = await stack.backupEnd(id);
+    expect(backup).toMatchObject({ status: 'Succeeded' });
+    await expectNothingLeft();
+  });
+
+  test.each(['fetching', 'preparing', 'checking'])(
+    'in the phase %s of a restore: the restore succeeds once the agent is back',
+    async (phase) => {
+      const id = await stack.orderRestore(backupId, 'kill-1');
+      await untilPhase(() => stack.restoreOf(id), phase);
+      await service.agent.end('SIGKILL');
+      expect(await servingData()).toBe('old');
+      await service.agent.start(ready.agent);
+      const restore = await stack.restoreEnd(id);
+      expect(restore).toMatchObject({ status: 'Succeeded' });
+      expect(await servingData()).toBe('new');
+      await expectNothingLeft();
+    },
+  );
+
+  const moments = ['stop', 'aside', 'in', 'start', 'check'];
+  test.each(longRun ? moments : ['aside', 'start'])(
+    'in the cut-over, at its step "%s": the server serves whole data by itself, and the restore ends',
+    async (step) => {
+      const id = await stack.orderRestore(backupId, 'kill-1');
+      const journal = path.join(service.stateDirectory, 'journals', `restore-${id}.json`);
+      await until(
+        () => readFile(journal, 'utf8').catch(() => ''),
+        (text) => hasReached(text, step),
+        `the step ${step}`,
+      );
+      await service.agent.end('SIGKILL');
+      await service.agent.start(ready.agent);
+      await servingData();
+      const restore = await stack.restoreEnd(id);
+      expect(await servingData()).toBe(restore.status === 'Succeeded' ? 'new' : 'old');
+      await expectNothingLeft();
+    },
+  );
+});
+
+function hasReached(journal: string, step: string): boolean {
+  const steps = ['begin', 'flush', 'stop', 'aside', 'in', 'own', 'start', 'check', 'commit'];
+  const now = /"step": "(\w+)"/.exec(journal)?.[1] ?? '';
+  return steps.indexOf(now) >= steps.indexOf(step);
+}
+
+describe('the control worker is killed', () => {
+  test('in the middle of a backup and of a restore: both succeed once it is back', async () => {
+    const id = await stack.orderBackup('kill-1');
+    await untilPhase(() => stack.backupOf(id), 'copying');
+    await stack.control.end('SIGKILL');
+    await stack.control.start(ready.control);
+    expect(await stack.backupEnd(id)).toMatchObject({ status: 'Succeeded' });
+
+    const restore = await stack.orderRestore(backupId, 'kill-1');
+    await untilPhase(() => stack.restoreOf(restore), 'fetching');
+    await stack.control.end('SIGKILL');
+    await stack.control.start(ready.control);
+    expect(await stack.restoreEnd(restore)).toMatchObject({ status: 'Succeeded' });
+    expect(await servingData()).toBe('new');
+  });
+});
+
+describe('the api is killed', () => {
+  test('after it took an order: the order is carried out', async () => {
+    const id = await stack.orderBackup('kill-1');
+    await stack.api.end('SIGKILL');
+    await stack.api.start(ready.api);
+    expect(await stack.backupEnd(id)).toMatchObject({ status: 'Succeeded' });
+  });
+});
+
+describe('a workflow is ended from outside', () => {
+  test('a cancelled restore puts the server back as it was and says so', async () => {
+    const id = await stack.orderRestore(backupId, 'kill-1');
+    await untilPhase(() => stack.restoreOf(id), 'fetching');
+    await stack.client.workflow.getHandle(`restore/${id}`).cancel();
+    const restore = await stack.restoreEnd(id);
+    expect(restore).toMatchObject({ status: 'Cancelled' });
+    expect(await servingData()).toBe('old');
+    await expectNothingLeft();
+  });
+
+  test('a terminated restore is settled by the reconciler, and the service is free again', async () => {
+    const id = await stack.orderRestore(backupId, 'kill-1');
+    await untilPhase(() => stack.restoreOf(id), 'fetching');
+    await stack.client.workflow.getHandle(`restore/${id}`).terminate('by a test');
+    const restore = await stack.restoreEnd(id);
+    expect(restore.status).toBe('Failed');
+    expect(restore.message).toContain('was terminated');
+    expect(await stack.takeBackup('kill-1')).toMatchObject({ status: 'Succeeded' });
+    expect(await servingData()).toBe('old');
+    await expectNothingLeft();
+    await recordHistory(stack.client, 'restore-clean-up', `restore/${id}/clean-up`);
+  });
+});

@@ -1,0 +1,46 @@
+/**
+ * Recorded histories: what the workflows of an earlier version did. A change of a workflow that could not go on from
+ * them would break the operations that run while it is deployed.
+ */
+import { mkdir, writeFile } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import type { Client } from '@temporalio/client';
+import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
+import { runFolder } from './run.ts';
+
+export const historiesFolder = path.join(import.meta.dirname, '..', 'histories');
+
+/** Set to record the histories of a run anew: `TIDEMARK_TEST_RECORD=1 npm test -- test/stack/backup-and-restore`. */
+const recording = process.env['TIDEMARK_TEST_RECORD'] === '1';
+
+/** Records a workflow's history as `<name>.json`, without what is only true on this machine. */
+export async function recordHistory(client: Client, name: string, workflowId: string): Promise<void> {
+  if (!recording) return;
+  const history = await client.workflow.getHandle(workflowId).fetchHistory();
+  const text = JSON.stringify(anonymous(JSON.parse(historyToJSON(history))), undefined, 1);
+  await mkdir(historiesFolder, { recursive: true });
+  await writeFile(path.join(historiesFolder, `${name}.json`), `${text}\n`);
+}
+
+function anonymous(value: unknown): unknown {
+  if (typeof value === 'string') return general(value);
+  if (Array.isArray(value)) return value.map(anonymous);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, entry]) => [
+      key,
+      key === 'data' && typeof entry === 'string'
+        ? Buffer.from(general(Buffer.from(entry, 'base64').toString('utf8'))).toString('base64')
+        : anonymous(entry),
+    ]),
+  );
+}
+
+function general(text: string): string {
+  return text
+    .replaceAll(runFolder(), '/srv/tidemark')
+    .replaceAll(path.join(import.meta.dirname, '..', '..'), '/opt/tidemark')
+    .replaceAll(new RegExp(`\\d+@${os.hostname()}`, 'g'), '1@host')
+    .replaceAll(`"${os.hostname()}"`, '"host"');
+}
