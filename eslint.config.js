@@ -38,7 +38,10 @@ export default defineConfig(
         { considerDefaultExhaustiveForUnions: true },
       ],
       // `await using _lock = …` is used by ending with its block.
-      '@typescript-eslint/no-unused-vars': ['error', { ignoreUsingDeclarations: true, ignoreRestSiblings: true }],
+      '@typescript-eslint/no-unused-vars': [
+        'error',
+        { ignoreUsingDeclarations: true, ignoreRestSiblings: true },
+      ],
       // gRPC's codes come as numbers; their enum is not ours to import.
       '@typescript-eslint/no-unsafe-enum-comparison': 'off',
       '@typescript-eslint/only-throw-error': 'error',
