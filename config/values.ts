@@ -11,7 +11,7 @@ function text(form: RegExp, allowed: string): z.ZodString {
 }
 
 /** A whole number; from the environment it comes as digits. */
-export function wholeNumber(least: number, most: number): z.ZodPreprocess<z.ZodInt> {
+function wholeNumber(least: number, most: number): z.ZodPreprocess<z.ZodInt> {
   const fromDigits = (value: unknown): unknown =>
     typeof value === 'string' && /^\d{1,15}$/.test(value) ? Number(value) : value;
   return z.preprocess(fromDigits, z.int().min(least).max(most));

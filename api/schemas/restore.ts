@@ -112,5 +112,4 @@ function isInstant(value: string): boolean {
 }
 
 export type RestoreView = z.infer<typeof restore>;
-export type RestoreListView = z.infer<typeof restoreList>;
 export type RestoreRequest = z.output<typeof restoreRequest>;

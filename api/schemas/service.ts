@@ -58,4 +58,3 @@ export const serviceList = z
 export const serviceListQuery = z.strictObject(paging);
 
 export type ServiceView = z.infer<typeof service>;
-export type ServiceListView = z.infer<typeof serviceList>;

@@ -43,7 +43,7 @@ describe('credentials', () => {
       'different tokens',
     ],
     ['an unexpanded variable', { Authorization: 'Bearer $JWT_TOKEN' }, 'quoted too well'],
-    ['an unexpanded variable in braces', { 'X-API-Key': '${API_KEY}' }, 'quoted too well'],
+    ['an unexpanded variable in braces', { 'X-API-Key': `$${'{API_KEY}'}` }, 'quoted too well'],
   ])('%s is 401 and says why', async (_name, headers, hint) => {
     const answer = await ask(headers);
     expect([answer.status, answer.errors]).toEqual([401, ['unauthorized']]);

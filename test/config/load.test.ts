@@ -42,7 +42,7 @@ describe('settings from the environment', () => {
   test('fill in what is not set, and turn texts into values', () => {
     expect(
       loadFromEnvironment(apiSettings, { ...needed, TIDEMARK_PORT: '0', TIDEMARK_AGENT_WAIT: '90s' }),
-    ).toEqual({
+    ).toMatchObject({
       listen: '127.0.0.1',
       port: 0,
       catalog: 'sqlite:///x.db',
