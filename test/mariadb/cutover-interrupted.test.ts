@@ -12,13 +12,13 @@ import type { ChildOrder } from '../support/cut-over-child.ts';
 import { longRun } from '../support/long.ts';
 import { silentLog, startTestServer, type TestServer } from '../support/mariadb.ts';
 
+const restoreId = 1;
 let server: TestServer;
 let copy: TestCopy;
 let stateDirectory: string;
 /** Of the tables before the cut-over, and in the backup. */
 let old: Record<string, number | null>;
 let fresh: Record<string, number | null>;
-let restoreId = 1;
 
 /** The data has members that are renamed and members whose files are moved. */
 beforeAll(async () => {

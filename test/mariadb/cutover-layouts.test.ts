@@ -95,9 +95,7 @@ test('a plain data directory is replaced whole, its GTIDs go on, and nothing is 
   expect(await rowsOf(agent, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
 
   const names = await readdir(server.dataDirectory);
-  expect(
-    names.filter((name) => /xtrabackup|mariadb_backup|backup-my|tidemark/.test(name)),
-  ).toEqual([]);
+  expect(names.filter((name) => /xtrabackup|mariadb_backup|backup-my|tidemark/.test(name))).toEqual([]);
   expect(await readdir(path.join(server.folder, '.tidemark', '1'))).toEqual(['previous']);
   expect(await readdir(path.join(server.folder, '.tidemark', '1', 'previous'))).toEqual([
     'data',

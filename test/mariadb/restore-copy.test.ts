@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { execFile, execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { restoreSettings } from '../../config/agent.ts';
@@ -61,13 +61,14 @@ async function extraction(change: ExtractionChange = {}): Promise<Extraction> {
 }
 
 async function feed(content: Buffer, change: ExtractionChange = {}): Promise<void> {
-  const { input, whole } = await extraction(change);
+  const running = await extraction(change);
+  const { input } = running;
   // A program that ends early breaks the pipe; `whole` says why.
   await new Promise<void>((resolve) => {
     input.once('close', resolve);
     input.end(content, resolve);
   });
-  await whole();
+  await running.whole();
 }
 
 async function prepare(expected = { toLsn: backup.toLsn }): Promise<void> {
@@ -206,15 +207,17 @@ describe('checking', () => {
 
   test('a private server is gone once its work fails or is cancelled, and so is its password', async () => {
     await preparedCopy();
-    await chmod(staging.data, 0o700);
     const owner = await serverOwner();
+    await run('chown', ['-R', `${owner.uid}:${owner.gid}`, staging.data]);
     const cancelled = new AbortController();
     const options = { server: server.settings, layout, directory: staging.data, owner };
     const left = (): unknown[] =>
       processesOfRun(runFolder()).filter(({ command }) => command.includes(staging.data));
     await expect(
-      withPrivateServer({ ...options, attempt: await testAttempt() }, () => Promise.reject(new Error('no'))),
-    ).rejects.toThrow('no');
+      withPrivateServer({ ...options, attempt: await testAttempt() }, () =>
+        Promise.reject(new Error('the work failed')),
+      ),
+    ).rejects.toThrow('the work failed');
     expect(left()).toEqual([]);
     await expect(
       withPrivateServer(
