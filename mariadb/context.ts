@@ -13,6 +13,6 @@ export interface Attempt {
   folder: string;
   /** Aborted when the operation is cancelled or the agent stops. */
   signal: AbortSignal;
-  report(progress: Progress): void;
+  report: (progress: Progress) => void;
   log: Log;
 }

@@ -77,7 +77,7 @@ async function underLock<T>(
 }
 
 interface Heartbeat {
-  report(progress: Progress): void;
+  report: (progress: Progress) => void;
   /** Aborted when no report came that was further than the one before, for too long. */
   signal: AbortSignal;
   end(): void;
