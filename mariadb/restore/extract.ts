@@ -158,7 +158,7 @@ async function extractionError(
 }
 
 /** The end of what a program said, in one line. */
-export function lastLines(text: string, count = 3): string {
+function lastLines(text: string, count = 3): string {
   const lines = text.split('\n').map((line) => line.trim());
   return lines
     .filter((line) => line !== '')
