@@ -42,6 +42,7 @@ export interface ScheduleAnswer {
 
 export interface ServiceAnswer {
   service_id: string;
+  server_running: boolean;
   agent?: { alive: boolean; last_seen_at: string };
 }
 

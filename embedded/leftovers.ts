@@ -3,7 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { endProcess, readRecord, removeRecord } from './process-record.ts';
 import { sampleNumber, sampleServer } from './sample-server.ts';
-import { stopSampleServer } from './sample-stop.ts';
+import { stopSampleServer } from './sample-lifecycle.ts';
 
 /** How long each may take to end by itself. Milliseconds. */
 const graceMs = 3_000;

@@ -1,9 +1,7 @@
 /** Waits until all parts of a stack answer, or until it is clear that one never will. */
 import { open, stat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ServerSettings } from '../config/agent.ts';
 import { TidemarkError } from '../domain/errors.ts';
-import { connect } from '../mariadb/server/sql.ts';
 import type { Client } from './client.ts';
 import type { Supervised } from './supervisor.ts';
 
@@ -71,19 +69,21 @@ export async function apiIsReady(base: string): Promise<boolean> {
   return response.ok;
 }
 
-/** Whether a service is registered, and its agent has announced itself since `began` (Unix milliseconds). */
-export async function serviceIsReady(client: Client, serviceId: string, began: number): Promise<boolean> {
+/**
+ * Whether a service is registered, its agent has announced itself since `began` (Unix milliseconds), and has said
+ * of its server what is true: that it serves, or does not.
+ */
+export async function serviceIsReady(
+  client: Client,
+  serviceId: string,
+  began: number,
+  serving: boolean,
+): Promise<boolean> {
   const { services } = await client.services();
-  const agent = services.find((service) => service.service_id === serviceId)?.agent;
+  const service = services.find((entry) => entry.service_id === serviceId);
+  const agent = service?.agent;
   // The answer has whole seconds.
-  return (
-    agent !== undefined && agent.alive && Date.parse(agent.last_seen_at) >= Math.floor(began / 1000) * 1000
-  );
-}
-
-/** Whether an agent's server accepts connections. */
-export async function serverIsServing(server: ServerSettings): Promise<boolean> {
-  const connection = await connect(server);
-  await connection.end();
-  return true;
+  const announced =
+    agent?.alive === true && Date.parse(agent.last_seen_at) >= Math.floor(began / 1000) * 1000;
+  return announced && service?.server_running === serving;
 }

@@ -1,6 +1,7 @@
 /** The whole of Tidemark on one machine: what is started, in which order, and how it ends. */
 import { randomBytes } from 'node:crypto';
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import { isServing } from '../mariadb/server/lifecycle.ts';
 import { commonStorage, readAgent, writeSampleAgent, type StackAgent } from './agents.ts';
 import { Client } from './client.ts';
 import { endLeftovers, stopSurplusServers } from './leftovers.ts';
@@ -18,12 +19,13 @@ import {
   workerProcess,
   type Wiring,
 } from './processes.ts';
-import { apiIsReady, serverIsServing, serviceIsReady, untilReady } from './readiness.ts';
+import { apiIsReady, serviceIsReady, untilReady, type Condition } from './readiness.ts';
 import { prepareSampleServer, sampleServer, type SampleServer } from './sample-server.ts';
-import { stopSampleServer } from './sample-stop.ts';
+import { startSampleServer, stopSampleServer } from './sample-lifecycle.ts';
 import { describeService, type StackService } from './services.ts';
 import { Supervised } from './supervisor.ts';
 import { findTemporalProgram, temporalIsReady } from './temporal.ts';
+import { together } from './together.ts';
 
 /** A stack that answers. */
 export interface Stack {
@@ -101,51 +103,39 @@ async function startParts(
   };
   const token = await writeToken(paths);
   const began = Date.now();
+  const address = `127.0.0.1:${wiring.temporalPort}`;
+  const hasAttributes = (): Promise<boolean> =>
+    temporalIsReady(program, address, namespace, withoutForeignSettings());
   const keep = (spec: ConstructorParameters<typeof Supervised>[0]): Supervised => new Supervised(spec, say);
 
   parts.temporal = keep(temporalProcess(wiring, program));
   await parts.temporal.start();
-  for (let index = 1; index <= options.samples; index += 1)
-    parts.servers.push(sampleServer(paths.mariadb, index));
-  const samples = await Promise.all(
-    parts.servers.map(async (server, index): Promise<StackAgent> => {
-      await prepareSampleServer(server, index + 1, signal);
-      return writeSampleAgent(paths.agents, server, { storage, logLevel: options.logLevel });
-    }),
-  );
-  const agents = [...samples, ...named];
-  const address = `127.0.0.1:${wiring.temporalPort}`;
-  const hasAttributes = (): Promise<boolean> =>
-    temporalIsReady(program, address, namespace, withoutForeignSettings());
-  const limit = options.readyTimeoutMs;
-  await untilReady(
-    [{ what: 'its search attributes', process: parts.temporal, check: hasAttributes }],
-    limit,
-    signal,
-  );
+  const temporal = { what: 'its search attributes', process: parts.temporal, check: hasAttributes };
+  const samples = startSamples(parts, options, storage, say, signal);
+  await together<unknown>([samples, untilReady([temporal], options.readyTimeoutMs, signal)]);
+  const agents = [...(await samples), ...named];
 
   parts.worker = keep(workerProcess(wiring));
   parts.api = keep(apiProcess(wiring));
   parts.agents.push(...agents.map((agent) => keep(agentProcess(wiring, agent))));
   const started = [parts.worker, parts.api, ...parts.agents];
-  await Promise.all(started.map((part) => part.start()));
+  await together(started.map((part) => part.start()));
 
   const api = `http://127.0.0.1:${wiring.port}`;
   const client = new Client(api, token);
-  const conditions = agents.flatMap(({ settings }, index) => {
-    const process = parts.agents[index] as Supervised;
-    const { service_id: id, server } = settings;
-    return [
-      {
+  const conditions = await Promise.all(
+    agents.map(async ({ settings: { service_id: id, server } }, index): Promise<Condition> => {
+      const serving = await isServing(server);
+      const check = (): Promise<boolean> => serviceIsReady(client, id, began, serving);
+      return {
         what: `${id} in GET /services, its agent alive`,
-        process,
-        check: () => serviceIsReady(client, id, began),
-      },
-      { what: `a connection to the server of ${id}`, process, check: () => serverIsServing(server) },
-    ];
-  });
+        process: parts.agents[index] as Supervised,
+        check,
+      };
+    }),
+  );
   const apiCondition = { what: 'GET /readyz', process: parts.api, check: () => apiIsReady(api) };
-  await untilReady([apiCondition, ...conditions], limit, signal);
+  await untilReady([apiCondition, ...conditions], options.readyTimeoutMs, signal);
   return {
     api,
     token,
@@ -156,6 +146,26 @@ async function startParts(
     processes: () =>
       [parts.temporal, ...started].flatMap((part) => (part ? [{ name: part.spec.name, pid: part.pid }] : [])),
   };
+}
+
+/** @returns the agents of the sample servers, which are made where they are missing, and started */
+async function startSamples(
+  parts: Parts,
+  options: StackOptions,
+  storage: string,
+  say: (message: string) => void,
+  signal: AbortSignal,
+): Promise<StackAgent[]> {
+  const paths = dataPaths(options.data);
+  for (let index = 1; index <= options.samples; index += 1)
+    parts.servers.push(sampleServer(paths.mariadb, index));
+  const startOne = async (server: SampleServer, index: number): Promise<StackAgent> => {
+    await prepareSampleServer(server, index + 1, signal);
+    const agent = await writeSampleAgent(paths.agents, server, { storage, logLevel: options.logLevel });
+    await startSampleServer(agent.settings, say, signal);
+    return agent;
+  };
+  return together(parts.servers.map(startOne));
 }
 
 async function choosePorts(options: StackOptions): Promise<Pick<Wiring, 'port' | 'temporalPort' | 'uiPort'>> {
