@@ -39,7 +39,7 @@ export function parseBackupId(id: string): BackupIdParts | undefined {
 }
 
 /** As {@link parseBackupId}, where an id that does not parse is a defect or a damaged record. */
-export function requireBackupId(id: string): BackupIdParts {
+function requireBackupId(id: string): BackupIdParts {
   const parts = parseBackupId(id);
   if (!parts) throw new TidemarkError('backup_not_found', `"${id}" is not a backup id.`);
   return parts;

@@ -29,6 +29,8 @@ export interface TargetFacts {
   space: { directory: string; freeBytes: number; usedBytes: number }[];
   tools: { mariadbBackup: string; mbstream: string; zstd: string; age: string };
   identity: boolean;
+  /** Size of the redo log that the server makes. */
+  redoBytes: number;
 }
 
 export interface RestorePlan {
@@ -41,8 +43,8 @@ export interface RestorePlan {
   warnings: string[];
 }
 
-/** What prepare and the private server write beside the data itself. */
-const workingRoom = 128 * 1024 * 1024;
+/** What prepare and the private server write beside the data and the redo log: temporary tablespaces, undo, logs. */
+const workingRoom = 64 * 1024 * 1024;
 
 /**
  * @throws tool_missing, tool_version_mismatch, layout_unsupported, identity problems as tool_missing, disk_full
@@ -54,7 +56,7 @@ export function planRestore(backup: BackupFacts, target: TargetFacts, mode: Rest
   const directory = dataDirectory(target.layout);
   const space = target.space.find((entry) => entry.directory === directory);
   const bytesFree = (space?.freeBytes ?? 0) + (mode === 'in-place' ? (space?.usedBytes ?? 0) : 0);
-  const bytesNeeded = backup.uncompressedBytes + workingRoom;
+  const bytesNeeded = backup.uncompressedBytes + target.redoBytes + workingRoom;
   if (bytesFree < bytesNeeded) {
     const advice =
       mode === 'in-place'

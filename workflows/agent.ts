@@ -27,8 +27,8 @@ export interface Registration {
   reason: string;
 }
 
-export const announceSignal = defineSignal<[Announcement]>('announce');
-export const registrationQuery = defineQuery<Registration | undefined>('registration');
+const announceSignal = defineSignal<[Announcement]>('announce');
+const registrationQuery = defineQuery<Registration | undefined>('registration');
 
 export async function agent(carried?: Registration): Promise<void> {
   let latest: Announcement | undefined;

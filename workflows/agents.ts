@@ -58,7 +58,8 @@ export async function reachAgent(
   tell: (message: string) => Promise<void>,
 ): Promise<ReachedAgent> {
   const deadline = Date.now() + timings.agentWaitMs;
-  let patience = Math.min(5_000, timings.agentWaitMs);
+  // A short first try, so that a wait is told as one while it lasts.
+  let patience = Math.min(5_000, timings.agentWaitMs / 4);
   for (;;) {
     const { agentId, lastSeenAt, deploymentId } = await plane.control.findAgent({ serviceId });
     const asked = Date.now();

@@ -16,6 +16,8 @@ export interface HostInspection {
   tools: { mariadbBackup: string; mbstream: string; zstd: string; age: string };
   /** Whether an identity is there that can open an encrypted backup. */
   identity: boolean;
+  /** Size of the redo log that the server makes. */
+  redoBytes: number;
 }
 
 export interface HostBackupInput {

@@ -15,6 +15,7 @@ import { checkStaging, freeSpace } from '../../mariadb/restore/room.ts';
 import { createStaging, type Staging, stagingFor } from '../../mariadb/restore/staging.ts';
 import { inspectLayout } from '../../mariadb/server/layout.ts';
 import { isServing } from '../../mariadb/server/lifecycle.ts';
+import { readServerOptions } from '../../mariadb/server/options.ts';
 import { serverOwner } from '../../mariadb/server/owner.ts';
 import { readManifest } from '../../storage/manifest.ts';
 import { readParts } from '../../storage/parts.ts';
@@ -59,6 +60,7 @@ export function restoreActivities(host: Host): RestoreActivities {
           age: await tool('age'),
         },
         identity: restore.age_identity_file !== undefined,
+        redoBytes: Number((await readServerOptions(server)).get('innodb_log_file_size') ?? 0),
       };
     },
 

@@ -23,16 +23,31 @@ export async function recordHistory(client: Client, name: string, workflowId: st
   await writeFile(path.join(historiesFolder, `${name}.json`), `${text}\n`);
 }
 
+/** A history as text, with its payloads readable. */
+export async function readHistory(client: Client, workflowId: string, runId: string): Promise<string> {
+  const history = await client.workflow.getHandle(workflowId, runId).fetchHistory();
+  return JSON.stringify(mapTexts(JSON.parse(historyToJSON(history)), (text) => text, decode));
+}
+
+const decode = (data: string): string => Buffer.from(data, 'base64').toString('utf8');
+
 function anonymous(value: unknown): unknown {
-  if (typeof value === 'string') return general(value);
-  if (Array.isArray(value)) return value.map(anonymous);
+  return mapTexts(value, general, (data) => Buffer.from(general(decode(data))).toString('base64'));
+}
+
+/** Every text through `ofText`, and what a payload holds through `ofData`. */
+function mapTexts(
+  value: unknown,
+  ofText: (text: string) => string,
+  ofData: (data: string) => string,
+): unknown {
+  if (typeof value === 'string') return ofText(value);
+  if (Array.isArray(value)) return value.map((entry) => mapTexts(entry, ofText, ofData));
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(
     Object.entries(value).map(([key, entry]) => [
       key,
-      key === 'data' && typeof entry === 'string'
-        ? Buffer.from(general(Buffer.from(entry, 'base64').toString('utf8'))).toString('base64')
-        : anonymous(entry),
+      key === 'data' && typeof entry === 'string' ? ofData(entry) : mapTexts(entry, ofText, ofData),
     ]),
   );
 }
