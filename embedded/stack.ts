@@ -110,16 +110,17 @@ async function startParts(
 
   parts.temporal = keep(temporalProcess(wiring, program));
   await parts.temporal.start();
+  // Before it needs Temporal it bundles the workflows, which takes seconds when their source has changed.
+  parts.worker = keep(workerProcess(wiring));
+  await parts.worker.start();
   const temporal = { what: 'its search attributes', process: parts.temporal, check: hasAttributes };
   const samples = startSamples(parts, options, storage, say, signal);
   await together<unknown>([samples, untilReady([temporal], options.readyTimeoutMs, signal)]);
   const agents = [...(await samples), ...named];
 
-  parts.worker = keep(workerProcess(wiring));
   parts.api = keep(apiProcess(wiring));
   parts.agents.push(...agents.map((agent) => keep(agentProcess(wiring, agent))));
-  const started = [parts.worker, parts.api, ...parts.agents];
-  await together(started.map((part) => part.start()));
+  await together([parts.api, ...parts.agents].map((part) => part.start()));
 
   const api = `http://127.0.0.1:${wiring.port}`;
   const client = new Client(api, token);
@@ -144,7 +145,9 @@ async function startParts(
     temporalUi: `http://127.0.0.1:${wiring.uiPort}`,
     services: await Promise.all(agents.map(describeService)),
     processes: () =>
-      [parts.temporal, ...started].flatMap((part) => (part ? [{ name: part.spec.name, pid: part.pid }] : [])),
+      [parts.temporal, parts.worker, parts.api, ...parts.agents].flatMap((part) =>
+        part ? [{ name: part.spec.name, pid: part.pid }] : [],
+      ),
   };
 }
 

@@ -1,0 +1,56 @@
+/** `npm run bench`, with little data: what it says is all there. How fast it is, is not tested here. */
+import { expect, test } from '@jest/globals';
+import { readdir } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { processesOf, startProgram } from '../embedded/start-process.ts';
+
+async function bench(args: string[]): Promise<Record<string, unknown>> {
+  const started = startProgram('bench/main.ts', [...args, '--json', '--runs', '1']);
+  const code = await started.ended;
+  if (code !== 0) throw new Error(started.stderr());
+  expect(started.stdout().split('\n')).toHaveLength(2);
+  expect((await readdir(tmpdir())).filter((name) => name.startsWith('tidemark-bench-'))).toEqual([]);
+  expect(processesOf('tidemark-bench-')).toEqual([]);
+  return JSON.parse(started.stdout()) as Record<string, unknown>;
+}
+
+const positive = expect.any(Number);
+const memory = { api: positive, worker: positive, 'agent-sample-1': positive };
+
+test('a backup is measured in both ways', async () => {
+  expect(await bench(['backup', '--size', '0'])).toEqual({
+    bench: 'backup',
+    size_bytes: 0,
+    runs: 1,
+    ours_ms: [positive],
+    bare_ms: [positive],
+    ours_median_ms: positive,
+    bare_median_ms: positive,
+    ratio: positive,
+    stored_bytes: positive,
+    memory_bytes: memory,
+  });
+});
+
+test('a restore is measured in both ways, with the time in which the server did not serve', async () => {
+  expect(await bench(['restore', '--size', '1M'])).toEqual({
+    bench: 'restore',
+    size_bytes: 1024 ** 2,
+    runs: 1,
+    ours_ms: [positive],
+    bare_ms: [positive],
+    ours_median_ms: positive,
+    bare_median_ms: positive,
+    ratio: positive,
+    not_serving_ms: [positive],
+    bare_not_serving_ms: [positive],
+    bare_steps_ms: { extract: positive, prepare: positive, check: positive, cut_over: positive },
+    memory_bytes: memory,
+  });
+});
+
+test('an unknown measurement is refused with those there are', async () => {
+  const started = startProgram('bench/main.ts', ['dump']);
+  expect(await started.ended).toBe(2);
+  expect(started.stderr()).toContain('backup, restore');
+});

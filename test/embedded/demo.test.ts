@@ -1,0 +1,68 @@
+/** `npm run demo`, with little data, from its start to its exit code. */
+import { expect, test } from '@jest/globals';
+import { readdir } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { differences } from '../../embedded/demo/snapshot.ts';
+import { processesOf, startProgram, until } from './start-process.ts';
+
+async function nothingIsLeft(): Promise<void> {
+  expect((await readdir(tmpdir())).filter((name) => name.startsWith('tidemark-demo-'))).toEqual([]);
+  expect(processesOf('tidemark-demo-')).toEqual([]);
+}
+
+test('the demo backs up, destroys, restores and finds everything the same', async () => {
+  const demo = startProgram('embedded/demo.ts', ['--fast', '--size', '3M']);
+  expect({ code: await demo.ended, said: demo.stderr() }).toEqual({ code: 0, said: '' });
+  const told = demo.stdout();
+  for (const part of [
+    'POST /skybackup/v1/backups/schedules {"backup_type":"full","schedule":"once","service_id":"sample-1"}',
+    'POST /skybackup/v1/restores {"id":',
+    'cutting over',
+    "Everything is the same as at the backup's position.",
+  ])
+    expect(told).toContain(part);
+  // The truth came from the binlog, and something had been written by the time of the backup.
+  expect(Number(/GTID 0-1-(\d+)/.exec(told)?.[1])).toBeGreaterThan(10);
+  await nothingIsLeft();
+});
+
+test('with --keep the stack stays until Ctrl-C, at the addresses that were printed', async () => {
+  const demo = startProgram('embedded/demo.ts', ['--fast', '--size', '3M', '--keep']);
+  await until(
+    () => demo.stdout().includes('Ctrl-C stops everything.') || demo.child.exitCode !== null,
+    120_000,
+  );
+  const [, api = '', token = ''] = /API\s+(http:\S+)[\s\S]*token\s+(\S+)/.exec(demo.stdout()) ?? [];
+  const answer = await fetch(`${api}/backups/sample-1`, { headers: { 'x-api-key': token } });
+  expect(await answer.json()).toMatchObject({ backups_count: 1 });
+  demo.child.kill('SIGINT');
+  expect(await demo.ended).toBe(0);
+  await nothingIsLeft();
+});
+
+test('Ctrl-C in the middle of the demo leaves nothing', async () => {
+  const demo = startProgram('embedded/demo.ts', ['--fast', '--size', '3M']);
+  await until(() => demo.stdout().includes('Take a full backup'), 120_000);
+  demo.child.kill('SIGINT');
+  expect(await demo.ended).toBe(130);
+  await nothingIsLeft();
+});
+
+test('what differs, is missing or is new is told by its name', () => {
+  const expected = new Map([
+    ['table shop.orders, rows', '1'],
+    ['table shop.orders, definition', 'same'],
+    ['event archive.tidy', 'made'],
+  ]);
+  const found = new Map([
+    ['table shop.orders, rows', '2'],
+    ['table shop.orders, definition', 'same'],
+    ['account intruder', 'made'],
+  ]);
+  expect(differences(expected, found)).toEqual([
+    'account intruder: was not there before',
+    'event archive.tidy: missing',
+    'table shop.orders, rows: expected 1, found 2',
+  ]);
+  expect(differences(expected, new Map(expected))).toEqual([]);
+});
