@@ -6,7 +6,7 @@ const rowBytes = 230;
 const batchRows = 500_000;
 const tableCount = 4;
 
-export const bulkDatabase = 'bench';
+const bulkDatabase = 'bench';
 
 /** Fills the database `bench` with about `bytes`, without the binlog. Any earlier one is dropped. */
 export async function loadBulk(connection: Connection, bytes: number): Promise<void> {

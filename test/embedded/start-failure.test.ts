@@ -1,7 +1,7 @@
 /** Starts of the stack that do not succeed, and leave nothing. */
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -58,22 +58,19 @@ test('Ctrl-C during the start leaves nothing running', async () => {
 
 test('an agent that cannot start is named, with the end of its log', async () => {
   const settings = join(folder, 'agent.yaml');
-  await mkdir(data);
+  const defaults = join(folder, 'my.cnf');
+  await writeFile(defaults, `[mariadbd]\ndatadir = ${folder}/none\nsocket = ${folder}/none.sock\n`);
+  const control = 'control: { kind: direct }';
   await writeFile(
     settings,
-    [
-      'service_id: broken',
-      `state_directory: ${folder}/state`,
-      `storage: file://${data}/storage`,
-      'server:',
-      `  defaults_file: ${folder}/missing.cnf`,
-      '  control: { kind: direct }',
-    ].join('\n'),
+    // The state directory cannot be made: what it is to be in is a file.
+    `service_id: broken\nstate_directory: ${defaults}/state\nstorage: file://${data}/storage\n` +
+      `server: { defaults_file: ${defaults}, ${control} }\n`,
   );
   started = startStackProgram(data, ['--agent', settings, '--ready-timeout', '20']);
   expect(await started.ended).toBe(1);
   expect(started.stderr()).toContain('agent-broken does not get ready');
-  expect(started.stderr()).toContain('missing.cnf');
+  expect(started.stderr()).toMatch(/its log, .*agent-broken\.log, ends in:\n.*my\.cnf/is);
   expect(processesOf(data)).toEqual([]);
 });
 
