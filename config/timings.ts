@@ -7,8 +7,18 @@ export const timingSettings = {
   silence_timeout: duration
     .prefault('30s')
     .describe('How long work on a host may be silent before it counts as dead and is begun again'),
+  retry_pause: duration
+    .prefault('2s')
+    .describe('The pause before failed work is tried again; each further pause is twice as long'),
 };
 
-export function timingsOf(settings: { agent_wait: number; silence_timeout: number }): OperationTimings {
-  return { ...defaultTimings, agentWaitMs: settings.agent_wait, heartbeatMs: settings.silence_timeout };
+export function timingsOf(
+  settings: Record<'agent_wait' | 'silence_timeout' | 'retry_pause', number>,
+): OperationTimings {
+  return {
+    ...defaultTimings,
+    agentWaitMs: settings.agent_wait,
+    heartbeatMs: settings.silence_timeout,
+    retryMs: settings.retry_pause,
+  };
 }

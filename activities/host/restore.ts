@@ -1,7 +1,7 @@
 /** Materializing a backup: fetched, unpacked and prepared in a directory of its own, and checked on a private server. */
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { pipeline } from 'node:stream/promises';
+import type { Writable } from 'node:stream';
 import { TidemarkError } from '../../domain/errors.ts';
 import { dataDirectory, type Layout } from '../../domain/layout.ts';
 import type { Manifest } from '../../domain/manifest.ts';
@@ -159,13 +159,16 @@ async function fetchInto(host: Host, manifest: Manifest, directory: string, tria
   const begun = Date.now();
   const parts = readParts(host.store, stream, {
     ahead: restore.parts_ahead,
+    reuse: true,
     signal: trial.signal,
     onProgress: (bytes) => {
       trial.report(measure('fetching', bytes, manifest.storedBytes, Date.now() - begun));
     },
   });
   try {
-    await pipeline(parts, extraction.input, { signal: trial.signal });
+    // Each write is awaited, because the memory of a part is used again as soon as the next one is asked for.
+    for await (const bytes of parts) await write(extraction.input, bytes);
+    extraction.input.end();
     await extraction.whole();
   } catch (error) {
     trial.signal.throwIfAborted();
@@ -175,4 +178,14 @@ async function fetchInto(host: Host, manifest: Manifest, directory: string, tria
   } finally {
     await extraction.end();
   }
+}
+
+/** Resolves once the bytes are out of our hands; rejects when the pipe is broken or closed. */
+async function write(pipe: Writable, bytes: Buffer): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    pipe.write(bytes, (error) => {
+      if (error) reject(error);
+      else resolve();
+    });
+  });
 }

@@ -15,7 +15,11 @@ let good: BackupBody;
 let before: Record<string, number | null>;
 
 beforeAll(async () => {
-  const settings = { TIDEMARK_AGENT_WAIT: '4s', TIDEMARK_SILENCE_TIMEOUT: '10s' };
+  const settings = {
+    TIDEMARK_AGENT_WAIT: '4s',
+    TIDEMARK_SILENCE_TIMEOUT: '10s',
+    TIDEMARK_RETRY_PAUSE: '200ms',
+  };
   stack = await TestStack.start('bad-days', { apiSettings: settings, controlSettings: settings });
   service = await stack.addService('bad-1');
   await service.server.loadSample();

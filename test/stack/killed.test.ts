@@ -22,9 +22,10 @@ let before: Record<string, number | null>;
 const oldOnly = 'shop.since';
 
 beforeAll(async () => {
+  const settings = { TIDEMARK_SILENCE_TIMEOUT: '5s', TIDEMARK_RETRY_PAUSE: '200ms' };
   stack = await TestStack.start('killed', {
-    apiSettings: { TIDEMARK_SILENCE_TIMEOUT: '6s' },
-    controlSettings: { TIDEMARK_SILENCE_TIMEOUT: '6s' },
+    apiSettings: settings,
+    controlSettings: settings,
   });
   service = await stack.addService('kill-1', {
     // A slow copy, so that there is a middle to be killed in.
@@ -35,7 +36,7 @@ beforeAll(async () => {
   });
   await service.server.loadSample();
   await service.server.query('CREATE TABLE shop.bulk (id INT PRIMARY KEY, noise VARBINARY(1000))');
-  await service.server.query('INSERT INTO shop.bulk SELECT seq, RANDOM_BYTES(1000) FROM shop.seq_1_to_40000');
+  await service.server.query('INSERT INTO shop.bulk SELECT seq, RANDOM_BYTES(1000) FROM shop.seq_1_to_20000');
   before = await service.server.checksums();
   backupId = (await stack.takeBackup('kill-1')).id;
 });

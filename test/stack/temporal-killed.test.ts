@@ -1,0 +1,198 @@
+/**
+ * Temporal is killed in the middle of the work, stays away for a while, and comes back with its history: the operation
+ * ends right, the server serves whole data all the while, and an agent needs nobody to put it back.
+ */
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { readdir, readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { listOpenJournals } from '../../mariadb/cutover/journal.ts';
+import { longRun } from '../support/long.ts';
+import { OwnTemporal } from '../support/own-temporal.ts';
+import { ready, TestStack, type TestService, until } from '../support/stack.ts';
+
+let temporal: OwnTemporal;
+let stack: TestStack;
+let service: TestService;
+let backupId: string;
+let before: Record<string, number | null>;
+/** The table that tells the old data from the new: the backup does not have it. */
+const oldOnly = '`shop`.`since`';
+/** Longer than the silence after which work counts as dead, so that Temporal begins it again when it is back. */
+const awayMs = 5_000;
+
+beforeAll(async () => {
+  temporal = await OwnTemporal.start();
+  stack = await TestStack.start('no-temporal', {
+    temporal,
+    apiSettings: { TIDEMARK_SILENCE_TIMEOUT: '4s' },
+    controlSettings: { TIDEMARK_SILENCE_TIMEOUT: '4s' },
+  });
+  service = await stack.addService('away-1', {
+    // A slow copy, so that there is a middle.
+    settings: {
+      backup: { compression_level: 12, compression_threads: 1, part_size: '1M' },
+      restore: { parts_ahead: 1 },
+    },
+  });
+  await service.server.loadSample({ rows: 200 });
+  await service.server.query('CREATE TABLE shop.bulk (id INT PRIMARY KEY, noise VARBINARY(1000))');
+  await service.server.query('INSERT INTO shop.bulk SELECT seq, RANDOM_BYTES(1000) FROM shop.seq_1_to_30000');
+  before = await service.server.checksums();
+  backupId = (await stack.takeBackup('away-1')).id;
+});
+
+beforeEach(async () => {
+  await service.server.query('CREATE TABLE IF NOT EXISTS shop.since (id INT PRIMARY KEY)');
+});
+
+afterEach(async () => {
+  await expectNothingLeft();
+});
+
+afterAll(async () => {
+  await stack?.stop();
+  await temporal?.kill();
+});
+
+/** Which data serves; anything that is neither is a failure. */
+async function servingData(): Promise<'old' | 'new'> {
+  const now = await until(
+    () => service.server.checksums().catch(() => undefined),
+    (sums) => sums !== undefined,
+    'a server that serves',
+    90_000,
+  );
+  const { [oldOnly]: since, ...rest } = now ?? {};
+  expect(rest).toEqual(before);
+  return since === undefined ? 'new' : 'old';
+}
+
+/** Nothing of an operation is left on the host, and the service is free for the next one. */
+async function expectNothingLeft(): Promise<void> {
+  expect(await listOpenJournals(service.stateDirectory)).toEqual([]);
+  const folder = path.join(path.dirname(service.server.dataDirectory), '.tidemark');
+  const restores = existsSync(folder) ? await readdir(folder) : [];
+  for (const restore of restores) expect(await readdir(path.join(folder, restore))).toEqual(['previous']);
+  expect(await readdir(path.join(service.stateDirectory, 'operations'))).toEqual([]);
+  const { stdout } = await promisify(execFile)('ps', ['-eo', 'args']);
+  const ours = stdout
+    .split('\n')
+    .filter((line) => line.includes(service.stateDirectory) || line.includes(`${folder}/`));
+  expect(ours.filter((line) => /mariadb-backup|mbstream|zstd|mariadbd/.test(line))).toEqual([]);
+  await stack.takeBackup('away-1');
+}
+
+async function untilPhase(
+  ask: () => Promise<{ progress?: { phase: string } }>,
+  phase: string,
+): Promise<void> {
+  await until(ask, ({ progress }) => progress?.phase === phase, `the phase ${phase}`);
+}
+
+async function untilStep(restoreId: number, step: string): Promise<void> {
+  const steps = ['begin', 'stop', 'aside', 'in', 'own', 'start', 'check', 'commit'];
+  const journal = path.join(service.stateDirectory, 'journals', `restore-${restoreId}.json`);
+  await until(
+    () => readFile(journal, 'utf8').catch(() => ''),
+    (text) => steps.indexOf(/"step": "(\w+)"/.exec(text)?.[1] ?? '') >= steps.indexOf(step),
+    `the step ${step}`,
+  );
+}
+
+describe('Temporal is killed', () => {
+  test('in the middle of a backup: the backup succeeds once it is back', async () => {
+    const id = await stack.orderBackup('away-1');
+    await untilPhase(() => stack.backupOf(id), 'copying');
+    await temporal.kill();
+    await sleep(awayMs);
+    expect(await servingData()).toBe('old');
+    await temporal.start();
+    expect(await stack.backupEnd(id)).toMatchObject({ status: 'Succeeded' });
+  });
+
+  test('while a restore fetches: the server serves its old data meanwhile, and the restore succeeds', async () => {
+    const id = await stack.orderRestore(backupId, 'away-1');
+    await untilPhase(() => stack.restoreOf(id), 'fetching');
+    await temporal.kill();
+    await sleep(awayMs);
+    expect(await servingData()).toBe('old');
+    await temporal.start();
+    expect(await stack.restoreEnd(id)).toMatchObject({ status: 'Succeeded' });
+    expect(await servingData()).toBe('new');
+  });
+
+  test.each(longRun ? ['stop', 'aside', 'in', 'start', 'check'] : ['stop'])(
+    'in the cut-over, at its step "%s": the agent ends it alone, and the restore succeeds',
+    async (step) => {
+      const id = await stack.orderRestore(backupId, 'away-1');
+      await untilStep(id, step);
+      await temporal.kill();
+      await until(
+        () => listOpenJournals(service.stateDirectory),
+        (open) => open.length === 0,
+        'the end of the cut-over',
+        90_000,
+      );
+      expect(await servingData()).toBe('new');
+      await sleep(awayMs);
+      await temporal.start();
+      const restore = await stack.restoreEnd(id);
+      expect(restore.status).toBe('Succeeded');
+      expect(restore.reached?.['not_serving_ms']).toBeGreaterThan(0);
+      expect(await servingData()).toBe('new');
+    },
+  );
+
+  test.each(longRun ? ['stop', 'aside', 'in', 'start', 'check'] : ['in'])(
+    'and the agent too, at the step "%s": the agent alone brings the old data back, and the restore ends later',
+    async (step) => {
+      const id = await stack.orderRestore(backupId, 'away-1');
+      await untilStep(id, step);
+      await Promise.all([temporal.kill(), service.agent.end('SIGKILL')]);
+      const committed = (await listOpenJournals(service.stateDirectory)).length === 0;
+      await service.agent.start('Temporal does not answer');
+      expect(await servingData()).toBe(committed ? 'new' : 'old');
+      expect(await listOpenJournals(service.stateDirectory)).toEqual([]);
+      await temporal.start();
+      expect(await stack.restoreEnd(id)).toMatchObject({ status: 'Succeeded' });
+      expect(await servingData()).toBe('new');
+    },
+  );
+
+  test('an order is refused with 503, nothing of it is there later, and the api says that it is not ready', async () => {
+    const lists = async (): Promise<unknown[]> =>
+      Promise.all(['/backups', '/restores'].map(async (list) => (await stack.request('GET', list)).body));
+    const known = await lists();
+    const health = `${new URL(stack.url).origin}/readyz`;
+    expect((await fetch(health)).status).toBe(200);
+    await temporal.kill();
+    const orders = [
+      ['/backups/schedules', { service_id: 'away-1', backup_type: 'full', schedule: 'once' }],
+      ['/restores', { id: backupId, service_id: 'away-1' }],
+    ] as const;
+    for (const [pathname, body] of orders) {
+      const refused = await stack.request<{ errors: { error: string; message: string }[] }>(
+        'POST',
+        pathname,
+        body,
+      );
+      expect([refused.status, refused.body.errors[0]?.error]).toEqual([503, 'temporal_unavailable']);
+      expect(refused.body.errors[0]?.message).toContain(temporal.address);
+    }
+    const notReady = await fetch(health);
+    expect(notReady.status).toBe(503);
+    expect(await notReady.text()).toContain('temporal_unavailable');
+    await temporal.start();
+    await until(
+      async () => (await fetch(health)).status,
+      (status) => status === 200,
+      'an api that is ready again',
+    );
+    expect(await lists()).toEqual(known);
+    expect(await servingData()).toBe('old');
+  });
+});
