@@ -110,17 +110,17 @@ async function startParts(
 
   parts.temporal = keep(temporalProcess(wiring, program));
   await parts.temporal.start();
-  // Before it needs Temporal it bundles the workflows, which takes seconds when their source has changed.
+  // They wait for Temporal by themselves; loading their code, and bundling the workflows, takes longer than its start.
   parts.worker = keep(workerProcess(wiring));
-  await parts.worker.start();
+  parts.api = keep(apiProcess(wiring));
+  await together([parts.worker.start(), parts.api.start()]);
   const temporal = { what: 'its search attributes', process: parts.temporal, check: hasAttributes };
   const samples = startSamples(parts, options, storage, say, signal);
   await together<unknown>([samples, untilReady([temporal], options.readyTimeoutMs, signal)]);
   const agents = [...(await samples), ...named];
 
-  parts.api = keep(apiProcess(wiring));
   parts.agents.push(...agents.map((agent) => keep(agentProcess(wiring, agent))));
-  await together([parts.api, ...parts.agents].map((part) => part.start()));
+  await together(parts.agents.map((agent) => agent.start()));
 
   const api = `http://127.0.0.1:${wiring.port}`;
   const client = new Client(api, token);
