@@ -2,7 +2,7 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { readFileSync, readdirSync } from 'node:fs';
 import path from 'node:path';
-import { Worker } from '@temporalio/worker';
+import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
 import * as workflows from '../../workflows/index.ts';
 import { workflowBundle } from '../../worker/workflow-bundle.ts';
 import { historiesFolder } from '../support/histories.ts';
@@ -18,6 +18,7 @@ const recorded = readdirSync(historiesFolder).map((file) => ({
 let bundle: { codePath: string };
 
 beforeAll(async () => {
+  Runtime.install({ logger: new DefaultLogger('ERROR') });
   bundle = await workflowBundle();
 });
 
