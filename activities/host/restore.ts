@@ -44,7 +44,8 @@ export function restoreActivities(host: Host): RestoreActivities {
   return {
     async inspectHost(order) {
       const { server, restore } = host.settings;
-      const { layout } = await enterWorkplace(host, order);
+      // Not the workplace: a restore that is refused now would leave it behind.
+      const layout = await inspectLayout(server);
       const obstacles = await checkStaging(layout, order.restoreId);
       const tool = (name: ProgramName): Promise<string> => programVersion(server, name);
       return {
@@ -124,8 +125,8 @@ export function restoreActivities(host: Host): RestoreActivities {
 }
 
 /**
- * The workplace of a restore. The layout is written down when it is first looked at, because later there may be
- * nothing left to look at.
+ * The workplace of a restore. The layout is written down when work begins, because later there may be nothing left
+ * to look at.
  */
 export async function enterWorkplace(host: Host, order: HostRestoreInput): Promise<Workplace> {
   const folder = operationFolder(host.settings.state_directory, operationOf(order));
