@@ -6,6 +6,7 @@ import { TidemarkError } from '../../domain/errors.ts';
 import type { Layout } from '../../domain/layout.ts';
 import type { BinlogPosition } from '../../domain/manifest.ts';
 import type { Attempt } from '../context.ts';
+import { foreignEntries } from '../server/layout.ts';
 import { rowsOf, type Connection } from '../server/sql.ts';
 import { restoreAgentAccount } from './account.ts';
 import { isMissing, writeDurably } from './files.ts';
@@ -13,7 +14,7 @@ import { isLaidOut, layOut, layingOutMark } from './lay-out.ts';
 import { workingMemory } from './memory.ts';
 import { withPrivateServer } from './private-server.ts';
 import { usedBytes } from './room.ts';
-import { stagingInPlace, type Owner, type Staging } from './staging.ts';
+import { stagingInPlace, workFolder, type Owner, type Staging } from './staging.ts';
 import { openTables } from './tables.ts';
 
 /** The buffer pool of a server that only opens tables. */
@@ -48,7 +49,7 @@ export async function checkCopy(options: CheckOptions): Promise<CheckResult> {
   const mark = path.join(directory, layingOutMark);
   if ((await isMissing(mark)) && !(await isLaidOut(directory))) {
     const { uid, gid } = await stat(directory);
-    await giveTree(directory, { uid, gid });
+    await giveTree(directory, { uid, gid }, inPlace ? await strangersIn(options) : []);
     const memoryBytes = Math.min(
       mostMemoryBytes,
       await workingMemory(memoryShare, await usedBytes(directory)),
@@ -73,9 +74,15 @@ function describe(binlog: BinlogPosition | undefined): Record<string, string | n
   return { gtid: binlog.gtid, binlog_file: binlog.file, binlog_position: binlog.position };
 }
 
+/** What lies in a data directory that is restored in place and did not come with the backup. */
+async function strangersIn({ server, layout }: CheckOptions): Promise<string[]> {
+  return [workFolder, 'lost+found', ...(await foreignEntries(server, layout))];
+}
+
 /** mbstream and mariadb-backup write as the agent; the server may be another user. */
-async function giveTree(directory: string, owner: Owner): Promise<void> {
+async function giveTree(directory: string, owner: Owner, except: readonly string[] = []): Promise<void> {
   for (const entry of await readdir(directory, { withFileTypes: true })) {
+    if (except.includes(entry.name)) continue;
     const file = path.join(directory, entry.name);
     const { uid, gid } = await lstat(file);
     if (!entry.isSymbolicLink() && (uid !== owner.uid || gid !== owner.gid)) {
