@@ -69,7 +69,7 @@ export function ordersThrough(
     },
     async restore(input) {
       await start(
-        workflowIds.restore(input.restoreId),
+        input.workflowId,
         async () => startRestore(client, input),
         async (message) => catalog.updateRestore(input.restoreId, { status: 'Failed', message }),
       );

@@ -60,7 +60,7 @@ export function progressThrough(client: Client): LiveProgress {
   return {
     ofBackup: async (record) =>
       follow(workflowIds.backup(record.id, record.scheduleId), backupPhases, record),
-    ofRestore: async (record) => follow(workflowIds.restore(record.id), restorePhases, record),
+    ofRestore: async (record) => follow(record.workflowId, restorePhases, record),
   };
 }
 

@@ -31,18 +31,22 @@ export function restoresIn(database: Database): RestoreQueries {
             bucket: order.bucket,
             status: 'Scheduled',
             message: prose(order.message),
+            workflow_id: '',
             created_at: createdAt,
             updated_at: createdAt,
           })
           .returningAll()
           .executeTakeFirstOrThrow();
+        // Its name holds its number, which the database gives.
+        const workflowId = order.workflowId(row.id);
+        await db.updateTable('restores').set({ workflow_id: workflowId }).where('id', '=', row.id).execute();
         await insertPlace(db, {
           serviceId: service.serviceId,
-          workflowId: order.workflowId(row.id),
+          workflowId,
           operation: `restore ${row.id}`,
           held: true,
         });
-        return recordOf(row);
+        return recordOf({ ...row, workflow_id: workflowId });
       });
     },
 
@@ -140,6 +144,7 @@ function recordOf(row: RestoreRow): RestoreRecord {
     status: row.status,
     message: row.message,
     createdAt: row.created_at,
+    workflowId: row.workflow_id,
     ...present({
       finishedAt: row.finished_at,
       pointInTime: row.point_in_time,

@@ -97,6 +97,7 @@ interface RestoresTable {
   bucket: string;
   status: OperationStatus;
   message: string;
+  workflow_id: string;
   created_at: string;
   updated_at: string;
   finished_at: string | null;

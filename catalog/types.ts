@@ -85,6 +85,8 @@ export interface RestoreRecord {
   status: OperationStatus;
   message: string;
   createdAt: string;
+  /** The workflow that carries it out. */
+  workflowId: string;
   finishedAt?: string;
   pointInTime?: string;
   progress?: Progress;

@@ -5,6 +5,7 @@ import {
   ageRecipient,
   byteSize,
   duration,
+  interval,
   logLevel,
   serverName,
   serviceId,
@@ -55,8 +56,8 @@ export const serverSettings = z.strictObject({
   programs: absolutePath
     .optional()
     .describe('A folder with mariadbd and its tools, looked at before the PATH and /usr/sbin'),
-  start_timeout: duration.prefault('5m').describe('How long a start may take, crash recovery included'),
-  stop_timeout: duration.prefault('5m').describe('How long a clean stop may take'),
+  start_timeout: interval.prefault('5m').describe('How long a start may take, crash recovery included'),
+  stop_timeout: interval.prefault('5m').describe('How long a clean stop may take'),
 });
 
 export const backupSettings = z.strictObject({
@@ -106,10 +107,10 @@ export const agentSettings = z.strictObject({
   server: serverSettings,
   backup: backupSettings.prefault({}),
   restore: restoreSettings.prefault({}),
-  stall_timeout: duration
+  stall_timeout: interval
     .prefault('30m')
     .describe('Work that moves no byte for so long is ended and tried again'),
-  announce_interval: duration.prefault('5m').describe('How often the agent says that it is there'),
+  announce_interval: interval.prefault('5m').describe('How often the agent says that it is there'),
   log_level: logLevel.default('info'),
 });
 

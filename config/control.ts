@@ -1,7 +1,7 @@
 /** The settings of the control worker: environment variables, or the file that TIDEMARK_CONFIG names. */
 import { z } from 'zod';
 import { timingSettings } from './timings.ts';
-import { catalogLocation, duration, filePath, logLevel, port, storageLocation } from './values.ts';
+import { catalogLocation, interval, filePath, logLevel, port, storageLocation } from './values.ts';
 
 export const controlSettings = z.strictObject({
   catalog: catalogLocation,
@@ -10,7 +10,8 @@ export const controlSettings = z.strictObject({
     .describe("A file with the catalog database's password, in one line"),
   storage: storageLocation,
   ...timingSettings,
-  reconcile_interval: duration.prefault('30s').describe('How often the catalog is compared with Temporal'),
+  reconcile_interval: interval.prefault('30s').describe('How often the catalog is compared with Temporal'),
+  metrics_listen: z.string().min(1).default('127.0.0.1').describe('The address to serve metrics on'),
   metrics_port: port
     .optional()
     .describe('Where the metrics for Prometheus are served; 0: a free port; not set: nowhere'),

@@ -1,13 +1,13 @@
 /** The timings of operations: whoever starts a workflow needs them, so api and control worker have them alike. */
 import { defaultTimings, type OperationTimings } from '../domain/operations.ts';
-import { duration } from './values.ts';
+import { interval } from './values.ts';
 
 export const timingSettings = {
-  agent_wait: duration.prefault('10m').describe('How long a backup waits for its agent'),
-  silence_timeout: duration
+  agent_wait: interval.prefault('10m').describe('How long a backup waits for its agent'),
+  silence_timeout: interval
     .prefault('30s')
     .describe('How long work on a host may be silent before it counts as dead and is begun again'),
-  retry_pause: duration
+  retry_pause: interval
     .prefault('2s')
     .describe('The pause before failed work is tried again; each further pause is twice as long'),
 };

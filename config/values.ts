@@ -21,14 +21,21 @@ export const port = wholeNumber(0, 65_535);
 
 const units: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
-/** `500ms`, `30s`, `10m`, `24h`, `7d` → milliseconds. */
+const longestMs = 366 * 86_400_000;
+
+/** `500ms`, `30s`, `10m`, `24h`, `7d` → milliseconds; 0 is none, a year the most. */
 export const duration = text(
   /^\d{1,9}(ms|s|m|h|d)$/,
   'a whole number and a unit: 500ms, 30s, 10m, 24h or 7d',
 ).transform((value) => {
   const [, number, unit] = /^(\d+)(ms|s|m|h|d)$/.exec(value) ?? [];
-  return Number(number) * (units[unit ?? ''] ?? 0);
+  return Math.min(Number(number) * (units[unit ?? ''] ?? 0), longestMs);
 });
+
+/** A duration that must not be 0: nothing waits, or repeats, for no time at all. */
+export const interval = duration
+  .refine((milliseconds) => milliseconds >= 100, 'at least 100ms')
+  .meta({ allowed: 'at least 100ms: a whole number and a unit: 500ms, 30s, 10m, 24h or 7d' });
 
 const sizes: Record<string, number> = { '': 1, K: 1024, M: 1024 ** 2, G: 1024 ** 3, T: 1024 ** 4 };
 

@@ -244,6 +244,18 @@ export const errorTable = {
     'The swap of the data failed and was taken back.',
     'The message names the step; mend it and restore again.',
   ),
+  put_back_failed: entry(
+    409,
+    true,
+    'A server could not be put back as it was before a restore.',
+    'The message says what stands in the way; mend it. It is tried again until it works.',
+  ),
+  previous_gone: entry(
+    409,
+    false,
+    'The data that a restore replaced is not kept any more.',
+    'Restore a backup of it instead.',
+  ),
   // The object store.
   object_missing: entry(
     409,

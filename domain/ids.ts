@@ -51,9 +51,13 @@ export const workflowIds = {
     const { hex, serviceId } = requireBackupId(backupId);
     return `backup/${serviceId}/${scheduleId}/${hex}`;
   },
-  restore: (restoreId: number): string => `restore/${restoreId}`,
-  /** Puts a server back after a restore whose workflow was ended from outside. */
-  restoreCleanup: (restoreId: number): string => `restore/${restoreId}/clean-up`,
+  /**
+   * The nonce tells a restore from one of the same number in another catalog, or in this one before it was itself
+   * brought back from a backup: on a host, what the one replaced must never be put over the data of the other.
+   */
+  restore: (restoreId: number, nonce: string): string => `restore/${restoreId}/${nonce}`,
+  /** What tidies up after a workflow that was ended from outside. */
+  cleanUp: (workflowId: string): string => `${workflowId}/clean-up`,
   agent: (agentId: string): string => `agent/${agentId}`,
   /** One question whether an agent is there; the nonce tells questions apart. */
   ping: (agentId: string, nonce: string): string => `agent/${agentId}/ping/${nonce}`,

@@ -46,8 +46,17 @@ export interface BackupInput {
   timings: OperationTimings;
 }
 
+export interface BackupCleanupInput {
+  agentId: string;
+  /** The order that the agent had. */
+  order: { backupId: string; serviceId: string; workflowId: string; deploymentId: string };
+  timings: OperationTimings;
+}
+
 export interface RestoreInput {
   restoreId: number;
+  /** The workflow's own id, which also names the restore on its host. */
+  workflowId: string;
   backupId: string;
   /** The service that is restored to. */
   serviceId: string;

@@ -5,7 +5,7 @@
 import { type Client, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import { defineSearchAttributeKey, SearchAttributeType, TypedSearchAttributes } from '@temporalio/common';
 import { controlTaskQueue, workflowIds } from '../domain/ids.ts';
-import type { BackupInput, RestoreInput } from '../domain/operations.ts';
+import type { BackupCleanupInput, BackupInput, RestoreInput } from '../domain/operations.ts';
 
 const serviceIdKey = defineSearchAttributeKey('ServiceId', SearchAttributeType.KEYWORD);
 const operationKey = defineSearchAttributeKey('Operation', SearchAttributeType.KEYWORD);
@@ -23,15 +23,27 @@ export async function startBackup(client: Client, input: BackupInput): Promise<v
 }
 
 export async function startRestore(client: Client, input: RestoreInput): Promise<void> {
-  await startOnce(client, 'restore', workflowIds.restore(input.restoreId), input, {
+  await startOnce(client, 'restore', input.workflowId, input, {
     summary: `restore of ${input.serviceId} from ${input.backupId}, ${input.mode}`,
     attributes: restoreAttributes(input, 'restore'),
   });
 }
 
+/** Removes what a backup left that was ended from outside. */
+export async function startBackupCleanup(client: Client, input: BackupCleanupInput): Promise<void> {
+  const { serviceId, workflowId } = input.order;
+  await startOnce(client, 'backupCleanup', workflowIds.cleanUp(workflowId), input, {
+    summary: `clean-up after a backup of ${serviceId}`,
+    attributes: new TypedSearchAttributes([
+      { key: serviceIdKey, value: serviceId },
+      { key: operationKey, value: 'clean-up' },
+    ]),
+  });
+}
+
 /** Puts a server back whose restore was ended from outside. */
 export async function startRestoreCleanup(client: Client, input: RestoreInput): Promise<void> {
-  await startOnce(client, 'restoreCleanup', workflowIds.restoreCleanup(input.restoreId), input, {
+  await startOnce(client, 'restoreCleanup', workflowIds.cleanUp(input.workflowId), input, {
     summary: `clean-up after restore ${input.restoreId} of ${input.serviceId}`,
     attributes: restoreAttributes(input, 'clean-up'),
   });

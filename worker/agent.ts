@@ -6,7 +6,7 @@ import { Client } from '@temporalio/client';
 import { type NativeConnection, Worker } from '@temporalio/worker';
 import pino from 'pino';
 import { hostBulkActivities, hostControlActivities } from '../activities/host/index.ts';
-import type { Host } from '../activities/host/host.ts';
+import { type Host, Turn } from '../activities/host/host.ts';
 import { type AgentSettings, agentSettings } from '../config/agent.ts';
 import { fileHelp } from '../config/describe.ts';
 import { loadFromFile } from '../config/load.ts';
@@ -57,7 +57,7 @@ async function main(settings: AgentSettings): Promise<void> {
     waitMs: 5_000,
   });
   const store = await openStore(settings.storage);
-  const host: Host = { agentId, settings, store, log, attempts: new Map() };
+  const host: Host = { agentId, settings, store, log, attempts: new Map(), turn: new Turn() };
   await settleLeftovers(host);
   const tasks = [
     keepHouse(host, signal),
@@ -69,17 +69,17 @@ async function main(settings: AgentSettings): Promise<void> {
 
 async function serveTemporal(host: Host, temporal: TemporalSettings, signal: AbortSignal): Promise<void> {
   const { log } = host;
+  const { connectionOptions, namespace } = temporal;
   await runWorkers(
-    async () => {
-      const connection = await connectPatiently(temporal, log, signal);
-      const workers = await createWorkers(host, connection, temporal.namespace);
-      log.info({ agentId: host.agentId, address: temporal.connectionOptions.address }, 'The agent is ready.');
-      return { connection, workers };
+    () => connectPatiently(temporal, log, signal),
+    async (connection) => {
+      const workers = await createWorkers(host, connection, namespace);
+      log.info({ agentId: host.agentId, address: connectionOptions.address }, 'The agent is ready.');
+      const client = new Client({ connection, namespace });
+      return { workers, alongside: (ended) => announceForEver(host, client, ended) };
     },
     log,
     signal,
-    (connection, round) =>
-      announceForEver(host, new Client({ connection, namespace: temporal.namespace }), round),
   );
 }
 

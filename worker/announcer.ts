@@ -17,6 +17,8 @@ import packageJson from '../package.json' with { type: 'json' };
 
 /** How often it is looked whether the server came or went. */
 const lookMs = 5_000;
+/** How long one that was refused waits before it asks again. */
+const refusedPauseMs = 20_000;
 /** How long the answer to an announcement is waited for. */
 const answerMs = 60_000;
 
@@ -25,25 +27,25 @@ export async function announceForEver(host: Host, client: Client, signal: AbortS
   let announcedAt = 0;
   let servedThen: boolean | undefined;
   let refusedFor = '';
+  let registered = false;
   while (!signal.aborted) {
-    const serves = await isServing(host.settings.server);
-    if (
-      serves !== servedThen ||
-      refusedFor !== '' ||
-      Date.now() - announcedAt >= host.settings.announce_interval
-    ) {
-      try {
+    try {
+      const serves = await isServing(host.settings.server);
+      // One that was refused asks again soon, but not so often that it wins by chance while the right agent restarts.
+      const due = refusedFor === '' ? host.settings.announce_interval : refusedPauseMs;
+      if (serves !== servedThen || Date.now() - announcedAt >= due) {
         const reason = await announce(host, client, signal);
         if (reason !== '' && reason !== refusedFor)
           host.log.error({ reason }, 'The service was not registered.');
-        if (reason === '' && announcedAt === 0) host.log.info({}, 'The service is registered.');
+        if (reason === '' && !registered) host.log.info({}, 'The service is registered.');
+        registered = reason === '';
         refusedFor = reason;
         announcedAt = Date.now();
         servedThen = serves;
-      } catch (error) {
-        if (!signal.aborted)
-          host.log.warn({ reason: messageOf(error) }, 'The agent could not announce itself.');
       }
+    } catch (error) {
+      if (!signal.aborted)
+        host.log.warn({ reason: messageOf(error) }, 'The agent could not announce itself.');
     }
     await sleep(lookMs, undefined, { signal }).catch(() => undefined);
   }

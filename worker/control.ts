@@ -37,7 +37,7 @@ async function main(): Promise<void> {
   const temporal = loadTemporal();
   const log = pino({ name: 'control', level: settings.log_level });
   const signal = onStopSignal(log);
-  installRuntime(log, settings.metrics_port);
+  installRuntime(log, metricsAddress(settings));
   const store = await openStore(settings.storage);
   const password = await readSecret(settings.catalog_password_file);
   const catalog = await openCatalog(settings.catalog, { password });
@@ -45,20 +45,20 @@ async function main(): Promise<void> {
     await catalog.migrate();
     const bundle = await workflowBundle();
     const own: ControlProcess = { settings, temporal, catalog, store, log };
-    await runWorkers(() => createWorkers(own, bundle, signal), log, signal);
+    const connect = (): Promise<NativeConnection> => connectPatiently(temporal, log, signal);
+    await runWorkers(connect, (connection) => gather(own, bundle, connection), log, signal);
   } finally {
     await catalog.close();
   }
 }
 
-async function createWorkers(
+async function gather(
   { settings, temporal, catalog, store, log }: ControlProcess,
   workflowBundle: { codePath: string },
-  signal: AbortSignal,
-): Promise<{ connection: NativeConnection; workers: Worker[] }> {
-  const connection = await connectPatiently(temporal, log, signal);
+  connection: NativeConnection,
+): Promise<{ workers: Worker[] }> {
   const client = new Client({ connection, namespace: temporal.namespace });
-  await ensureSearchAttributes(client);
+  await ensureSearchAttributes(client, log);
   const plane: Plane = {
     catalog,
     store,
@@ -87,5 +87,9 @@ async function createWorkers(
     { address: temporal.connectionOptions.address, storage: store.location },
     'The control worker is ready.',
   );
-  return { connection, workers: [worker] };
+  return { workers: [worker] };
+}
+
+function metricsAddress({ metrics_listen, metrics_port }: ControlSettings): string | undefined {
+  return metrics_port === undefined ? undefined : `${metrics_listen}:${metrics_port}`;
 }

@@ -26,8 +26,16 @@ export async function settleLeftovers(host: Host): Promise<void> {
     const ended = await endLeftovers(operationFolder(stateDirectory, operation));
     if (ended > 0) host.log.warn({ operation, ended }, 'Ended processes that a killed agent had left.');
   }
-  const settled = await settleOpenJournals({ server, stateDirectory, log: host.log });
-  if (settled > 0) host.log.warn({ settled }, 'Took back a cut-over that was interrupted.');
+  try {
+    const settled = await settleOpenJournals({ server, stateDirectory, log: host.log });
+    if (settled > 0) host.log.warn({ settled }, 'Took back a cut-over that was interrupted.');
+  } catch (error) {
+    // Not the end of the agent: without it no order could reach this host any more. The housekeeping goes on trying.
+    host.log.error(
+      { reason: messageOf(error) },
+      'A cut-over that was interrupted could not be taken back yet.',
+    );
+  }
 }
 
 async function operationsOf(stateDirectory: string): Promise<string[]> {

@@ -11,10 +11,9 @@ export async function keepServerRunning(host: Host, signal: AbortSignal): Promis
     server,
     log: host.log,
     signal,
-    // A restore has the server in hand: what it stopped must stay stopped, also between its steps.
+    // What a swap or a restore in place has stopped must stay stopped, also between its steps.
     isPaused: async () =>
-      [...host.attempts.keys()].some((operation) => operation.startsWith('restore-')) ||
-      (await listOpenJournals(stateDirectory)).length > 0 ||
-      (await inPlaceOpen(stateDirectory)),
+      (await listOpenJournals(stateDirectory)).length > 0 || (await inPlaceOpen(stateDirectory)),
+    inTurn: (work) => host.turn.take(work),
   });
 }

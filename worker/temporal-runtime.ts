@@ -24,7 +24,7 @@ const levels: Record<LogLevel, keyof Log> = {
 const longestPauseMs = 10_000;
 
 /** To be called once, before anything of the worker SDK is used. */
-export function installRuntime(log: Log, metricsPort?: number): void {
+export function installRuntime(log: Log, metricsAddress?: string): void {
   const say =
     (level: keyof Log) =>
     (message: string, meta?: object): void => {
@@ -43,8 +43,8 @@ export function installRuntime(log: Log, metricsPort?: number): void {
     },
     // Our own handlers decide in which order a process ends.
     shutdownSignals: [],
-    ...(metricsPort !== undefined && {
-      telemetryOptions: { metrics: { prometheus: { bindAddress: `0.0.0.0:${metricsPort}` } } },
+    ...(metricsAddress !== undefined && {
+      telemetryOptions: { metrics: { prometheus: { bindAddress: metricsAddress } } },
     }),
   });
 }
@@ -79,25 +79,31 @@ export function workerDefaults(log: Log): Partial<WorkerOptions> {
 }
 
 interface Crew {
-  connection: NativeConnection;
   workers: Worker[];
+  /** Runs beside them on their connection, until its signal; what it throws ends them all. */
+  alongside?: (signal: AbortSignal) => Promise<void>;
 }
 
 /**
  * Runs workers until the signal, and anew, on a fresh connection, when Temporal has thrown them out.
  *
- * @param alongside runs beside them on their connection; its signal is aborted when they end
- * @throws TidemarkError from `create`: a setting is wrong, and trying again would not help
+ * @param gather makes the workers of a connection
+ * @throws TidemarkError from `gather`: a setting is wrong, and trying again would not help
  */
 export async function runWorkers(
-  create: () => Promise<Crew>,
+  connect: () => Promise<NativeConnection>,
+  gather: (connection: NativeConnection) => Promise<Crew>,
   log: Log,
   signal: AbortSignal,
-  alongside: (connection: NativeConnection, signal: AbortSignal) => Promise<void> = () => Promise.resolve(),
 ): Promise<void> {
   while (!signal.aborted) {
     try {
-      await runCrew(await create(), signal, alongside);
+      const connection = await connect();
+      try {
+        await runCrew(await gather(connection), signal);
+      } finally {
+        await connection.close().catch(() => undefined);
+      }
     } catch (error) {
       if (signal.aborted) return;
       if (error instanceof TidemarkError) throw error;
@@ -107,11 +113,8 @@ export async function runWorkers(
   }
 }
 
-async function runCrew(
-  { connection, workers }: Crew,
-  signal: AbortSignal,
-  alongside: (connection: NativeConnection, signal: AbortSignal) => Promise<void>,
-): Promise<void> {
+/** All have ended when this settles: a connection must not be closed, nor another crew begin, before. */
+async function runCrew({ workers, alongside }: Crew, signal: AbortSignal): Promise<void> {
   const ended = new AbortController();
   const stop = (): void => {
     ended.abort();
@@ -122,9 +125,10 @@ async function runCrew(
     // One that ends takes its fellows along: they share the connection that broke.
     const runs = workers.map((worker) => worker.run().finally(stop));
     if (signal.aborted) stop();
-    await Promise.all([...runs, alongside(connection, ended.signal)]);
+    const all = await Promise.allSettled([...runs, alongside?.(ended.signal).finally(stop)]);
+    const failed = all.find((run) => run.status === 'rejected');
+    if (failed) throw new Error(messageOf(failed.reason), { cause: failed.reason });
   } finally {
     signal.removeEventListener('abort', stop);
-    await connection.close().catch(() => undefined);
   }
 }

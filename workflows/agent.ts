@@ -65,13 +65,16 @@ async function register(announcement: Announcement): Promise<{ accepted: boolean
   }
 }
 
-/** A host that was replaced is not there to hand its service over: an agent that does not answer has lost it. */
+/** A host that was replaced is not there to hand its service over: an agent that is silent for 15 s, longer
+ * than a restart takes, has lost it. */
 async function answers(agentId: string): Promise<boolean> {
-  try {
-    await proxyActivities<HostControlActivities>(hostPing(agentId, 5_000)).ping();
-    return true;
-  } catch (error) {
-    if (findingOf(error).code !== 'agent_unavailable') throw error;
-    return false;
+  for (let tries = 0; tries < 3; tries += 1) {
+    try {
+      await proxyActivities<HostControlActivities>(hostPing(agentId, 5_000)).ping();
+      return true;
+    } catch (error) {
+      if (findingOf(error).code !== 'agent_unavailable') throw error;
+    }
   }
+  return false;
 }

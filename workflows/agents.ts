@@ -5,7 +5,15 @@ import type { HostBulkActivities, HostControlActivities } from '../activities/ho
 import { TidemarkError } from '../domain/errors.ts';
 import type { OperationTimings } from '../domain/operations.ts';
 import { findingOf } from './failures.ts';
-import { cleanup, controlPlane, controlWait, hostBulk, hostControl, hostPing } from './profiles.ts';
+import {
+  cleanup,
+  controlPlane,
+  controlWait,
+  hostBulk,
+  hostControl,
+  hostPatient,
+  hostPing,
+} from './profiles.ts';
 
 export interface ControlPlane {
   /** Orders to the catalog and the store. */
@@ -26,6 +34,8 @@ export interface Agent {
   agentId: string;
   control: ActivityInterfaceFor<HostControlActivities>;
   bulk: ActivityInterfaceFor<HostBulkActivities>;
+  /** Short orders that wait for the agent: where there is no way back any more. */
+  patient: ActivityInterfaceFor<HostControlActivities>;
   /** What puts things back: waits for the agent without limit. */
   cleanup: ActivityInterfaceFor<HostControlActivities>;
 }
@@ -40,6 +50,7 @@ export function agentProxies(agentId: string, timings: OperationTimings): Agent 
     agentId,
     control: proxyActivities<HostControlActivities>(hostControl(agentId, timings)),
     bulk: proxyActivities<HostBulkActivities>(hostBulk(agentId, timings)),
+    patient: proxyActivities<HostControlActivities>(hostPatient(agentId, timings)),
     cleanup: proxyActivities<HostControlActivities>(cleanup(agentId, timings)),
   };
 }

@@ -1,10 +1,11 @@
 /** The runbook of a backup: wait for our turn, reach the agent, copy, confirm, record. */
-import { CancellationScope, workflowInfo } from '@temporalio/workflow';
-import type { BackupInput } from '../domain/operations.ts';
+import { CancellationScope, log, ParentClosePolicy, startChild, workflowInfo } from '@temporalio/workflow';
+import { workflowIds } from '../domain/ids.ts';
+import type { BackupCleanupInput, BackupInput } from '../domain/operations.ts';
 import type { BackupPhase } from '../domain/progress.ts';
 import type { BackupSummary } from '../domain/manifest.ts';
 import type { HostBackupInput } from '../activities/host/contract.ts';
-import { type ControlPlane, controlPlaneOf, reachAgent, type ReachedAgent } from './agents.ts';
+import { agentProxies, type ControlPlane, controlPlaneOf, reachAgent, type ReachedAgent } from './agents.ts';
 import { failureOf, findingOf } from './failures.ts';
 import { beginNarrative, type Narrative } from './narrative.ts';
 
@@ -27,7 +28,7 @@ export async function backup(input: BackupInput): Promise<BackupSummary> {
     await confirm(run, summary);
     return summary;
   } catch (error) {
-    throw await fail(run, error);
+    return await settle(run, error);
   } finally {
     await CancellationScope.nonCancellable(() =>
       run.plane.control.releasePlace({ workflowId: workflowInfo().workflowId }),
@@ -93,7 +94,7 @@ async function copy({ input }: BackupRun, agent: ReachedAgent): Promise<BackupSu
 async function confirm({ input, plane, story }: BackupRun, summary: BackupSummary): Promise<void> {
   await CancellationScope.nonCancellable(async () => {
     story.tell('recording', 'The copy is complete and is being recorded.');
-    await plane.control.confirmBackup(summary);
+    await plane.waiting.confirmBackup(summary);
     const message = ['Backup has succeeded.', ...summary.warnings].join(' ');
     story.tell('done', message, 'Succeeded');
     await plane.control.updateBackup({
@@ -106,24 +107,49 @@ async function confirm({ input, plane, story }: BackupRun, summary: BackupSummar
   });
 }
 
-/** Leaves nothing half-done, says why, and answers what the workflow fails with. */
-async function fail({ input, plane, story, agent }: BackupRun, error: unknown): Promise<Error> {
-  const finding = findingOf(error);
-  const cancelled = finding.code === 'operation_cancelled';
-  const status = cancelled ? 'Cancelled' : 'Failed';
-  await CancellationScope.nonCancellable(async () => {
-    story.tell(story.now.phase, finding.message, status);
-    if (agent) await tidyUp(agent, orderOf(input, agent));
-    await plane.control.updateBackup({ backupId: input.backupId, status, message: finding.message });
+/**
+ * Leaves nothing half-done and says why. A backup whose manifest was written before things went wrong exists, and is
+ * recorded as what it is.
+ *
+ * @throws what the workflow fails with
+ */
+async function settle(run: BackupRun, error: unknown): Promise<BackupSummary> {
+  return await CancellationScope.nonCancellable(async () => {
+    const { input, plane, story } = run;
+    const finding = findingOf(error);
+    const cancelled = finding.code === 'operation_cancelled';
+    const { whole, note } = await tidyUp(run);
+    if (whole) {
+      await confirm(run, whole);
+      return whole;
+    }
+    const status = cancelled ? 'Cancelled' : 'Failed';
+    const message = [finding.message, ...note].join(' ');
+    story.tell(story.now.phase, message, status);
+    await plane.control.updateBackup({ backupId: input.backupId, status, message });
+    throw cancelled && error instanceof Error ? error : failureOf(finding);
   });
-  return cancelled && error instanceof Error ? error : failureOf(finding);
 }
 
-/** An agent that is away cleans up by itself when it comes back, so the failure does not wait for it. */
-async function tidyUp(agent: ReachedAgent, order: HostBackupInput): Promise<void> {
+/** A host that is away, or cannot reach its store, is tidied up later, by a workflow that waits for it. */
+async function tidyUp({ input, agent }: BackupRun): Promise<{ whole: BackupSummary | null; note: string[] }> {
+  if (!agent) return { whole: null, note: [] };
+  const order = orderOf(input, agent);
   try {
-    await agent.control.cleanUpBackup(order);
-  } catch (error) {
-    if (findingOf(error).code !== 'agent_unavailable') throw error;
+    return { whole: await agent.control.cleanUpBackup(order), note: [] };
+  } catch {
+    await startChild(backupCleanup, {
+      args: [{ agentId: agent.agentId, order, timings: input.timings }],
+      workflowId: workflowIds.cleanUp(workflowInfo().workflowId),
+      parentClosePolicy: ParentClosePolicy.ABANDON,
+    });
+    return { whole: null, note: ['What it left on its host is removed once the host can be reached.'] };
   }
+}
+
+/** Removes what a backup left on a host that could not be reached when it ended. */
+export async function backupCleanup(input: BackupCleanupInput): Promise<void> {
+  const whole = await agentProxies(input.agentId, input.timings).cleanup.cleanUpBackup(input.order);
+  if (whole)
+    log.warn('The backup is whole although it was given up; it is in the store, and not in the catalog.');
 }

@@ -1,6 +1,6 @@
 /** Every workflow, by the name it has in Temporal. */
 export { agent } from './agent.ts';
-export { backup } from './backup.ts';
+export { backup, backupCleanup } from './backup.ts';
 export { pingAgent } from './ping-agent.ts';
 export { reconcile } from './reconcile.ts';
 export { restore, restoreCleanup } from './restore.ts';

@@ -8,7 +8,7 @@ import type { OperationTimings } from '../domain/operations.ts';
 
 const cancellationType = ActivityCancellationType.WAIT_CANCELLATION_COMPLETED;
 
-/** Catalog and store. What is written there must get there in the end: attempts are unlimited, errors that cannot pass end it. */
+/** The catalog. What is written there must get there in the end: attempts are unlimited. */
 export function controlPlane(timings: OperationTimings): ActivityOptions {
   return {
     taskQueue: controlTaskQueue,
@@ -18,7 +18,7 @@ export function controlPlane(timings: OperationTimings): ActivityOptions {
   };
 }
 
-/** Waiting on the control plane: for as long as it takes, but a worker that died is noticed. */
+/** What takes as long as it takes on the control plane, heartbeating, so that a worker that died is noticed. */
 export function controlWait(timings: OperationTimings): ActivityOptions {
   return { ...controlPlane(timings), startToCloseTimeout: '365d', heartbeatTimeout: timings.heartbeatMs };
 }
@@ -49,6 +49,11 @@ export function hostControl(agentId: string, timings: OperationTimings): Activit
     },
     cancellationType,
   };
+}
+
+/** The same, where an agent that is away has to be waited for, because going back is not possible any more. */
+export function hostPatient(agentId: string, timings: OperationTimings): ActivityOptions {
+  return { ...hostControl(agentId, timings), scheduleToStartTimeout: '7d' };
 }
 
 /** Long work of an agent: hours are fine, silence is not. */

@@ -18,6 +18,8 @@ interface RestoreRun {
   story: Narrative<RestorePhase>;
   /** Undone last-in first-out when the restore does not succeed. */
   compensations: (() => Promise<string>)[];
+  /** In place: nothing brings the old data back any more. */
+  emptied: boolean;
   warnings: string[];
 }
 
@@ -55,39 +57,45 @@ export async function restoreCleanup(input: RestoreInput): Promise<void> {
   const operation = `clean-up after restore ${input.restoreId}`;
   await waiting.takePlace({ serviceId: input.serviceId, workflowId, operation });
   const { agentId } = await control.findAgent({ serviceId: input.serviceId });
-  await agentProxies(agentId, input.timings).cleanup.putBack(orderOf(input, ''));
-  await control.releasePlace({ workflowId });
+  try {
+    await agentProxies(agentId, input.timings).cleanup.putBack(orderOf(input, ''));
+  } finally {
+    await CancellationScope.nonCancellable(() => control.releasePlace({ workflowId }));
+  }
 }
 
 async function sideBySide(run: RestoreRun, { agent, order }: PlannedRestore): Promise<Reached> {
-  run.compensations.push(() => putBack(agent, order));
+  run.compensations.push(() => putBack(run, agent, order));
   await tell(run, 'fetching', 'The backup is being fetched and unpacked beside the running server.');
   await agent.bulk.fetchBackup(order);
   await tell(run, 'preparing', 'The copy is being prepared.');
   await agent.bulk.prepareBackup(order);
   await tell(run, 'checking', 'The copy is being checked on a private server.');
-  const { reached } = await agent.bulk.checkCopy(order);
+  const { reached, warnings = [] } = await agent.bulk.checkCopy(order);
+  run.warnings.push(...warnings);
   await tell(run, 'cutting_over', 'server is not-ready');
   const { notServingMs } = await agent.control.cutOver(order);
   return { ...reached, not_serving_ms: notServingMs };
 }
 
 async function inPlace(run: RestoreRun, { agent, order }: PlannedRestore): Promise<Reached> {
+  run.compensations.push(() => putBack(run, agent, order));
   await tell(run, 'planning', 'Every object of the backup is being verified before anything is removed.');
   await agent.bulk.verifyObjects(order);
-  run.compensations.push(() => putBack(agent, order));
   await tell(run, 'stopping', 'server is not-ready');
   const stoppedAt = Date.now();
   await agent.control.stopServer(order);
-  await agent.control.emptyData(order);
+  run.emptied = true;
+  await agent.patient.emptyData(order);
   await tell(run, 'fetching', 'server is not-ready');
   await agent.bulk.fetchBackup(order);
   await tell(run, 'preparing', 'server is not-ready');
   await agent.bulk.prepareBackup(order);
   await tell(run, 'checking', 'server is not-ready');
-  const { reached } = await agent.bulk.checkCopy(order);
+  const { reached, warnings = [] } = await agent.bulk.checkCopy(order);
+  run.warnings.push(...warnings);
   await tell(run, 'cutting_over', 'server is not-ready');
-  await agent.control.startServer(order);
+  await agent.patient.startServer(order);
   return { ...reached, not_serving_ms: Date.now() - stoppedAt };
 }
 
@@ -99,12 +107,14 @@ function setUp(input: RestoreInput): RestoreRun {
       `**${input.mode} restore ${input.restoreId}** of service **${input.serviceId}** from \`${input.backupId}\``,
     ]),
     compensations: [],
+    emptied: false,
     warnings: [],
   };
 }
 
 function orderOf(input: RestoreInput, manifestSha256: string): HostRestoreInput {
-  return { restoreId: input.restoreId, backupId: input.backupId, mode: input.mode, manifestSha256 };
+  const { restoreId, workflowId, backupId, mode } = input;
+  return { restoreId, workflowId, backupId, mode, manifestSha256 };
 }
 
 /** The api took it when the restore was ordered; this only makes sure. */
@@ -134,7 +144,7 @@ async function tell(
 async function plan(run: RestoreRun): Promise<PlannedRestore> {
   const { input, plane } = run;
   await tell(run, 'planning', 'The restore is being planned.');
-  const facts = await plane.control.readBackup({ backupId: input.backupId });
+  const facts = await plane.waiting.readBackup({ backupId: input.backupId });
   const { agentId } = await plane.control.findAgent({ serviceId: input.serviceId });
   const agent = agentProxies(agentId, input.timings);
   const order = orderOf(input, facts.manifestSha256);
@@ -163,17 +173,20 @@ async function succeed(run: RestoreRun, { facts }: PlannedRestore, reached: Reac
   });
 }
 
-async function putBack(agent: Agent, order: HostRestoreInput): Promise<string> {
+/** @returns what became of the server, for the message */
+async function putBack(run: RestoreRun, agent: Agent, order: HostRestoreInput): Promise<string> {
   const { serving } = await agent.cleanup.putBack(order);
-  if (order.mode === 'in-place') {
-    return serving
-      ? 'The server serves its old data.'
-      : 'The server is stopped: restore this or another backup to it to bring it back.';
-  }
-  return serving ? 'The server serves its old data.' : 'The server is as it was.';
+  if (!run.emptied) return serving ? 'The server serves its old data.' : 'The server is as it was.';
+  return serving
+    ? 'The server serves the restored data.'
+    : 'The server is stopped, its old data is gone: restore this or another backup to it to bring it back.';
 }
 
-/** Puts the server back, says why, and answers what the workflow fails with: the first error, not one of the clean-up. */
+/**
+ * Puts the server back and says why. Whatever happens on the way, the row gets its end.
+ *
+ * @returns what the workflow fails with: the first error, not one of the clean-up
+ */
 async function fail(run: RestoreRun, error: unknown): Promise<Error> {
   const { input, plane, story } = run;
   const finding = findingOf(error);
@@ -184,7 +197,9 @@ async function fail(run: RestoreRun, error: unknown): Promise<Error> {
     if (run.compensations.length > 0) {
       await tell(run, story.now.phase, `${finding.message} The server is being put back as it was.`);
     }
-    for (const compensate of run.compensations.reverse()) told.push(await compensate());
+    for (const compensate of run.compensations.reverse()) {
+      told.push(await compensate().catch((second: unknown) => findingOf(second).message));
+    }
     const message = told.join(' ');
     story.tell(story.now.phase, message, status);
     await plane.control.updateRestore({ restoreId: input.restoreId, status, message });

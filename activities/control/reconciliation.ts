@@ -3,10 +3,11 @@
  * workflow was never started is started; a row whose workflow is over is ended; a place whose owner is gone is freed.
  */
 import { Context } from '@temporalio/activity';
-import type { BackupRecord, RestoreRecord } from '../../catalog/types.ts';
+import type { BackupRecord, PlaceRecord, RestoreRecord } from '../../catalog/types.ts';
+import { messageOf } from '../../domain/errors.ts';
 import { workflowIds } from '../../domain/ids.ts';
 import { isFinal, type OperationStatus, type RestoreInput } from '../../domain/operations.ts';
-import { startBackup, startRestore, startRestoreCleanup } from '../../temporal/start.ts';
+import { startBackup, startBackupCleanup, startRestore, startRestoreCleanup } from '../../temporal/start.ts';
 import type { ControlActivities } from './contract.ts';
 import { hasEnded, workflowState } from './places.ts';
 import type { Plane } from './plane.ts';
@@ -25,21 +26,38 @@ export function reconciliationActivities(plane: Plane): Pick<ControlActivities, 
     async reconcile() {
       const outcome: Outcome = { started: 0, settled: 0, released: 0 };
       const { backups, restores } = await plane.catalog.unfinished();
-      for (const backup of backups) await settleBackup(plane, backup, outcome);
-      for (const restore of restores) await settleRestore(plane, restore, outcome);
+      for (const backup of backups) await one(plane, backup.id, () => settleBackup(plane, backup, outcome));
+      for (const restore of restores) {
+        await one(plane, restore.workflowId, () => settleRestore(plane, restore, outcome));
+      }
       for (const place of await plane.catalog.listPlaces()) {
-        Context.current().heartbeat();
-        if (!(await hasEnded(plane, place))) continue;
-        await plane.catalog.releasePlace(place.workflowId);
-        outcome.released += 1;
+        await one(plane, place.workflowId, () => freePlace(plane, place, outcome));
       }
       return { ...outcome, nextMs: plane.reconcileIntervalMs };
     },
   };
 }
 
-async function settleBackup(plane: Plane, backup: BackupRecord, outcome: Outcome): Promise<void> {
+/** One that cannot be settled now must not keep the others from it. */
+async function one(plane: Plane, what: string, settle: () => Promise<void>): Promise<void> {
   Context.current().heartbeat();
+  try {
+    await settle();
+  } catch (error) {
+    plane.log.error(
+      { what, reason: messageOf(error) },
+      'It could not be compared with Temporal; trying again.',
+    );
+  }
+}
+
+async function freePlace(plane: Plane, place: PlaceRecord, outcome: Outcome): Promise<void> {
+  if (!(await hasEnded(plane, place))) return;
+  await plane.catalog.releasePlace(place.workflowId);
+  outcome.released += 1;
+}
+
+async function settleBackup(plane: Plane, backup: BackupRecord, outcome: Outcome): Promise<void> {
   if (isYoung(backup.createdAt)) return;
   const workflowId = workflowIds.backup(backup.id, backup.scheduleId);
   const state = await workflowState(plane, workflowId);
@@ -55,17 +73,31 @@ async function settleBackup(plane: Plane, backup: BackupRecord, outcome: Outcome
     });
     outcome.started += 1;
   } else if (state !== 'open') {
+    const current = await plane.catalog.findBackup(backup.id);
+    if (!current || isFinal(current.status)) return;
+    const service = await plane.catalog.findService(backup.serviceId);
+    const deploymentId = await plane.catalog.deploymentId();
+    if (service && state === 'closed') {
+      const order = { backupId: backup.id, serviceId: backup.serviceId, workflowId, deploymentId };
+      await startBackupCleanup(plane.client, { agentId: service.agentId, order, timings: plane.timings });
+    }
     const changed = await plane.catalog.updateBackup(backup.id, lost(workflowId));
     if (changed) outcome.settled += 1;
   }
 }
 
 async function settleRestore(plane: Plane, restore: RestoreRecord, outcome: Outcome): Promise<void> {
-  Context.current().heartbeat();
   if (isYoung(restore.createdAt)) return;
-  const { id: restoreId, backupId, serviceId, organization, mode } = restore;
-  const input: RestoreInput = { restoreId, backupId, serviceId, organization, mode, timings: plane.timings };
-  const workflowId = workflowIds.restore(restoreId);
+  const { id: restoreId, workflowId, backupId, serviceId, organization, mode } = restore;
+  const input: RestoreInput = {
+    restoreId,
+    workflowId,
+    backupId,
+    serviceId,
+    organization,
+    mode,
+    timings: plane.timings,
+  };
   const state = await workflowState(plane, workflowId);
   if (state === 'missing' && restore.status === 'Scheduled') {
     await startRestore(plane.client, input);
@@ -74,6 +106,9 @@ async function settleRestore(plane: Plane, restore: RestoreRecord, outcome: Outc
     // Read again now that the workflow is known to be over: one that has just succeeded must not be put back.
     const current = await plane.catalog.findRestore(restoreId);
     if (!current || isFinal(current.status)) return;
+    // It stands in line before the dead restore's place is freed, so that nothing else gets at the server before it.
+    const operation = `clean-up after restore ${restoreId}`;
+    await plane.catalog.takePlace({ serviceId, workflowId: workflowIds.cleanUp(workflowId), operation });
     // Started before the row is final: were we to die in between, nobody would look at this restore again.
     await startRestoreCleanup(plane.client, input);
     const { status, endedAt: finishedAt, message } = lost(workflowId);

@@ -3,6 +3,7 @@ import { TidemarkError } from '../../domain/errors.ts';
 import { isFinal } from '../../domain/operations.ts';
 import { readManifest } from '../../storage/manifest.ts';
 import { statParts } from '../../storage/verify.ts';
+import { beating } from '../heartbeat.ts';
 import type { ControlActivities } from './contract.ts';
 import type { Plane } from './plane.ts';
 
@@ -49,14 +50,14 @@ export function recordActivities({ catalog, store }: Plane): RecordActivities {
 
     async confirmBackup({ backupId, manifestSha256 }) {
       const { manifest } = await readManifest(store, backupId, manifestSha256);
-      await statParts(store, manifest);
+      await beating(() => statParts(store, manifest));
     },
 
     async readBackup({ backupId }) {
       const backup = await catalog.findBackup(backupId);
       if (!backup) throw new TidemarkError('backup_not_found', `There is no backup "${backupId}".`);
       const { manifest, sha256 } = await readManifest(store, backupId, backup.manifestSha256);
-      await statParts(store, manifest);
+      await beating(() => statParts(store, manifest));
       return {
         backupId,
         manifestSha256: sha256,

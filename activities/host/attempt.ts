@@ -9,6 +9,7 @@ import { advance, type Phase, type Progress, startOf } from '../../domain/progre
 import type { Attempt } from '../../mariadb/context.ts';
 import { acquireLock } from '../../mariadb/lock.ts';
 import { endLeftovers } from '../../mariadb/processes/record.ts';
+import { removeIfEmpty } from '../../mariadb/restore/files.ts';
 import { type Host, operationFolder, serverLockPath } from './host.ts';
 
 const beatMs = 1_000;
@@ -44,9 +45,11 @@ export async function attempt<T>(
     const signal = options.uninterruptible
       ? new AbortController().signal
       : AbortSignal.any([superseded.signal, beat.signal, Context.current().cancellationSignal]);
-    return await underLock(host, options.operation, signal, (folder) =>
-      work({ folder, signal, report: beat.report, log: host.log }),
-    );
+    const run = (): Promise<T> =>
+      underLock(host, options.operation, signal, (folder) =>
+        work({ folder, signal, report: beat.report, log: host.log }),
+      );
+    return await (options.uninterruptible ? host.turn.take(run) : run());
   } finally {
     beat.end();
     host.attempts.delete(options.operation);
@@ -72,8 +75,12 @@ async function underLock<T>(
   await using _lock = await acquireLock(serverLockPath(state), { operation, signal, waitMs: lockWaitMs });
   const folder = operationFolder(state, operation);
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  await endLeftovers(folder);
-  return await work(folder);
+  try {
+    await endLeftovers(folder);
+    return await work(folder);
+  } finally {
+    await removeIfEmpty(folder);
+  }
 }
 
 interface Heartbeat {
@@ -85,7 +92,8 @@ interface Heartbeat {
 
 /**
  * Beats on a timer, because cancellation only arrives with a heartbeat and silence means death. A timer alone would
- * hide a hang, so a phase that moves bytes has to move some.
+ * hide a hang, so a phase that counts bytes has to move some; preparing and checking count none and may take
+ * what they take.
  */
 function beginHeartbeat(phase: Phase, stallMs: number): Heartbeat {
   const context = Context.current();
@@ -96,7 +104,7 @@ function beginHeartbeat(phase: Phase, stallMs: number): Heartbeat {
   const stalled = new AbortController();
   const beat = (): void => {
     context.heartbeat(shown);
-    if (reported && Date.now() - movedAt > stallMs) {
+    if (reported && reported.bytesTotal > 0 && Date.now() - movedAt > stallMs) {
       const message = `Nothing moved in phase "${phase}" for ${Math.round(stallMs / 1000)} s.`;
       stalled.abort(new TidemarkError('operation_stalled', message));
     }

@@ -37,10 +37,16 @@ export function backupActivities(
     },
 
     async cleanUpBackup(order) {
-      await attempt(host, { operation: operationOf(order), phase: 'recording' }, async ({ folder }) => {
-        await removeParts(host.store, order.backupId);
-        await rm(folder, { recursive: true, force: true });
-      });
+      return await attempt(
+        host,
+        { operation: operationOf(order), phase: 'recording' },
+        async ({ folder }) => {
+          const whole = await findManifest(host, order.backupId);
+          if (!whole) await removeParts(host.store, order.backupId);
+          await rm(folder, { recursive: true, force: true });
+          return whole ?? null;
+        },
+      );
     },
   };
 }

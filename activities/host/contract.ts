@@ -31,6 +31,8 @@ export interface HostBackupInput {
 /** Names one restore's work on the host. */
 export interface HostRestoreInput {
   restoreId: number;
+  /** Tells it from a restore of the same number in another catalog. */
+  workflowId: string;
   backupId: string;
   mode: RestoreMode;
   manifestSha256: string;
@@ -46,8 +48,11 @@ export interface HostControlActivities {
   cutOver(input: HostRestoreInput): Promise<{ notServingMs: number }>;
   /** Whatever a restore left: ends its processes, brings the old data back, starts it if it served, removes the staging. */
   putBack(input: HostRestoreInput): Promise<{ serving: boolean }>;
-  /** Whatever a backup left: ends its processes, removes its scratch and its parts, unless its manifest exists. */
-  cleanUpBackup(input: HostBackupInput): Promise<void>;
+  /**
+   * Whatever a backup left: ends its processes, removes its scratch and its parts. A backup whose manifest exists is
+   * whole, whatever was thought of it: it is answered and stays.
+   */
+  cleanUpBackup(input: HostBackupInput): Promise<BackupSummary | null>;
   /** The steps of an in-place restore. */
   stopServer(input: HostRestoreInput): Promise<void>;
   emptyData(input: HostRestoreInput): Promise<void>;
@@ -63,5 +68,7 @@ export interface HostBulkActivities {
   fetchBackup(input: HostRestoreInput): Promise<void>;
   prepareBackup(input: HostRestoreInput): Promise<void>;
   /** Starts a private server on the copy, checks it, sets GTID state and the agent's account, stops it, lays the files out. */
-  checkCopy(input: HostRestoreInput): Promise<{ reached: Record<string, string | number> }>;
+  checkCopy(
+    input: HostRestoreInput,
+  ): Promise<{ reached: Record<string, string | number>; warnings?: string[] }>;
 }

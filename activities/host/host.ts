@@ -11,6 +11,19 @@ export interface Host {
   log: Log;
   /** The attempts that this process works on now, by operation. */
   attempts: Map<string, RunningAttempt>;
+  /** Whose turn it is to stop, start or move the server: a swap, or the keeper that starts it after a crash. */
+  turn: Turn;
+}
+
+/** Lets one piece of work in this process go on at a time, in the order in which they came. */
+export class Turn {
+  #last: Promise<unknown> = Promise.resolve();
+
+  async take<T>(work: () => Promise<T>): Promise<T> {
+    const mine = this.#last.then(work, work);
+    this.#last = mine.catch(() => undefined);
+    return await mine;
+  }
 }
 
 export interface RunningAttempt {

@@ -1,5 +1,5 @@
 /** Materializing a backup: fetched, unpacked and prepared in a directory of its own, and checked on a private server. */
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Writable } from 'node:stream';
 import { TidemarkError } from '../../domain/errors.ts';
@@ -9,6 +9,7 @@ import { measure, startOf } from '../../domain/progress.ts';
 import type { Attempt } from '../../mariadb/context.ts';
 import { type ProgramName, programVersion } from '../../mariadb/programs.ts';
 import { checkCopy } from '../../mariadb/restore/check.ts';
+import { writeDurably } from '../../mariadb/restore/files.ts';
 import { startExtraction } from '../../mariadb/restore/extract.ts';
 import { prepareCopy } from '../../mariadb/restore/prepare.ts';
 import { checkStaging, freeSpace } from '../../mariadb/restore/room.ts';
@@ -20,6 +21,7 @@ import { serverOwner } from '../../mariadb/server/owner.ts';
 import { readManifest } from '../../storage/manifest.ts';
 import { readParts } from '../../storage/parts.ts';
 import { verifyBackup } from '../../storage/verify.ts';
+import { beating } from '../heartbeat.ts';
 import { attempt } from './attempt.ts';
 import type { HostBulkActivities, HostControlActivities, HostRestoreInput } from './contract.ts';
 import { type Host, operationFolder } from './host.ts';
@@ -42,28 +44,29 @@ type RestoreActivities = Pick<HostControlActivities, 'inspectHost'> &
 
 export function restoreActivities(host: Host): RestoreActivities {
   return {
-    async inspectHost(order) {
-      const { server, restore } = host.settings;
-      // Not the workplace: a restore that is refused now would leave it behind.
-      const layout = await inspectLayout(server);
-      const obstacles = await checkStaging(layout, order.restoreId);
-      const tool = (name: ProgramName): Promise<string> => programVersion(server, name);
-      return {
-        agentId: host.agentId,
-        serverVersion: await tool('mariadbd'),
-        serving: await isServing(server),
-        layout: { ...layout, obstacles },
-        space: await freeSpace(layout),
-        tools: {
-          mariadbBackup: await tool('mariadb-backup'),
-          mbstream: await tool('mbstream'),
-          zstd: await tool('zstd'),
-          age: await tool('age'),
-        },
-        identity: restore.age_identity_file !== undefined,
-        redoBytes: Number((await readServerOptions(server)).get('innodb_log_file_size') ?? 0),
-      };
-    },
+    inspectHost: (order) =>
+      beating(async () => {
+        const { server, restore } = host.settings;
+        // Not the workplace: a restore that is refused now would leave it behind.
+        const layout = await inspectLayout(server);
+        const obstacles = await checkStaging(layout, order.restoreId);
+        const tool = (name: ProgramName): Promise<string> => programVersion(server, name);
+        return {
+          agentId: host.agentId,
+          serverVersion: await tool('mariadbd'),
+          serving: await isServing(server),
+          layout: { ...layout, obstacles },
+          space: await freeSpace(layout),
+          tools: {
+            mariadbBackup: await tool('mariadb-backup'),
+            mbstream: await tool('mbstream'),
+            zstd: await tool('zstd'),
+            age: await tool('age'),
+          },
+          identity: restore.age_identity_file !== undefined,
+          redoBytes: Number((await readServerOptions(server)).get('innodb_log_file_size') ?? 0),
+        };
+      }),
 
     async verifyObjects(order) {
       await attempt(
@@ -135,10 +138,11 @@ export async function enterWorkplace(host: Host, order: HostRestoreInput): Promi
   try {
     layout = JSON.parse(await readFile(file, 'utf8')) as Layout;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    // Not there yet, or cut short by a crash of the machine before anything was done with it.
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT' && !(error instanceof SyntaxError)) throw error;
     layout = await inspectLayout(host.settings.server);
     await mkdir(folder, { recursive: true, mode: 0o700 });
-    await writeFile(file, JSON.stringify(layout), { mode: 0o600 });
+    await writeDurably(file, JSON.stringify(layout));
   }
   const staging = stagingFor(layout, order.restoreId);
   return { layout, staging, directory: order.mode === 'in-place' ? dataDirectory(layout) : staging.data };

@@ -1,5 +1,6 @@
 /** The moments in which the server does not serve: the cut-over, its undoing, and the steps of a restore in place. */
 import { rm } from 'node:fs/promises';
+import { messageOf, TidemarkError } from '../../domain/errors.ts';
 import { dataDirectory } from '../../domain/layout.ts';
 import { startOf } from '../../domain/progress.ts';
 import { type CutOverOptions, cutOver } from '../../mariadb/cutover/cut-over.ts';
@@ -36,7 +37,7 @@ export function swapActivities(host: Host): SwapActivities {
 
     async putBack(order) {
       return await attempt(host, whole(order, 'cutting_over'), async (trial) => {
-        const result = await putBack(await swapOf(host, order));
+        const result = await putBackUntilItWorks(await swapOf(host, order));
         await rm(trial.folder, { recursive: true, force: true });
         return result;
       });
@@ -75,9 +76,22 @@ async function swapOf(host: Host, order: HostRestoreInput): Promise<CutOverOptio
     server: host.settings.server,
     stateDirectory: host.settings.state_directory,
     restoreId: order.restoreId,
+    workflowId: order.workflowId,
     layout,
     staging,
     keepPreviousMs: host.settings.restore.keep_previous,
     log: host.log,
   };
+}
+
+/** Whatever keeps the old data from serving may pass, or be mended by somebody: only data that is gone ends the tries. */
+async function putBackUntilItWorks(swap: CutOverOptions): Promise<{ serving: boolean }> {
+  try {
+    return await putBack(swap);
+  } catch (error) {
+    if (error instanceof TidemarkError && error.code === 'previous_gone') throw error;
+    throw new TidemarkError('put_back_failed', `The server could not be put back yet: ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
 }

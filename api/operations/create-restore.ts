@@ -1,4 +1,5 @@
 /** POST /restores: brings a backup back, to its own service or to another one. */
+import { randomBytes } from 'node:crypto';
 import type { BackupRecord } from '../../catalog/types.ts';
 import { TidemarkError } from '../../domain/errors.ts';
 import { isServiceId, parseBackupId, workflowIds } from '../../domain/ids.ts';
@@ -55,10 +56,11 @@ export const createRestore = operation({
       mode: body.mode,
       bucket: '',
       message: 'Restore is scheduled.',
-      workflowId: workflowIds.restore,
+      workflowId: (id) => workflowIds.restore(id, randomBytes(4).toString('hex')),
     });
     await orders.restore({
       restoreId: record.id,
+      workflowId: record.workflowId,
       backupId: backup.id,
       serviceId,
       organization,

@@ -1,6 +1,5 @@
 /** A restore's record as the contract's Restore. */
 import type { RestoreRecord } from '../../catalog/types.ts';
-import { workflowIds } from '../../domain/ids.ts';
 import type { RestoreView } from '../schemas/restore.ts';
 import { given, wallClock, wholeSeconds } from './format.ts';
 import { progressView } from './progress.ts';
@@ -22,6 +21,6 @@ export function restoreView(record: RestoreRecord): RestoreView {
     ...given('point_in_time', record.pointInTime && wallClock(record.pointInTime)),
     ...given('reached', record.reached),
     ...given('progress', record.progress && progressView(record.progress)),
-    workflow_id: workflowIds.restore(record.id),
+    workflow_id: record.workflowId,
   };
 }

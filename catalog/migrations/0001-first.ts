@@ -119,6 +119,7 @@ async function makeRestores(db: Kysely<unknown>): Promise<void> {
     .addColumn('mode', 'text', (column) => column.notNull())
     .addColumn('type', key, (column) => column.notNull())
     .addColumn('bucket', 'text', (column) => column.notNull())
+    .addColumn('workflow_id', key, (column) => column.notNull())
     .addColumn('status', key, (column) => column.notNull())
     .addColumn('message', 'text', (column) => column.notNull())
     .addColumn('created_at', key, (column) => column.notNull())

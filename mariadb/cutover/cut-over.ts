@@ -25,6 +25,8 @@ export interface CutOverOptions {
   server: ServerSettings;
   stateDirectory: string;
   restoreId: number;
+  /** Tells the restore from one of the same number. */
+  workflowId: string;
   layout: Layout;
   /** A copy that was checked and laid out. */
   staging: Staging;
@@ -47,7 +49,8 @@ export async function cutOver(options: CutOverOptions): Promise<{ notServingMs: 
   const earlier = await readJournal(stateDirectory, restoreId);
   const ready = await isLaidOut(staging.data);
   if (earlier?.state === 'committed') {
-    if (!ready) return await finish(options, earlier);
+    const own = earlier.workflowId === options.workflowId;
+    if (own && !ready) return await finish(options, earlier);
     if (earlier.previous !== 'removed') throw numberTaken(restoreId, earlier);
   }
   if (earlier?.state === 'open') await rollBack({ ...options, journal: earlier });
@@ -132,6 +135,7 @@ async function openJournal(options: CutOverOptions): Promise<Journal> {
   return {
     format: 1,
     restoreId,
+    workflowId: options.workflowId,
     state: 'open',
     step: 'begin',
     served: await isServing(server),

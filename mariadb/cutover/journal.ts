@@ -40,6 +40,8 @@ const member = z.object({
 const journal = z.object({
   format: z.literal(1),
   restoreId: z.number(),
+  /** The restore's workflow: another catalog may give the same number again. */
+  workflowId: z.string(),
   state: z.enum(['open', 'committed', 'rolled_back']),
   /** The last step that was begun. */
   step: z.enum(steps),

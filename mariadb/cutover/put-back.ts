@@ -7,13 +7,15 @@ import { isMissing, removeIfEmpty } from '../restore/files.ts';
 import { closeInPlace, readInPlace } from '../restore/in-place.ts';
 import { removeStaging, stagingFor } from '../restore/staging.ts';
 import { isServing, startServer } from '../server/lifecycle.ts';
-import { readJournal, removeJournal, writeJournal, type Journal } from './journal.ts';
+import { listJournals, readJournal, removeJournal, writeJournal, type Journal } from './journal.ts';
 import { rollBack } from './roll-back.ts';
 
 export interface PutBackOptions {
   server: ServerSettings;
   stateDirectory: string;
   restoreId: number;
+  /** Tells the restore from one of the same number. */
+  workflowId: string;
   /** The layout that the restore worked with; without it, the staging area is found by the journal alone. */
   layout?: Layout | undefined;
   log: Log;
@@ -25,11 +27,11 @@ export interface PutBackOptions {
  * has ended the operation's processes.
  *
  * A restore in place that has emptied the data cannot be undone: the server stays stopped.
- * @throws cut_over_failed when the replaced data is gone; server_start_failed, server_stop_failed
+ * @throws previous_gone when the replaced data is not kept any more; server_start_failed, server_stop_failed
  */
 export async function putBack(options: PutBackOptions): Promise<{ serving: boolean }> {
   const { server, stateDirectory, restoreId, layout, log } = options;
-  let journal = await readJournal(stateDirectory, restoreId);
+  let journal = await ownJournal(options);
   if (journal?.state === 'committed') journal = await reopen(stateDirectory, journal);
   if (journal?.state === 'open') journal = await rollBack({ ...options, journal });
   if (journal?.served === true) await startServer(server, { log });
@@ -43,8 +45,33 @@ export async function putBack(options: PutBackOptions): Promise<{ serving: boole
   const members = layout ? stagingFor(layout, restoreId).members : (journal?.members ?? []);
   await removeStaging({ members });
   for (const member of journal?.members ?? []) if (member.missing) await removeIfEmpty(member.live);
-  await removeJournal(stateDirectory, restoreId);
+  if (journal) await removeJournal(stateDirectory, restoreId);
   return { serving: await isServing(server) };
+}
+
+/**
+ * The journal of this very restore. One of the same number, and one whose data a later restore has replaced since,
+ * must not be touched: what it kept is older than what serves.
+ */
+async function ownJournal({
+  stateDirectory,
+  restoreId,
+  workflowId,
+  log,
+}: PutBackOptions): Promise<Journal | undefined> {
+  const journal = await readJournal(stateDirectory, restoreId);
+  if (journal?.workflowId !== workflowId) return undefined;
+  const { committedAt } = journal;
+  if (journal.state !== 'committed' || committedAt === undefined) return journal;
+  const later = (await listJournals(stateDirectory)).find(
+    (other) => other.state === 'committed' && (other.committedAt ?? '') > committedAt,
+  );
+  if (!later) return journal;
+  log.warn(
+    { restoreId, later: later.restoreId },
+    'A later restore has replaced the data; nothing is put back.',
+  );
+  return undefined;
 }
 
 /** From here on an interruption leads back, too. */
@@ -53,7 +80,7 @@ async function reopen(stateDirectory: string, committed: Journal): Promise<Journ
   for (const member of committed.members) gone ||= !member.missing && (await isMissing(member.previous));
   if (gone) {
     throw new TidemarkError(
-      'cut_over_failed',
+      'previous_gone',
       `What restore ${committed.restoreId} replaced is no longer kept, so that it cannot be put back. ` +
         'Restore a backup of it instead.',
     );

@@ -15,6 +15,8 @@ export interface Supervision {
   log: Log;
   /** True while somebody else has the server in hand: a restore, an open journal. */
   isPaused: () => boolean | Promise<boolean>;
+  /** Runs a look and the start that may follow from it while nobody else has the server in hand. */
+  inTurn: (work: () => Promise<void>) => Promise<void>;
   signal: AbortSignal;
 }
 
@@ -23,23 +25,25 @@ export interface Supervision {
  * shutdown by the pid file: a server removes it when it ends in order. Failed starts are tried again, each after a
  * longer pause, up to a minute. The server itself is left running at the end.
  */
-export async function superviseServer({ server, log, isPaused, signal }: Supervision): Promise<void> {
+export async function superviseServer({ server, log, isPaused, inTurn, signal }: Supervision): Promise<void> {
   let wanted = true;
   let pauseMs = lookMs;
   let seen: SeenProcess | undefined;
   while (!signal.aborted) {
     let nextLookMs = lookMs;
     try {
-      if (!isStill(seen) && !(await isPaused())) {
-        seen = await lookFor(server);
-        if (!seen && (wanted || (await leftPidFile(server)))) {
-          await startServer(server, { signal, log });
+      if (!isStill(seen)) {
+        await inTurn(async () => {
+          if (await isPaused()) return;
           seen = await lookFor(server);
-        }
-        if (seen) {
+          if (!seen && (wanted || (await leftPidFile(server)))) {
+            await startServer(server, { signal, log });
+            seen = await lookFor(server);
+          }
+          if (!seen) return;
           wanted = false;
           pauseMs = lookMs;
-        }
+        });
       }
     } catch (error) {
       if (signal.aborted) return;

@@ -35,7 +35,7 @@ describe('GET /restores', () => {
       mode: 'side-by-side',
       bucket: '',
       message: 'Restore is scheduled.',
-      workflowId: workflowIds.restore,
+      workflowId: (id) => workflowIds.restore(id, 'abcd'),
     });
     id = String(record.id);
     await api.catalog.updateRestore(record.id, {
@@ -81,7 +81,7 @@ describe('GET /restores', () => {
     };
     const handle = await api.client.workflow.start('restore', {
       taskQueue: 'tidemark',
-      workflowId: workflowIds.restore(record.id),
+      workflowId: record.workflowId,
       args: [{}],
     });
     await workers.during('tidemark', undefined, async () => {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { BackupRecord } from '../../catalog/types.ts';
-import { agentTaskQueue, workflowIds } from '../../domain/ids.ts';
+import { agentTaskQueue } from '../../domain/ids.ts';
 import { type Answer, type Harness, openApi, serviceRecord, succeededBackup, tokens } from './harness.ts';
 import { openWorkers, type Workers } from './workers.ts';
 
@@ -30,7 +30,8 @@ const restore = async (body: object, token?: string): Promise<Answer> =>
 
 async function finish(id: unknown): Promise<void> {
   await api.catalog.updateRestore(Number(id), { status: 'Succeeded', message: 'Restore has succeeded!' });
-  await api.catalog.releasePlace(workflowIds.restore(Number(id)));
+  const record = await api.catalog.findRestore(Number(id));
+  await api.catalog.releasePlace(record?.workflowId ?? '');
 }
 
 describe('POST /restores', () => {

@@ -40,7 +40,15 @@ afterAll(async () => {
 
 /** Runs the work in a process of its own; the signal that ended it, if one did. */
 async function runChild(work: ChildOrder['work'], dieAt: string): Promise<string | null> {
-  const order: ChildOrder = { work, dieAt, server: server.settings, stateDirectory, restoreId, ...copy };
+  const order: ChildOrder = {
+    work,
+    dieAt,
+    server: server.settings,
+    stateDirectory,
+    restoreId,
+    workflowId: 'restore/of-a-test',
+    ...copy,
+  };
   const file = path.join(stateDirectory, 'order.json');
   await writeFile(file, JSON.stringify(order));
   const script = path.join(import.meta.dirname, '..', 'support', 'cut-over-child.ts');
@@ -105,7 +113,14 @@ test('begun anew after an interruption the cut-over succeeds; killed after its e
 });
 
 test('a committed restore is put back on demand, and a second time nothing happens', async () => {
-  const undone = { server: server.settings, stateDirectory, restoreId, layout: copy.layout, log: silentLog };
+  const undone = {
+    server: server.settings,
+    stateDirectory,
+    restoreId,
+    workflowId: 'restore/of-a-test',
+    layout: copy.layout,
+    log: silentLog,
+  };
   expect(await putBack(undone)).toEqual({ serving: true });
   expect(await server.checksums()).toEqual(old);
   expect(existsSync(path.join(server.folder, '.tidemark'))).toBe(false);

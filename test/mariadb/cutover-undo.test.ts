@@ -37,7 +37,7 @@ beforeEach(() => {
 
 async function ready(change: Partial<CutOverOptions> = {}): Promise<CutOverOptions> {
   const { layout, staging } = await materialize(server, backup, { restoreId });
-  const places = { stateDirectory, restoreId, layout, staging };
+  const places = { stateDirectory, restoreId, workflowId: 'restore/of-a-test', layout, staging };
   return { server: server.settings, ...places, keepPreviousMs: hourMs, log: silentLog, ...change };
 }
 

@@ -32,7 +32,14 @@ test('the data is emptied and restored where it is; foreign files stay, and each
   const { settings } = server;
   const layout = await inspectLayout(settings);
   const owner = await serverOwner();
-  const work = { server: settings, layout, owner, stateDirectory, restoreId: 7, log: silentLog };
+  const work = {
+    server: settings,
+    layout,
+    owner,
+    stateDirectory,
+    restoreId: 7,
+    log: silentLog,
+  };
 
   await beginInPlace(work);
   await expect(emptyData(work)).rejects.toMatchObject({ code: 'server_stop_failed' });
@@ -69,16 +76,23 @@ test('put back before it was emptied, the server serves as before; after that it
   const stateDirectory = await makeStateDirectory();
   const layout = await inspectLayout(server.settings);
   const owner = await serverOwner();
-  const work = { server: server.settings, layout, owner, stateDirectory, restoreId: 7, log: silentLog };
+  const work = {
+    server: server.settings,
+    layout,
+    owner,
+    stateDirectory,
+    restoreId: 7,
+    log: silentLog,
+  };
   await beginInPlace(work);
   await server.stop();
-  expect(await putBack(work)).toEqual({ serving: true });
+  expect(await putBack({ ...work, workflowId: 'restore/of-a-test' })).toEqual({ serving: true });
   expect(await inPlaceOpen(stateDirectory)).toBe(false);
 
   await beginInPlace(work);
   await server.stop();
   await emptyData(work);
-  expect(await putBack(work)).toEqual({ serving: false });
+  expect(await putBack({ ...work, workflowId: 'restore/of-a-test' })).toEqual({ serving: false });
   expect(await inPlaceOpen(stateDirectory)).toBe(true);
   expect(await isServing(server.settings)).toBe(false);
 });
@@ -89,7 +103,14 @@ test('a data directory that is missing is made, for the server alone', async () 
   const layout = await inspectLayout(server.settings);
   const owner = await serverOwner();
   const stateDirectory = await makeStateDirectory();
-  await emptyData({ server: server.settings, layout, owner, stateDirectory, restoreId: 7, log: silentLog });
+  await emptyData({
+    server: server.settings,
+    layout,
+    owner,
+    stateDirectory,
+    restoreId: 7,
+    log: silentLog,
+  });
   expect(existsSync(server.dataDirectory)).toBe(true);
   expect(await readdir(server.dataDirectory)).toEqual([]);
 });

@@ -231,7 +231,13 @@ describe('a supervised server', () => {
     const controller = new AbortController();
     const logged: string[] = [];
     const log: Log = { ...silentLog, info: (_, message) => void logged.push(message) };
-    const done = superviseServer({ server: server.settings, log, isPaused, signal: controller.signal });
+    const done = superviseServer({
+      server: server.settings,
+      log,
+      isPaused,
+      inTurn: (work) => work(),
+      signal: controller.signal,
+    });
     ends.push(async () => {
       controller.abort();
       await done;

@@ -110,9 +110,9 @@ describe('a restore in place', () => {
 test('the histories can be recorded', async () => {
   const { client } = stack;
   await recordHistory(client, 'backup', `backup/shop-1/1/${backupId.slice(0, 32)}`);
-  await recordHistory(client, 'restore', 'restore/1');
+  await recordHistory(client, 'restore', await stack.workflowOf(1));
   const { body } = await stack.request<{ restores: { id: number }[] }>('GET', '/restores?page_size=1');
-  await recordHistory(client, 'restore-in-place', `restore/${body.restores[0]?.id}`);
+  await recordHistory(client, 'restore-in-place', await stack.workflowOf(body.restores[0]?.id ?? 0));
   await recordHistory(client, 'reconcile', 'reconcile');
   let pings = 0;
   for await (const { workflowId, type } of client.workflow.list()) {

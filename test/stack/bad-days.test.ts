@@ -88,7 +88,7 @@ async function failedRestore(
   const restore = await stack.restoreEnd(id);
   expect(restore.status).toBe('Failed');
   expect(await service.server.checksums()).toEqual(before);
-  return { message: restore.message, name: await failureName(`restore/${id}`) };
+  return { message: restore.message, name: await failureName(await stack.workflowOf(id)) };
 }
 
 describe('a backup', () => {
@@ -221,7 +221,7 @@ describe('a restore', () => {
     const id = await stack.orderRestore(good.id, 'bad-1');
     const restore = await stack.restoreEnd(id);
     await rm(path.join(service.server.dataDirectory, 'linked'));
-    expect(await failureName(`restore/${id}`)).toBe('layout_unsupported');
+    expect(await failureName(await stack.workflowOf(id))).toBe('layout_unsupported');
     expect(restore.message).toContain('linked');
   });
 

@@ -168,7 +168,7 @@ describe('a workflow is ended from outside', () => {
   test('a cancelled restore puts the server back as it was and says so', async () => {
     const id = await stack.orderRestore(backupId, 'kill-1');
     await untilPhase(() => stack.restoreOf(id), 'fetching');
-    await stack.client.workflow.getHandle(`restore/${id}`).cancel();
+    await stack.client.workflow.getHandle(await stack.workflowOf(id)).cancel();
     const restore = await stack.restoreEnd(id);
     expect(restore).toMatchObject({ status: 'Cancelled' });
     expect(await servingData()).toBe('old');
@@ -178,13 +178,13 @@ describe('a workflow is ended from outside', () => {
   test('a terminated restore is settled by the reconciler, and the service is free again', async () => {
     const id = await stack.orderRestore(backupId, 'kill-1');
     await untilPhase(() => stack.restoreOf(id), 'fetching');
-    await stack.client.workflow.getHandle(`restore/${id}`).terminate('by a test');
+    await stack.client.workflow.getHandle(await stack.workflowOf(id)).terminate('by a test');
     const restore = await stack.restoreEnd(id);
     expect(restore.status).toBe('Failed');
     expect(restore.message).toContain('was terminated');
     expect(await stack.takeBackup('kill-1')).toMatchObject({ status: 'Succeeded' });
     expect(await servingData()).toBe('old');
     await expectNothingLeft();
-    await recordHistory(stack.client, 'restore-clean-up', `restore/${id}/clean-up`);
+    await recordHistory(stack.client, 'restore-clean-up', `${await stack.workflowOf(id)}/clean-up`);
   });
 });

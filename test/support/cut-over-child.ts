@@ -17,6 +17,7 @@ export interface ChildOrder {
   server: ServerSettings;
   stateDirectory: string;
   restoreId: number;
+  workflowId: string;
   layout: Layout;
   staging: Staging;
 }

@@ -31,6 +31,7 @@ export interface BackupBody {
 
 export interface RestoreBody {
   id: number;
+  workflow_id: string;
   status: string;
   message: string;
   progress?: { phase: string; percent: number; bytes_done: number };
@@ -197,6 +198,11 @@ export class TestStack {
 
   async restoreOf(id: number): Promise<RestoreBody> {
     return (await this.request<RestoreBody>('GET', `/restores/${id}`)).body;
+  }
+
+  /** The workflow that carries a restore out. */
+  async workflowOf(restoreId: number): Promise<string> {
+    return (await this.restoreOf(restoreId)).workflow_id;
   }
 
   /** Waits until a backup's status is final. */
