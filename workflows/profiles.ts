@@ -8,11 +8,14 @@ import type { OperationTimings } from '../domain/operations.ts';
 
 const cancellationType = ActivityCancellationType.WAIT_CANCELLATION_COMPLETED;
 
-/** The catalog. What is written there must get there in the end: attempts are unlimited. */
+/**
+ * The catalog. What is written there must get there in the end: attempts are unlimited. Each is short, and one whose
+ * answer was lost on the way to a Temporal that went away holds an operation up for no longer than silence does.
+ */
 export function controlPlane(timings: OperationTimings): ActivityOptions {
   return {
     taskQueue: controlTaskQueue,
-    startToCloseTimeout: '1m',
+    startToCloseTimeout: timings.heartbeatMs,
     retry: { initialInterval: timings.retryMs / 4, backoffCoefficient: 2, maximumInterval: '30s' },
     cancellationType,
   };

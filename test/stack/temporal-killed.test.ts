@@ -142,8 +142,9 @@ describe('Temporal is killed', () => {
     await untilPhase(() => stack.backupOf(id), 'copying');
     const orders = await allOrders();
     await temporal.kill();
+    const away = sleep(awayMs);
     await expectNotReady();
-    await sleep(awayMs);
+    await away;
     expect(await servingData()).toBe('old');
     await temporal.start();
     expect(await stack.backupEnd(id)).toMatchObject({ status: 'Succeeded' });
