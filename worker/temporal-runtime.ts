@@ -33,19 +33,24 @@ export function installRuntime(log: Log, metricsAddress?: string): void {
   Runtime.install({
     logger: {
       log: (level, message, meta) => {
-        say(levels[level])(message, meta);
+        // That an agent runs no workflows is how it is meant.
+        say(message.startsWith('No workflows registered') ? 'debug' : levels[level])(message, meta);
       },
       trace: say('debug'),
       debug: say('debug'),
       info: say('debug'),
-      warn: say('warn'),
+      warn: (message, meta) => {
+        say(message.startsWith('No workflows registered') ? 'debug' : 'warn')(message, meta);
+      },
       error: say('error'),
     },
     // Our own handlers decide in which order a process ends.
     shutdownSignals: [],
-    ...(metricsAddress !== undefined && {
-      telemetryOptions: { metrics: { prometheus: { bindAddress: metricsAddress } } },
-    }),
+    telemetryOptions: {
+      // Left alone, the native side prints text among our lines of JSON.
+      logging: { filter: { core: 'WARN', other: 'ERROR' }, forward: {} },
+      ...(metricsAddress !== undefined && { metrics: { prometheus: { bindAddress: metricsAddress } } }),
+    },
   });
 }
 

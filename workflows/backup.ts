@@ -6,7 +6,7 @@ import type { BackupPhase } from '../domain/progress.ts';
 import type { BackupSummary } from '../domain/manifest.ts';
 import type { HostBackupInput } from '../activities/host/contract.ts';
 import { agentProxies, type ControlPlane, controlPlaneOf, reachAgent, type ReachedAgent } from './agents.ts';
-import { failureOf, findingOf } from './failures.ts';
+import { type Ending, endingOf } from './failures.ts';
 import { beginNarrative, type Narrative } from './narrative.ts';
 
 interface BackupRun {
@@ -28,7 +28,7 @@ export async function backup(input: BackupInput): Promise<BackupSummary> {
     await confirm(run, summary);
     return summary;
   } catch (error) {
-    return await settle(run, error);
+    return await settle(run, endingOf(error));
   } finally {
     await CancellationScope.nonCancellable(() =>
       run.plane.control.releasePlace({ workflowId: workflowInfo().workflowId }),
@@ -113,21 +113,19 @@ async function confirm({ input, plane, story }: BackupRun, summary: BackupSummar
  *
  * @throws what the workflow fails with
  */
-async function settle(run: BackupRun, error: unknown): Promise<BackupSummary> {
+async function settle(run: BackupRun, ending: Ending): Promise<BackupSummary> {
   return await CancellationScope.nonCancellable(async () => {
     const { input, plane, story } = run;
-    const finding = findingOf(error);
-    const cancelled = finding.code === 'operation_cancelled';
     const { whole, note } = await tidyUp(run);
     if (whole) {
       await confirm(run, whole);
       return whole;
     }
-    const status = cancelled ? 'Cancelled' : 'Failed';
-    const message = [finding.message, ...note].join(' ');
+    const { status, failure } = ending;
+    const message = [ending.message, ...note].join(' ');
     story.tell(story.now.phase, message, status);
     await plane.control.updateBackup({ backupId: input.backupId, status, message });
-    throw cancelled && error instanceof Error ? error : failureOf(finding);
+    throw failure;
   });
 }
 

@@ -1,5 +1,12 @@
 /** What went wrong, in the words of the error table. */
-import { ActivityFailure, ApplicationFailure, isCancellation, TimeoutFailure } from '@temporalio/workflow';
+import {
+  ActivityFailure,
+  ApplicationFailure,
+  CancellationScope,
+  CancelledFailure,
+  isCancellation,
+  TimeoutFailure,
+} from '@temporalio/workflow';
 import { type ErrorName, errorTable, isErrorName, TidemarkError } from '../domain/errors.ts';
 
 export interface Finding {
@@ -26,6 +33,27 @@ export function findingOf(error: unknown): Finding {
     };
   }
   return { code: 'internal', message: error instanceof Error ? error.message : String(error) };
+}
+
+/**
+ * How an operation ended that did not succeed. One that was called off is Cancelled, also when what stopped it in the
+ * end was that nobody was there any more to hear it.
+ */
+export interface Ending extends Finding {
+  status: 'Failed' | 'Cancelled';
+  /** What the workflow fails with: the first error, not one of the clean-up. */
+  failure: Error;
+}
+
+/** To be called in the operation's own scope, before anything is cleaned up. */
+export function endingOf(error: unknown): Ending {
+  const finding = findingOf(error);
+  if (finding.code !== 'operation_cancelled' && !CancellationScope.current().consideredCancelled) {
+    return { ...finding, status: 'Failed', failure: failureOf(finding) };
+  }
+  const message = 'The operation was cancelled.';
+  const failure = isCancellation(error) && error instanceof Error ? error : new CancelledFailure(message);
+  return { code: 'operation_cancelled', message, status: 'Cancelled', failure };
 }
 
 /** The failure that ends the workflow. Its type is the stable name, as in the API. */

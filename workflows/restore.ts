@@ -9,7 +9,7 @@ import type { RestoreInput } from '../domain/operations.ts';
 import type { RestorePhase } from '../domain/progress.ts';
 import { type BackupFacts, planRestore } from '../domain/restore-plan.ts';
 import { type Agent, agentProxies, type ControlPlane, controlPlaneOf } from './agents.ts';
-import { failureOf, findingOf } from './failures.ts';
+import { type Ending, endingOf, findingOf } from './failures.ts';
 import { beginNarrative, type Narrative } from './narrative.ts';
 
 interface RestoreRun {
@@ -42,7 +42,9 @@ export async function restore(input: RestoreInput): Promise<Reached> {
     await succeed(run, planned, reached);
     return reached;
   } catch (error) {
-    throw await fail(run, error);
+    const ending = endingOf(error);
+    await settle(run, ending);
+    throw ending.failure;
   } finally {
     await CancellationScope.nonCancellable(() =>
       run.plane.control.releasePlace({ workflowId: workflowInfo().workflowId }),
@@ -182,27 +184,18 @@ async function putBack(run: RestoreRun, agent: Agent, order: HostRestoreInput): 
     : 'The server is stopped, its old data is gone: restore this or another backup to it to bring it back.';
 }
 
-/**
- * Puts the server back and says why. Whatever happens on the way, the row gets its end.
- *
- * @returns what the workflow fails with: the first error, not one of the clean-up
- */
-async function fail(run: RestoreRun, error: unknown): Promise<Error> {
+/** Puts the server back and says why. Whatever happens on the way, the row gets its end. */
+async function settle(run: RestoreRun, { message, status }: Ending): Promise<void> {
   const { input, plane, story } = run;
-  const finding = findingOf(error);
-  const cancelled = finding.code === 'operation_cancelled';
-  const status = cancelled ? 'Cancelled' : 'Failed';
   await CancellationScope.nonCancellable(async () => {
-    const told = [finding.message];
+    const told = [message];
     if (run.compensations.length > 0) {
-      await tell(run, story.now.phase, `${finding.message} The server is being put back as it was.`);
+      await tell(run, story.now.phase, `${message} The server is being put back as it was.`);
     }
     for (const compensate of run.compensations.reverse()) {
       told.push(await compensate().catch((second: unknown) => findingOf(second).message));
     }
-    const message = told.join(' ');
-    story.tell(story.now.phase, message, status);
-    await plane.control.updateRestore({ restoreId: input.restoreId, status, message });
+    story.tell(story.now.phase, told.join(' '), status);
+    await plane.control.updateRestore({ restoreId: input.restoreId, status, message: told.join(' ') });
   });
-  return cancelled && error instanceof Error ? error : failureOf(finding);
 }
