@@ -132,7 +132,7 @@ describe('a target without room', () => {
     await fillUp(serverDisk, 60 * mebibyte);
     const id = await stack.orderRestore(good.id, 'full-1');
     const restore = await stack.restoreEnd(id);
-    expect([restore.status, await failureName(`restore/${id}`)]).toEqual(['Failed', 'disk_full']);
+    expect([restore.status, await failureName(await stack.workflowOf(id))]).toEqual(['Failed', 'disk_full']);
     const [, needed, free, missing] =
       /needs (\d+) bytes on the file system of .*, and (\d+) are free\. Free (\d+) bytes, or .*"in-place"/.exec(
         restore.message,
@@ -153,7 +153,7 @@ describe('a target without room', () => {
     );
     await fillUp(serverDisk, 12 * mebibyte);
     const restore = await stack.restoreEnd(id);
-    expect([restore.status, await failureName(`restore/${id}`)]).toEqual(['Failed', 'disk_full']);
+    expect([restore.status, await failureName(await stack.workflowOf(id))]).toEqual(['Failed', 'disk_full']);
     expect(restore.progress?.phase).toBe('fetching');
     expect(restore.message).toContain('The server serves its old data.');
     await expectUntouched();

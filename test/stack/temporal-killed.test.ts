@@ -201,3 +201,11 @@ describe('Temporal is killed', () => {
     },
   );
 });
+
+test('what the processes say about it is lines of JSON', () => {
+  for (const { output } of [stack.api, stack.control, service.agent]) {
+    const lines = output.split('\n').filter((line) => line !== '');
+    expect(lines.filter((line) => !line.startsWith('{"level":'))).toEqual([]);
+  }
+  expect(service.agent.output).toContain('Temporal does not answer');
+});
