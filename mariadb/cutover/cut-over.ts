@@ -14,12 +14,13 @@ import { closeInPlace } from '../restore/in-place.ts';
 import { isLaidOut } from '../restore/lay-out.ts';
 import { removeStaging, wasMissing, type Staging } from '../restore/staging.ts';
 import { foreignEntries } from '../server/layout.ts';
-import { isServing, startServer, stopServer } from '../server/lifecycle.ts';
+import { isThere, startServer, stopServer } from '../server/lifecycle.ts';
 import { connect, rowsOf } from '../server/sql.ts';
 import { readJournal, writeJournal, type Journal, type JournalMember, type Step } from './journal.ts';
 import { moveAside, moveIn, restoreOwner } from './moves.ts';
 import { describePrevious } from './previous.ts';
 import { rollBack, type OnStep } from './roll-back.ts';
+import { settleOthers } from './settle.ts';
 
 export interface CutOverOptions {
   server: ServerSettings;
@@ -46,6 +47,7 @@ export interface CutOverOptions {
  */
 export async function cutOver(options: CutOverOptions): Promise<{ notServingMs: number }> {
   const { stateDirectory, restoreId, staging } = options;
+  await settleOthers(options, restoreId);
   const earlier = await readJournal(stateDirectory, restoreId);
   const ready = await isLaidOut(staging.data);
   if (earlier?.state === 'committed') {
@@ -53,7 +55,8 @@ export async function cutOver(options: CutOverOptions): Promise<{ notServingMs: 
     if (own && !ready) return await finish(options, earlier);
     if (earlier.previous !== 'removed') throw numberTaken(restoreId, earlier);
   }
-  if (earlier?.state === 'open') await rollBack({ ...options, journal: earlier });
+  const settled = earlier?.state === 'open' ? await rollBack({ ...options, journal: earlier }) : earlier;
+  if (settled?.state === 'obsolete') throw numberTaken(restoreId, settled);
   if (!(await isLaidOut(staging.data))) {
     throw new TidemarkError(
       'cut_over_failed',
@@ -94,12 +97,12 @@ async function swap(options: CutOverOptions, held: { journal: Journal }): Promis
   };
 
   await step('begin', () => Promise.resolve());
-  const { notServingSince } = await step('stop', () => stopServer(server, { fast: true, log }));
+  const { notServingSince, goneSince } = await step('stop', () => stopServer(server, { fast: true, log }));
   await step('aside', () => eachMember(moveAside));
   await step('in', () => eachMember(moveIn));
   await step('own', () => eachMember(restoreOwner));
-  await step('start', () => startServer(server, { log }));
-  await step('check', () => requireNewData(server, held.journal));
+  await step('start', () => startServer(server, { gone: true, log }));
+  await step('check', () => requireNewData(server, held.journal, goneSince));
   const now = Date.now();
   const committed: Journal = {
     ...held.journal,
@@ -138,7 +141,7 @@ async function openJournal(options: CutOverOptions): Promise<Journal> {
     workflowId: options.workflowId,
     state: 'open',
     step: 'begin',
-    served: await isServing(server),
+    served: await isThere(server),
     members,
     newData: await identityOf(staging.data),
     beganAt: new Date().toISOString(),
@@ -151,7 +154,11 @@ async function identityOf(directory: string): Promise<string> {
   return `${dev}:${ino}`;
 }
 
-async function requireNewData(server: ServerSettings, journal: Journal): Promise<void> {
+/**
+ * That the server which answers is one that started on the new data. Its directory alone does not prove it: that is
+ * looked up by its path, under which a server that was never stopped has the new data, too.
+ */
+async function requireNewData(server: ServerSettings, journal: Journal, goneSince: number): Promise<void> {
   await using connection = await connect(server);
   const [row] = await rowsOf<{ directory: string; innodb: string | null }>(
     connection,
@@ -163,6 +170,16 @@ async function requireNewData(server: ServerSettings, journal: Journal): Promise
       `The server that answers uses other data, in ${row?.directory}.`,
     );
   }
+  const [status] = await rowsOf<{ Value: string }>(connection, "SHOW GLOBAL STATUS LIKE 'Uptime'");
+  const uptimeMs = Number(status?.Value ?? NaN) * 1_000;
+  // The server counts whole seconds.
+  if (!(uptimeMs <= Date.now() - goneSince + 1_000)) {
+    throw new TidemarkError(
+      'cut_over_failed',
+      `The server that answers has run for ${status?.Value} s, since before the data was replaced: it was not ` +
+        'stopped. See that server.control stops the server which answers at its socket.',
+    );
+  }
   if (!['YES', 'DEFAULT'].includes(row?.innodb ?? '')) {
     throw new TidemarkError('cut_over_failed', 'The server has started without InnoDB.');
   }
@@ -170,9 +187,19 @@ async function requireNewData(server: ServerSettings, journal: Journal): Promise
 
 /** What is left to do once the journal is closed; nothing of it can fail the restore, and all may be repeated. */
 async function finish(options: CutOverOptions, journal: Journal): Promise<{ notServingMs: number }> {
-  await describePrevious(journal);
-  await removeStaging(options.staging);
-  await closeInPlace(options.stateDirectory);
+  const { restoreId, stateDirectory, staging, log } = options;
+  const remains: [string, () => Promise<void>][] = [
+    ['describe the replaced data', () => describePrevious(journal)],
+    ['remove what is left of the staging area', () => removeStaging(staging)],
+    ['close the record of a restore in place', () => closeInPlace(stateDirectory)],
+  ];
+  for (const [what, work] of remains) {
+    try {
+      await work();
+    } catch (error) {
+      log.warn({ restoreId, reason: messageOf(error) }, `The restore is done, but could not ${what}.`);
+    }
+  }
   return { notServingMs: journal.notServingMs ?? 0 };
 }
 

@@ -42,7 +42,8 @@ const journal = z.object({
   restoreId: z.number(),
   /** The restore's workflow: another catalog may give the same number again. */
   workflowId: z.string(),
-  state: z.enum(['open', 'committed', 'rolled_back']),
+  /** `obsolete`: it was interrupted, and a later restore has replaced the data since: nothing is moved any more. */
+  state: z.enum(['open', 'committed', 'rolled_back', 'obsolete']),
   /** The last step that was begun. */
   step: z.enum(steps),
   /** The last step of taking it back that was begun; left out while it goes forward. */

@@ -4,8 +4,14 @@ import path from 'node:path';
 import type { Log } from '../context.ts';
 import { isMissing } from '../restore/files.ts';
 import { freeBytes } from '../restore/room.ts';
-import { removeEmptyFolders, type StagedMember } from '../restore/staging.ts';
+import { removeEmptyFolders, removeStaging, type StagedMember } from '../restore/staging.ts';
 import { listJournals, removeJournal, writeJournal, type Journal } from './journal.ts';
+
+/**
+ * What was replaced stays so long after the commit, however short the room: until the restore is recorded it may still
+ * be cancelled, and an agent or Temporal may be away for some minutes in between.
+ */
+const leastKeptMs = 10 * 60_000;
 
 /** How long the journal of a restore whose replaced data is gone stays, for whoever asks what happened. */
 const journalKeptMs = 7 * 24 * 3_600_000;
@@ -34,7 +40,7 @@ export async function forgetPrevious(member: StagedMember): Promise<void> {
 
 export interface ExpiryOptions {
   stateDirectory: string;
-  /** With less than this free on its file system, replaced data goes before its time. */
+  /** With less than this free on its file system, replaced data goes before its time, but not at once. */
   minFreeBytes: number;
   /** Milliseconds since 1970. */
   now: number;
@@ -65,6 +71,7 @@ export async function removeExpired(options: ExpiryOptions): Promise<number[]> {
 }
 
 async function isDue(journal: Journal, { now, minFreeBytes }: ExpiryOptions): Promise<boolean> {
+  if (now - Date.parse(journal.committedAt ?? '') < leastKeptMs) return false;
   if (now >= (journal.keepUntil ?? 0)) return true;
   for (const member of journal.members) {
     if ((await freeBytes(member.previous)) < minFreeBytes && !(await isMissing(member.previous))) return true;
@@ -79,5 +86,7 @@ async function removePrevious(stateDirectory: string, journal: Journal): Promise
     await rm(path.dirname(member.previous), { recursive: true, force: true });
     await removeEmptyFolders(member);
   }
+  // What could not be removed at the end of the restore.
+  await removeStaging(journal);
   await writeJournal(stateDirectory, { ...journal, previous: 'removed' });
 }

@@ -5,7 +5,7 @@ import type { Log } from '../context.ts';
 import { isServing, startServer, stopServer } from '../server/lifecycle.ts';
 import { readServerOptions } from '../server/options.ts';
 import { connect, rowsOf } from '../server/sql.ts';
-import { reached, writeJournal, type Journal, type UndoStep } from './journal.ts';
+import { listJournals, reached, writeJournal, type Journal, type UndoStep } from './journal.ts';
 import { bringBack, takeOut } from './moves.ts';
 import { forgetPrevious } from './previous.ts';
 
@@ -23,12 +23,17 @@ export interface RollBackOptions {
 /**
  * Brings the old files back and, if the server served before, has it serve again. Until this returns the journal stays
  * open. A server that did not serve before is left stopped.
+ *
+ * Where a later restore has replaced the data since, what this one kept is older than what serves: the journal is
+ * closed and nothing is moved.
  * @returns the closed journal
  * @throws server_stop_failed, server_start_failed, file system errors: all may pass, and the next call goes on
  */
 export async function rollBack(options: RollBackOptions): Promise<Journal> {
   const { server, stateDirectory, log } = options;
   let { journal } = options;
+  const later = await laterRestore(stateDirectory, journal);
+  if (later) return await closeObsolete(options, later);
   const step = async (undo: UndoStep, work: () => Promise<void>): Promise<void> => {
     journal = { ...journal, undo };
     await writeJournal(stateDirectory, journal);
@@ -59,6 +64,29 @@ export async function rollBack(options: RollBackOptions): Promise<Journal> {
     'The data is as it was before the cut-over.',
   );
   return journal;
+}
+
+/** The restore that replaced the data after this one did. */
+async function laterRestore(stateDirectory: string, journal: Journal): Promise<Journal | undefined> {
+  const since = journal.committedAt ?? journal.beganAt;
+  const others = (await listJournals(stateDirectory)).filter(
+    (other) => other.restoreId !== journal.restoreId,
+  );
+  return others.find((other) => other.state === 'committed' && (other.committedAt ?? '') > since);
+}
+
+async function closeObsolete(
+  { stateDirectory, journal, log }: RollBackOptions,
+  later: Journal,
+): Promise<Journal> {
+  const kept = journal.members.map((member) => member.previous);
+  log.warn(
+    { restoreId: journal.restoreId, later: later.restoreId, kept },
+    'A cut-over that was interrupted is not taken back: a later restore has replaced the data since.',
+  );
+  const closed: Journal = { ...journal, state: 'obsolete' };
+  await writeJournal(stateDirectory, closed);
+  return closed;
 }
 
 /**

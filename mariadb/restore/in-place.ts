@@ -9,11 +9,15 @@ import type { ServerSettings } from '../../config/agent.ts';
 import { messageOf, TidemarkError } from '../../domain/errors.ts';
 import type { Layout } from '../../domain/layout.ts';
 import type { Log } from '../context.ts';
+import { listOpenJournals } from '../cutover/journal.ts';
 import { matchesAny } from '../server/foreign.ts';
-import { findServerProcess, isServing } from '../server/lifecycle.ts';
+import { isThere, requireGone } from '../server/lifecycle.ts';
 import { emptyDirectory } from './extract.ts';
 import { namesIn, writeDurably } from './files.ts';
 import { createStaging, stagingInPlace, type Owner } from './staging.ts';
+
+/** How long to look that nobody is there before the data is removed. */
+const momentMs = 500;
 
 const record = z.object({
   restoreId: z.number(),
@@ -54,15 +58,19 @@ export async function inPlaceOpen(stateDirectory: string): Promise<boolean> {
   return (await readInPlace(stateDirectory)) !== undefined;
 }
 
-/** Notes, before the server is stopped, that a restore in place begins. May be repeated. */
+/**
+ * Notes, before the server is stopped, that a restore in place begins. May be repeated.
+ * @throws cut_over_failed while a cut-over is open: taken back later, it would move files of this restore
+ */
 export async function beginInPlace(options: {
   server: ServerSettings;
   stateDirectory: string;
   restoreId: number;
 }): Promise<void> {
   const { server, stateDirectory, restoreId } = options;
+  await requireNoOpenCutOver(stateDirectory);
   const earlier = await readInPlace(stateDirectory);
-  const served = earlier?.served ?? (await isServing(server));
+  const served = earlier?.served ?? (await isThere(server));
   await write(stateDirectory, { restoreId, served, emptied: earlier?.emptied ?? false });
 }
 
@@ -74,7 +82,7 @@ export async function closeInPlace(stateDirectory: string): Promise<void> {
 /**
  * Removes the server's files, wherever its layout has them. What is foreign stays, and so do the directories; a data
  * directory that is missing is made. The caller has stopped the server.
- * @throws server_stop_failed when it runs all the same
+ * @throws server_stop_failed when it runs all the same; cut_over_failed as `beginInPlace`
  */
 export async function emptyData(options: {
   server: ServerSettings;
@@ -86,13 +94,8 @@ export async function emptyData(options: {
   log: Log;
 }): Promise<void> {
   const { server, layout, stateDirectory, restoreId, log } = options;
-  const pid = await findServerProcess(server);
-  if (pid !== undefined) {
-    throw new TidemarkError(
-      'server_stop_failed',
-      `The database server still runs (process ${pid}); stop it.`,
-    );
-  }
+  await requireNoOpenCutOver(stateDirectory);
+  await requireGone(server, momentMs);
   const earlier = await readInPlace(stateDirectory);
   await write(stateDirectory, { restoreId, served: earlier?.served ?? false, emptied: true });
   await createStaging(stagingInPlace(layout, restoreId), options.owner);
@@ -101,6 +104,16 @@ export async function emptyData(options: {
     else await removeFiles(member.directory, member.files);
   }
   log.info({ restoreId }, 'The data directory is emptied.');
+}
+
+async function requireNoOpenCutOver(stateDirectory: string): Promise<void> {
+  const [open] = await listOpenJournals(stateDirectory);
+  if (!open) return;
+  throw new TidemarkError(
+    'cut_over_failed',
+    `The cut-over of restore ${open.restoreId} was interrupted and is not taken back yet. The agent does that by ` +
+      'itself; its log says what stands in the way. Restore again when it is done.',
+  );
 }
 
 async function removeFiles(directory: string, files: readonly string[]): Promise<void> {

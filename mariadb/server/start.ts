@@ -12,21 +12,31 @@ import { findProgram } from '../programs.ts';
 import { runProgram } from '../processes/run.ts';
 import { greets } from './greeting.ts';
 import { readServerOptions, type ServerOptions } from './options.ts';
+import { requireGone } from './presence.ts';
 import { findServerProcess } from './process.ts';
 
 const pollMs = 50;
 
+export interface StartOptions {
+  signal?: AbortSignal;
+  /** The server was stopped to move its files: whoever is there has started in the middle of that. */
+  gone?: boolean;
+  log: Log;
+}
+
 /**
  * Starts the server and waits until it accepts connections; one that serves already is left alone, one that is
  * starting is waited for. When the signal is aborted the waiting ends and the server is left as it is.
- * @throws server_start_failed with the end of what the server logged; tool_missing
+ * @throws server_start_failed with the end of what the server logged; tool_missing; with `gone`, server_stop_failed
+ *   when somebody has started it already
  */
 export async function startServer(
   server: ServerSettings,
-  { signal, log }: { signal?: AbortSignal; log: Log },
+  { signal, gone = false, log }: StartOptions,
 ): Promise<void> {
   const options = await readServerOptions(server);
   const socket = options.get('socket') ?? '';
+  if (gone) await requireGone(server, 0, options);
   if (await greets(socket)) return;
   const errorLog = errorLogFile(options);
   await using words = await ClosingWords.open(errorLog);

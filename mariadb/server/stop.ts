@@ -6,10 +6,16 @@ import type { Log } from '../context.ts';
 import { findProgram } from '../programs.ts';
 import { isRunning, processStart } from '../processes/record.ts';
 import { runProgram } from '../processes/run.ts';
-import { isServing } from './greeting.ts';
-import { findServerProcess } from './process.ts';
+import { isServing, listens } from './greeting.ts';
+import { readServerOptions, type ServerOptions } from './options.ts';
+import { requireGone, unseen } from './presence.ts';
+import { findServerProcess, leftPidFile } from './process.ts';
 import { connect, rowsOf, type Connection } from './sql.ts';
 
+/** How long to look that nobody comes back after a clean end; the server does not serve meanwhile. */
+const momentMs = 100;
+/** After a kill it is longer: mysqld_safe starts a killed server again at once, systemd as a rule after 5 s. */
+const restartMs = 6_000;
 const flushLimitMs = 60_000;
 /** With this few dirty pages left, a shutdown takes no longer than it would with none. */
 const fewPages = 64;
@@ -24,44 +30,62 @@ export interface StopOptions {
 }
 
 /**
- * Stops the server and waits until its process is gone. A server that does not run is fine.
+ * Stops the server and waits until it is gone: no process of it is left, and nobody answers at its socket. A server
+ * that does not run is fine.
  *
  * One that still accepts connections after `stop_timeout` did not obey: it is left alone. One that does not, and
  * still has not ended, hangs in its shutdown: it is killed, and its data recovers as after any crash. Leaving it
  * would leave nobody serving.
- * @returns since when the server was no longer asked to serve, as `Date.now()`
+ * @returns since when the server was no longer asked to serve, and since when it is gone, both as `Date.now()`
  * @throws server_stop_failed
  */
 export async function stopServer(
   server: ServerSettings,
   { fast = false, log }: StopOptions,
-): Promise<{ notServingSince: number }> {
-  const pid = await findServerProcess(server);
+): Promise<{ notServingSince: number; goneSince: number }> {
+  const options = await readServerOptions(server);
+  const socket = options.get('socket') ?? '';
+  const pid = await findServerProcess(server, options);
   const started = pid === undefined ? undefined : processStart(pid);
-  if (fast && pid !== undefined) await prepareFastStop(server, log);
+  const listening = await listens(socket);
+  if (fast && (pid !== undefined || listening)) await prepareFastStop(server, log);
   const notServingSince = Date.now();
   const deadline = notServingSince + server.stop_timeout;
-  await order(server, pid);
-  if (pid === undefined || started === undefined) return { notServingSince };
-  for (let pauseMs = 5; isRunning(pid, started); pauseMs = Math.min(pauseMs * 2, 100)) {
-    if (Date.now() > deadline) {
-      await endHangingServer(server, pid, started, log);
-      break;
+  await order(server, pid, listening, log);
+  let killed = false;
+  if (pid !== undefined && started !== undefined) {
+    for (let pauseMs = 5; !killed && isRunning(pid, started); pauseMs = Math.min(pauseMs * 2, 100)) {
+      if (Date.now() > deadline) {
+        await endHangingServer(server, pid, started, log);
+        killed = true;
+      } else await sleep(pauseMs);
     }
-    await sleep(pauseMs);
+  } else if (listening) await waitForUnseen(server, options, deadline);
+  const goneSince = Date.now();
+  await requireGone(server, killed ? restartMs : momentMs, options);
+  if (pid !== undefined || listening) {
+    log.info({ pid, ms: goneSince - notServingSince }, 'The database server has stopped.');
   }
-  log.info({ pid, ms: Date.now() - notServingSince }, 'The database server has stopped.');
-  return { notServingSince };
+  return { notServingSince, goneSince };
 }
 
-/** systemd is told even when nothing runs: it may be about to start a crashed server again. */
-async function order(server: ServerSettings, pid: number | undefined): Promise<void> {
+/**
+ * systemd is told even when nothing runs: it may be about to start a crashed server again. A program that does not end
+ * in time is given up; the server itself decides what comes next.
+ */
+async function order(
+  server: ServerSettings,
+  pid: number | undefined,
+  listening: boolean,
+  log: Log,
+): Promise<void> {
   const { control } = server;
   if (control.kind === 'direct') {
-    if (pid !== undefined) sendTerm(pid);
+    if (pid !== undefined) send('SIGTERM', pid);
+    else if (listening) throw unseen('A database server serves');
     return;
   }
-  if (control.kind === 'command' && pid === undefined) return;
+  if (control.kind === 'command' && pid === undefined && !listening) return;
   const program =
     control.kind === 'systemd' ? await findProgram(server, 'systemctl') : (control.stop[0] ?? '');
   const args = control.kind === 'systemd' ? ['stop', control.unit] : control.stop.slice(1);
@@ -70,8 +94,9 @@ async function order(server: ServerSettings, pid: number | undefined): Promise<v
   try {
     result = await runProgram(program, args, { timeoutMs: server.stop_timeout });
   } catch (error) {
-    if (error instanceof TidemarkError) throw error;
-    throw new TidemarkError('server_stop_failed', `${call} did not end in time: ${messageOf(error)}.`);
+    if ((error as Error).name !== 'TimeoutError') throw error;
+    log.warn({ call }, 'What should stop the database server did not end in time.');
+    return;
   }
   if (result.code !== 0) {
     throw new TidemarkError(
@@ -81,9 +106,27 @@ async function order(server: ServerSettings, pid: number | undefined): Promise<v
   }
 }
 
-function sendTerm(pid: number): void {
+/**
+ * Waits for a server whose process the agent cannot see, as in another container. That it no longer answers is not
+ * enough, for it still writes then; in the end it removes its pid file.
+ */
+async function waitForUnseen(
+  server: ServerSettings,
+  options: ServerOptions,
+  deadline: number,
+): Promise<void> {
+  const socket = options.get('socket') ?? '';
+  while ((await listens(socket)) || (await leftPidFile(server, options))) {
+    if (Date.now() > deadline) {
+      throw unseen(`The database server was told to stop, and its socket or pid file is still there`);
+    }
+    await sleep(100);
+  }
+}
+
+function send(signal: 'SIGTERM' | 'SIGKILL', pid: number): void {
   try {
-    process.kill(pid, 'SIGTERM');
+    process.kill(pid, signal);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ESRCH') return;
     throw new TidemarkError(
@@ -109,7 +152,7 @@ async function endHangingServer(
   }
   log.warn({ pid }, `The database server hangs in its shutdown since ${seconds} s; it is killed.`);
   while (isRunning(pid, started)) {
-    process.kill(pid, 'SIGKILL');
+    send('SIGKILL', pid);
     await sleep(50);
   }
 }
