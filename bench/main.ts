@@ -20,7 +20,7 @@ import { watchServer } from './probe.ts';
 
 const say = (message: string): void => void process.stderr.write(`${message}\n`);
 /** Between two looks at a running operation: what it adds to a wall time is half of it. */
-const lookMs = 20;
+const lookMs = 200;
 
 interface Bench {
   stack: Stack;
