@@ -64,7 +64,9 @@ async function findManifest(host: Host, backupId: string): Promise<BackupSummary
 
 async function copy(host: Host, order: HostBackupInput, trial: Attempt): Promise<BackupSummary> {
   const { server, backup: settings } = host.settings;
-  const layout = await inspectLayout(server);
+  // Looked at while the copy goes on: it is only for the manifest.
+  const inspecting = inspectLayout(server);
+  inspecting.catch(() => undefined);
   const running = await startFullBackup({ server, backup: settings, attempt: trial });
   const begun = Date.now();
   const reporting = setInterval(() => {
@@ -83,6 +85,7 @@ async function copy(host: Host, order: HostBackupInput, trial: Attempt): Promise
         facts = await running.whole();
       },
     });
+    const layout = await inspecting;
     if (!facts) throw new Error('the parts were written without the word of the backup tool');
     const manifest = describe(host, order, { facts, layout, stream, startedAt: running.startedAt });
     const { sha256 } = await writeManifest(host.store, manifest);
