@@ -86,6 +86,8 @@ const meanings: Record<string, ErrorName> = {
   ER_HOST_NOT_PRIVILEGED: 'database_access_denied',
   ER_HOST_IS_BLOCKED: 'database_access_denied',
   ER_ACCOUNT_HAS_BEEN_LOCKED: 'database_access_denied',
+  ER_MUST_CHANGE_PASSWORD: 'database_access_denied',
+  ER_MUST_CHANGE_PASSWORD_LOGIN: 'database_access_denied',
   ER_NOT_SUPPORTED_AUTH_MODE: 'database_access_denied',
   ER_SPECIFIC_ACCESS_DENIED_ERROR: 'privilege_missing',
   ER_DBACCESS_DENIED_ERROR: 'privilege_missing',

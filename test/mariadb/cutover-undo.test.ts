@@ -115,10 +115,13 @@ test('replaced data is kept for its time, goes early where room is short, and ca
   expect(await removeExpired(expiry)).toEqual([]);
   expect(existsSync(kept)).toBe(true);
   expect(await checkStaging(order.layout, restoreId)).toEqual([expect.stringContaining(kept)]);
-  expect(await removeExpired({ ...expiry, minFreeBytes: Number.MAX_SAFE_INTEGER })).toEqual([restoreId]);
+  const short = { ...expiry, minFreeBytes: Number.MAX_SAFE_INTEGER };
+  expect(await removeExpired(short)).toEqual([]);
+  expect(existsSync(kept)).toBe(true);
+  expect(await removeExpired({ ...short, now: Date.now() + hourMs / 4 })).toEqual([restoreId]);
   expect(existsSync(path.join(server.folder, '.tidemark'))).toBe(false);
   expect(await removeExpired({ ...expiry, now: Date.now() + 2 * hourMs })).toEqual([]);
-  await expect(putBack(order)).rejects.toMatchObject({ code: 'cut_over_failed' });
+  await expect(putBack(order)).rejects.toMatchObject({ code: 'previous_gone' });
   expect(await isServing(server.settings)).toBe(true);
 
   restoreId += 1;
