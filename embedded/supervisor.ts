@@ -4,7 +4,8 @@
  */
 import { open, rename, stat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startChild, type Exit } from '../mariadb/processes/child.ts';
+import { messageOf, TidemarkError } from '../domain/errors.ts';
+import { startChild, type Child, type Exit } from '../mariadb/processes/child.ts';
 import { endProcess, readRecord, removeRecord, writeRecord } from './process-record.ts';
 
 export interface ProcessSpec {
@@ -59,7 +60,10 @@ export class Supervised {
     return this.#deaths;
   }
 
-  /** A program that cannot be started counts as a death. */
+  /**
+   * A program that cannot be started counts as a death.
+   * @throws when its log or its record cannot be written; nothing runs then. Later on that, too, counts as a death.
+   */
   async start(): Promise<void> {
     this.#keeping = this.#keep(await this.#spawn());
   }
@@ -89,7 +93,7 @@ export class Supervised {
       await this.#pause(pauseMs);
       if (this.#stopping.signal.aborted) return;
       pauseMs = Math.min(pauseMs * 2, this.#backOff.mostMs);
-      running = await this.#spawn();
+      running = await this.#spawn().catch(asDeath);
     }
   }
 
@@ -104,17 +108,25 @@ export class Supervised {
   async #spawn(): Promise<Running> {
     const { spec } = this;
     await turnLog(spec.logFile);
-    const log = await open(spec.logFile, 'a', 0o600);
-    const child = startChild(spec.program, spec.args, {
-      env: spec.environment,
-      stdio: ['ignore', log.fd, log.fd],
-    });
-    await log.close();
-    const { pid } = child.process;
+    let child: Child;
+    {
+      await using log = await open(spec.logFile, 'a', 0o600);
+      child = startChild(spec.program, spec.args, {
+        env: spec.environment,
+        stdio: ['ignore', log.fd, log.fd],
+      });
+    }
+    const { pid } = child;
+    try {
+      if (pid !== undefined) await writeRecord(spec.recordFile, pid);
+    } catch (error) {
+      // Without a record neither a stop nor a later start would find it.
+      await child.end();
+      throw error;
+    }
     this.#pid = pid;
-    if (pid !== undefined) await writeRecord(spec.recordFile, pid);
     // A stop that came before there was a record found nobody to end.
-    if (this.#stopping.signal.aborted) child.process.kill('SIGKILL');
+    if (this.#stopping.signal.aborted) child.kill('SIGKILL');
     return { exited: child.exited };
   }
 }
@@ -122,6 +134,20 @@ export class Supervised {
 /** In an object, because a promise of a promise would wait for both. */
 interface Running {
   exited: Promise<Exit>;
+}
+
+/** What keeps a process from being started again, such as a full disk, passes; to give up would leave it dead. */
+function asDeath(error: unknown): Running {
+  const reason = new TidemarkError('internal', messageOf(error), { cause: error });
+  return {
+    exited: Promise.resolve({
+      code: null,
+      signal: null,
+      endedAt: performance.now(),
+      stderr: '',
+      error: reason,
+    }),
+  };
 }
 
 function wordsFor(exit: Exit): string {

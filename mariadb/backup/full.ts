@@ -9,7 +9,7 @@ import { TidemarkError } from '../../domain/errors.ts';
 import type { BinlogPosition } from '../../domain/manifest.ts';
 import type { Attempt } from '../context.ts';
 import { findProgram, programVersion } from '../programs.ts';
-import { failedStage, startPipeline, type Pipeline } from '../processes/pipeline.ts';
+import { failedStage, startPipeline, type Pipeline, type StageResult } from '../processes/pipeline.ts';
 import { has, readFacts, type ServerFacts } from '../server/facts.ts';
 import { contentWarnings, requireForBackup } from '../server/requirements.ts';
 import { connect } from '../server/sql.ts';
@@ -93,10 +93,17 @@ export async function startFullBackup({
     await rm(scratch.folder, { recursive: true, force: true });
     throw error;
   }
+  const { output } = pipeline;
+  if (!output) {
+    // The last program could not be started; the others are not left behind.
+    await pipeline.end();
+    await rm(scratch.folder, { recursive: true, force: true });
+    throw notJoined(await pipeline.finished);
+  }
   const compressor = pipeline.pids[1];
   let bytesRead = 0;
   return {
-    output: openEnd(pipeline),
+    output,
     startedAt: startedAt.toISOString(),
     whole: async () => {
       const results = await pipeline.finished;
@@ -129,11 +136,13 @@ async function askServer(server: ServerSettings): Promise<ServerFacts> {
   return await readFacts(connection);
 }
 
-function openEnd(pipeline: Pipeline): Readable {
-  if (pipeline.output) return pipeline.output;
-  throw new TidemarkError(
-    'backup_tool_failed',
-    'The programs of the backup could not be joined: out of descriptors.',
+function notJoined(results: readonly StageResult[]): TidemarkError {
+  return (
+    failedStage(results)?.error ??
+    new TidemarkError(
+      'backup_tool_failed',
+      'The programs of the backup could not be joined: out of descriptors.',
+    )
   );
 }
 

@@ -3,10 +3,10 @@
  * its closing words are kept.
  */
 import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process';
-import type { Readable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { messageOf, TidemarkError } from '../../domain/errors.ts';
-import { endGroup } from './groups.ts';
+import { endGroup, signalGroup } from './groups.ts';
 import { forgetProcess, recordProcess } from './record.ts';
 
 export interface ChildOptions {
@@ -25,6 +25,8 @@ export interface ChildOptions {
 export interface Exit {
   code: number | null;
   signal: string | null;
+  /** When it ended, in milliseconds; only to be compared, to tell which of several was the first. */
+  endedAt: number;
   /** The end of what the program said. */
   stderr: string;
   /** Why the program could not be started at all. */
@@ -32,7 +34,13 @@ export interface Exit {
 }
 
 export interface Child {
-  process: ChildProcess;
+  /** Undefined when the program could not be started. */
+  pid: number | undefined;
+  /** Open ends of pipes, where `stdio` asked for some. */
+  stdin: Writable | undefined;
+  stdout: Readable | undefined;
+  /** Sends a signal to the program alone; one that has ended is left alone. */
+  kill(signal: NodeJS.Signals): void;
   /** Resolves once the process is gone and its stderr was read; never rejects. */
   exited: Promise<Exit>;
   /** SIGINT to the group, SIGKILL after a while; returns when the process is gone. */
@@ -47,35 +55,40 @@ const drainMs = 500;
 
 /** Starts a program. Never throws: what goes wrong is in `exited`. */
 export function startChild(file: string, args: readonly string[], options: ChildOptions): Child {
-  const child = spawn(file, args, {
-    // A group of its own: a signal then reaches whatever the program has started, and Ctrl-C does not reach it.
-    detached: true,
-    cwd: '/',
-    stdio: options.stdio,
-    ...(options.uid === undefined ? {} : { uid: options.uid }),
-    ...(options.gid === undefined ? {} : { gid: options.gid }),
-    env: { ...childEnvironment(), ...options.env },
-  });
+  let child: ChildProcess;
+  try {
+    child = spawnGroup(file, args, options);
+  } catch (error) {
+    return notStarted(startError(file, error));
+  }
   const { pid } = child;
-  if (pid !== undefined && options.folder !== undefined) recordProcess(options.folder, pid, file);
+  const unrecorded = record(options.folder, pid, file);
   const stderr = child.stderr
     ? collectTail(child.stderr, options.keepBytes, options.onStderrLine)
     : undefined;
 
   let gone = false;
   const exited = new Promise<Exit>((resolve) => {
-    const settle = async (exit: Omit<Exit, 'stderr'>): Promise<void> => {
+    const settle = async (exit: Omit<Exit, 'stderr' | 'endedAt'>): Promise<void> => {
+      // Not when its last words were read: that can take longer than with a program that fails because of this one.
+      const endedAt = performance.now();
       gone = true;
-      if (pid !== undefined && options.folder !== undefined) forgetProcess(options.folder, pid);
-      resolve({ ...exit, stderr: (await stderr?.text()) ?? '' });
+      forget(options.folder, pid);
+      resolve({ ...exit, endedAt, stderr: (await stderr?.text()) ?? '' });
     };
     child.once('error', (error) => {
       if (pid === undefined) void settle({ code: null, signal: null, error: startError(file, error) });
     });
-    child.once('exit', (code, signal) => void settle({ code, signal }));
+    child.once('exit', (code, signal) => void settle({ code, signal, ...unrecorded }));
   });
   return {
-    process: child,
+    pid,
+    stdin: child.stdin ?? undefined,
+    stdout: child.stdout ?? undefined,
+    // Without a process id the kernel would take the signal as meant for our own group.
+    kill: (signal) => {
+      if (pid !== undefined && !gone) child.kill(signal);
+    },
     exited,
     end: async () => {
       if (pid === undefined || gone) return;
@@ -85,6 +98,62 @@ export function startChild(file: string, args: readonly string[], options: Child
   };
 }
 
+function spawnGroup(file: string, args: readonly string[], options: ChildOptions): ChildProcess {
+  return spawn(file, args, {
+    // A group of its own: a signal then reaches whatever the program has started, and Ctrl-C does not reach it.
+    detached: true,
+    cwd: '/',
+    stdio: options.stdio,
+    ...(options.uid === undefined ? {} : { uid: options.uid }),
+    ...(options.gid === undefined ? {} : { gid: options.gid }),
+    env: { ...childEnvironment(), ...options.env },
+  });
+}
+
+/** Some failures, such as a lack of memory, are thrown by `spawn` itself; others come as an event. */
+function notStarted(error: TidemarkError): Child {
+  return {
+    pid: undefined,
+    stdin: undefined,
+    stdout: undefined,
+    kill: () => undefined,
+    exited: Promise.resolve({ code: null, signal: null, endedAt: performance.now(), stderr: '', error }),
+    end: () => Promise.resolve(),
+  };
+}
+
+/**
+ * Records a process that was just started. One that cannot be recorded is ended at once: nobody would find it once
+ * this process is killed.
+ * @returns the error that it ends with then
+ */
+function record(
+  folder: string | undefined,
+  pid: number | undefined,
+  file: string,
+): Pick<Exit, 'error'> | undefined {
+  if (pid === undefined || folder === undefined) return undefined;
+  try {
+    recordProcess(folder, pid, file);
+    return undefined;
+  } catch (cause) {
+    signalGroup(pid, 'SIGKILL');
+    const full = (cause as NodeJS.ErrnoException).code === 'ENOSPC';
+    const message = `The program ${file} was ended, because it could not be recorded in ${folder}: ${messageOf(cause)}.`;
+    return { error: new TidemarkError(full ? 'disk_full' : 'backup_tool_failed', message, { cause }) };
+  }
+}
+
+/** A record that cannot be removed does no harm: it names the start of a process that is gone. */
+function forget(folder: string | undefined, pid: number | undefined): void {
+  if (pid === undefined || folder === undefined) return;
+  try {
+    forgetProcess(folder, pid);
+  } catch {
+    // The next attempt removes it.
+  }
+}
+
 /** The agent's environment without what is Node's own business; messages come in English, times in UTC. */
 function childEnvironment(): NodeJS.ProcessEnv {
   const env = { ...process.env, LC_ALL: 'C', TZ: 'UTC' };
@@ -92,7 +161,7 @@ function childEnvironment(): NodeJS.ProcessEnv {
   return env;
 }
 
-function startError(file: string, error: Error): TidemarkError {
+function startError(file: string, error: unknown): TidemarkError {
   const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
   return missing
     ? new TidemarkError('tool_missing', `The program ${file} is not there. Install it.`, { cause: error })

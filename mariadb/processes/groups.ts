@@ -8,7 +8,7 @@ const graceMs = 5_000;
 const clearMs = 2_000;
 
 /** Sends a signal to a process group; false when nobody is left in it. */
-function signalGroup(pid: number, signal: NodeJS.Signals): boolean {
+export function signalGroup(pid: number, signal: NodeJS.Signals): boolean {
   try {
     process.kill(-pid, signal);
     return true;

@@ -17,8 +17,6 @@ export interface Stage {
 
 export interface StageResult extends Exit {
   program: string;
-  /** The how-manieth of the pipeline's programs it was to end, from 0. */
-  order: number;
 }
 
 export interface PipelineOptions {
@@ -62,22 +60,20 @@ export function startPipeline(stages: readonly Stage[], options: PipelineOptions
   const onAbort = (): void => void end();
   options.signal.addEventListener('abort', onAbort, { once: true });
 
-  let ended = 0;
   const finished = Promise.all(
     children.map(async (child, index): Promise<StageResult> => {
       const exit = await child.exited;
-      const order = ended++;
       if (exit.code !== 0) void end();
-      return { program: stages[index]?.program ?? '', order, ...exit };
+      return { program: stages[index]?.program ?? '', ...exit };
     }),
   ).finally(() => options.signal.removeEventListener('abort', onAbort));
 
-  const input = options.input === 'pipe' ? (children[0]?.process.stdin ?? undefined) : undefined;
-  const output = options.input === 'pipe' ? undefined : (children.at(-1)?.process.stdout ?? undefined);
+  const input = options.input === 'pipe' ? children[0]?.stdin : undefined;
+  const output = options.input === 'pipe' ? undefined : children.at(-1)?.stdout;
   // Without a listener, the EPIPE of a program that died would take the whole process with it.
   input?.on('error', () => undefined);
   output?.on('error', () => undefined);
-  return { input, output, pids: children.map((child) => child.process.pid), finished, end };
+  return { input, output, pids: children.map((child) => child.pid), finished, end };
 }
 
 /**
@@ -103,18 +99,19 @@ function startStages(stages: readonly Stage[], options: PipelineOptions): Child[
     });
     before?.destroy();
     children.push(child);
-    before = child.process.stdout ?? undefined;
+    before = child.stdout;
   }
   return children;
 }
 
 /**
  * The result that explains why a pipeline failed; undefined when every program ended with 0. A dead program takes
- * its neighbours along: the one that ended first is the reason, unless it only says that another was gone already.
+ * its neighbours along: the one that ended first is the reason, unless it only says that another was gone already. A
+ * pipe of Node is a pair of sockets, and says so with a reset.
  */
 export function failedStage(results: readonly StageResult[]): StageResult | undefined {
   const failed = results.filter((result) => result.code !== 0);
   const brokenPipe = (result: StageResult): number =>
-    result.signal === 'SIGPIPE' || /broken pipe/i.test(result.stderr) ? 1 : 0;
-  return failed.sort((a, b) => brokenPipe(a) - brokenPipe(b) || a.order - b.order)[0];
+    result.signal === 'SIGPIPE' || /broken pipe|connection reset by peer/i.test(result.stderr) ? 1 : 0;
+  return failed.sort((a, b) => brokenPipe(a) - brokenPipe(b) || a.endedAt - b.endedAt)[0];
 }

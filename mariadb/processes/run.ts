@@ -40,11 +40,11 @@ export async function runProgram(
     onStderrLine: options.onStderrLine,
     stdio: [stdin, 'pipe', 'pipe'],
   });
-  const stdout = child.process.stdout && collectTail(child.process.stdout, options.keepBytes ?? 1_048_576);
-  if (child.process.stdin) {
+  const stdout = child.stdout && collectTail(child.stdout, options.keepBytes ?? 1_048_576);
+  if (child.stdin) {
     // A program that ends without reading its input says why on stderr; the broken pipe itself is no news.
-    child.process.stdin.on('error', () => undefined);
-    child.process.stdin.end(options.stdin);
+    child.stdin.on('error', () => undefined);
+    child.stdin.end(options.stdin);
   }
 
   const limits = [options.signal, options.timeoutMs && AbortSignal.timeout(options.timeoutMs)];

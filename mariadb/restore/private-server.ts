@@ -56,7 +56,7 @@ export async function withPrivateServer<T>(
   await makeFolder(options, folder, password);
   const child = await start(options);
   // The copy is made anew, or recovers, after a cancellation: there is nothing to wait for.
-  const onAbort = (): void => void child.process.kill('SIGKILL');
+  const onAbort = (): void => void child.kill('SIGKILL');
   attempt.signal.addEventListener('abort', onAbort, { once: true });
   let place: SocketPlace | undefined;
   try {
@@ -74,7 +74,7 @@ export async function withPrivateServer<T>(
     throw error;
   } finally {
     attempt.signal.removeEventListener('abort', onAbort);
-    child.process.kill('SIGKILL');
+    child.kill('SIGKILL');
     await child.end();
     await place?.handle?.close();
     await rm(folder, { recursive: true, force: true });

@@ -1,6 +1,6 @@
 /** Processes that are kept running, and how they end. */
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -74,6 +74,26 @@ test('a program that is not there counts as a death and is tried again', async (
   await until(() => child.deaths >= 2);
   expect(said[0]).toMatch(/^child could not be started \(.*missing/);
 });
+
+test.each([
+  ['its log', 'logFile'],
+  ['its record', 'recordFile'],
+] as const)(
+  'a restart for which %s cannot be written counts as a death and is tried again',
+  async (_what, file) => {
+    const child = supervise('exec sleep 600');
+    await child.start();
+    const first = child.pid as number;
+    await rm(child.spec[file]);
+    await mkdir(child.spec[file]);
+    process.kill(first, 'SIGKILL');
+    await until(() => child.deaths >= 3);
+    expect(said[1]).toMatch(/^child could not be started \(.*EISDIR/);
+    expect(child.pid).toBeUndefined();
+    await rm(child.spec[file], { recursive: true });
+    await until(() => child.pid !== undefined);
+  },
+);
 
 test('what a process says is in its log', async () => {
   const child = supervise('echo to stdout; echo to stderr >&2; exec sleep 600');

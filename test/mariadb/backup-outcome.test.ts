@@ -13,7 +13,7 @@ const failed = (program: string, result: Partial<StageResult> = {}): StageResult
   code: 1,
   signal: null,
   stderr: '',
-  order: 0,
+  endedAt: 0,
   ...result,
 });
 

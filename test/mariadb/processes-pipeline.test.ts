@@ -122,6 +122,16 @@ describe('joined programs', () => {
     expect(alive(pipeline)).toBe(0);
   });
 
+  test.each([0, 1, 2])('are ended when the system refuses to start number %i', async (refused) => {
+    const stages = [program('cat', '/dev/zero'), program('cat'), program('cat')];
+    stages[refused] = program('cat', 'x'.repeat(8 * 1024 ** 2));
+    const { pipeline, attempt } = await start(stages);
+    pipeline.output?.resume();
+    expect(failedStage(await pipeline.finished)?.error?.message).toContain('E2BIG');
+    expect(alive(pipeline)).toBe(0);
+    expect(await recorded(attempt)).toEqual([]);
+  });
+
   test('find a further file as their descriptor 3', async () => {
     await using file = await open('/etc/passwd');
     const { pipeline } = await start([{ ...sh('cat <&3'), stdio3: file.fd }]);

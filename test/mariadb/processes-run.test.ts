@@ -1,7 +1,9 @@
+import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from '@jest/globals';
 import { endLeftovers, isRunning, processStart, recordProcess } from '../../mariadb/processes/record.ts';
@@ -29,6 +31,37 @@ describe('running a program', () => {
   test('hands over its input, also to a program that does not read it', async () => {
     expect((await sh('cat', { stdin: 'words' })).stdout).toBe('words');
     expect((await sh('exit 0', { stdin: 'x'.repeat(4 * 1024 ** 2) })).code).toBe(0);
+  });
+
+  test('ends a program that cannot be recorded, with all that it started, and rejects', async () => {
+    const attempt = await testAttempt();
+    // A file where the folder of the records has to be.
+    await writeFile(path.join(attempt.folder, 'processes'), '');
+    const out = path.join(attempt.folder, 'out');
+    const running = sh(`sleep 0.5; echo alive > '${out}'`, { folder: attempt.folder });
+    await expect(running).rejects.toMatchObject({
+      code: 'backup_tool_failed',
+      message: expect.stringMatching(/could not be recorded in .*EEXIST/),
+    });
+    await sleep(1_000);
+    expect(existsSync(out)).toBe(false);
+  });
+
+  test('does not end with a record that cannot be removed', async () => {
+    const attempt = await testAttempt();
+    const records = path.join(attempt.folder, 'processes');
+    // The record's folder is a file by the time the program ends.
+    const script = `rm -r '${records}'; mkdir -p '${records}/'$$.json`;
+    expect((await sh(script, { folder: attempt.folder })).code).toBe(0);
+  });
+
+  test('rejects when the system refuses to start it', async () => {
+    // An argument that is longer than the kernel takes is refused by a throw, not by an event.
+    const tooLong = runProgram('/bin/true', ['x'.repeat(8 * 1024 ** 2)]);
+    await expect(tooLong).rejects.toMatchObject({
+      code: 'backup_tool_failed',
+      message: expect.stringContaining('E2BIG'),
+    });
   });
 
   test('is a tool_missing without the program', async () => {
