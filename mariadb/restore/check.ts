@@ -1,6 +1,7 @@
 /** Checking a prepared copy on a private server, and making it ready to be served. */
-import { chown, lstat, mkdir, readdir, stat } from 'node:fs/promises';
+import { chown, lstat, readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { z } from 'zod';
 import type { ServerSettings } from '../../config/agent.ts';
 import { TidemarkError } from '../../domain/errors.ts';
 import type { Layout } from '../../domain/layout.ts';
@@ -9,7 +10,7 @@ import type { Attempt } from '../context.ts';
 import { foreignEntries } from '../server/layout.ts';
 import { rowsOf, type Connection } from '../server/sql.ts';
 import { restoreAgentAccount } from './account.ts';
-import { isMissing, writeDurably } from './files.ts';
+import { makeDirectory, writeDurably } from './files.ts';
 import { isLaidOut, layOut, layingOutMark } from './lay-out.ts';
 import { workingMemory } from './memory.ts';
 import { withPrivateServer } from './private-server.ts';
@@ -35,38 +36,72 @@ export interface CheckOptions {
 /** What the copy was brought to, with the names of the API. */
 export interface CheckResult {
   reached: Record<string, string | number>;
+  /** What a person should know of the restored data, each a sentence. */
+  warnings: string[];
 }
+
+/** What the mark says: whose files are being moved, and what their check had found. */
+const mark = z.object({ restoreId: z.number(), warnings: z.array(z.string()) });
+type Mark = z.infer<typeof mark>;
 
 /**
  * Starts a private server on the copy, reads from every table, sets the GTID state and the agent's account, stops it
- * cleanly and lays the files out as the live server looks for them. May be called again after any interruption.
+ * cleanly and lays the files out as the live server looks for them. May be called again after any interruption; once
+ * the files are laid out it only repeats its answer, and knows of no warnings any more.
  * @throws private_server_failed, disk_full
  */
 export async function checkCopy(options: CheckOptions): Promise<CheckResult> {
   const { directory, attempt, binlog } = options;
   const inPlace = directory !== options.staging.data;
   const staging = inPlace ? stagingInPlace(options.layout, options.staging.restoreId) : options.staging;
-  const mark = path.join(directory, layingOutMark);
-  if ((await isMissing(mark)) && !(await isLaidOut(directory))) {
+  let checked = await readMark(directory, staging.restoreId);
+  if (!checked && !(await isLaidOut(directory))) {
     const { uid, gid } = await stat(directory);
     await giveTree(directory, { uid, gid }, inPlace ? await strangersIn(options) : []);
     const memoryBytes = Math.min(
       mostMemoryBytes,
       await workingMemory(memoryShare, await usedBytes(directory)),
     );
-    await withPrivateServer({ ...options, owner: { uid, gid }, memoryBytes }, async (target) => {
+    const privateServer = { ...options, owner: { uid, gid }, memoryBytes };
+    const warnings = await withPrivateServer(privateServer, async (target) => {
       await requireSystemTables(target.connection);
-      const opened = await openTables(target.connection, attempt);
-      attempt.log.info({ opened }, 'The tables of the restored copy can be read.');
+      const { opened, unreadable } = await openTables(target.connection, directory, attempt);
+      attempt.log.info({ opened, unreadable }, 'The tables of the restored copy were read.');
       await setGtid(target.connection, binlog);
       await restoreAgentAccount(options.server, target);
+      return unreadable;
     });
-    // From here on files are moved to where the live server has them: no private server finds them again.
-    await mkdir(path.dirname(mark), { recursive: true });
-    await writeDurably(mark, '');
+    checked = { restoreId: staging.restoreId, warnings };
+    await writeMark(directory, checked);
   }
   await layOut({ ...options, staging, inPlace });
-  return { reached: describe(binlog) };
+  return { reached: describe(binlog), warnings: checked?.warnings ?? [] };
+}
+
+/** From here on files are moved to where the live server has them: no private server finds them again. */
+async function writeMark(directory: string, content: Mark): Promise<void> {
+  const file = path.join(directory, layingOutMark);
+  await makeDirectory(path.dirname(file));
+  await writeDurably(file, JSON.stringify(content));
+}
+
+/** The mark of this restore. Any other says nothing about these files, and is overwritten by the check. */
+async function readMark(directory: string, restoreId: number): Promise<Mark | undefined> {
+  let text: string;
+  try {
+    text = await readFile(path.join(directory, layingOutMark), 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+  let content: unknown;
+  try {
+    content = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  const found = mark.safeParse(content).data;
+  return found?.restoreId === restoreId ? found : undefined;
 }
 
 function describe(binlog: BinlogPosition | undefined): Record<string, string | number> {

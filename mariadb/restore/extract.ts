@@ -8,6 +8,7 @@ import type { Attempt } from '../context.ts';
 import { failedStage, startPipeline, type Stage, type StageResult } from '../processes/pipeline.ts';
 import { findProgram } from '../programs.ts';
 import { foreignEntries, inspectLayout } from '../server/layout.ts';
+import { forgetEarlierCheck } from './lay-out.ts';
 import { freeBytes } from './room.ts';
 import { workFolder } from './staging.ts';
 import { readCheckpoints, readToolFile } from './tool-files.ts';
@@ -44,19 +45,20 @@ export async function startExtraction(options: ExtractionOptions): Promise<Extra
   const stages = await extractionStages(options);
   await emptyDirectory(options.server, directory);
   const pipeline = startPipeline(stages, { folder: attempt.folder, signal: attempt.signal, input: 'pipe' });
-  if (!pipeline.input)
-    throw new TidemarkError('extract_failed', 'The first program of the pipe has no input.');
-  return {
-    input: pipeline.input,
-    end: () => pipeline.end(),
-    whole: async () => {
-      const results = await pipeline.finished;
-      attempt.signal.throwIfAborted();
-      const failed = failedStage(results);
-      if (failed) throw await extractionError(failed, results, directory);
-      await requireWhole(directory);
-    },
+  const whole = async (): Promise<void> => {
+    const results = await pipeline.finished;
+    attempt.signal.throwIfAborted();
+    const failed = failedStage(results);
+    if (failed) throw await extractionError(failed, results, directory);
+    await requireWhole(directory);
   };
+  if (!pipeline.input) {
+    // The first program could not be started. The others end, and the reason is thrown.
+    await pipeline.end();
+    await whole();
+    throw new TidemarkError('extract_failed', 'The first program of the pipe has no input.');
+  }
+  return { input: pipeline.input, end: () => pipeline.end(), whole };
 }
 
 async function extractionStages(options: ExtractionOptions): Promise<Stage[]> {
@@ -95,9 +97,11 @@ async function requireIdentity(file: string | undefined): Promise<string> {
 
 /**
  * Removes from a data directory, or a copy of one, all that is the server's or its tools'. mbstream neither
- * overwrites a file nor says so: it ends well, and the old file stays.
+ * overwrites a file nor says so: it ends well, and the old file stays. Of the work folder only the places of other
+ * restores stay.
  */
 export async function emptyDirectory(server: ServerSettings, directory: string): Promise<void> {
+  await forgetEarlierCheck(directory);
   const layout = await inspectLayout(server);
   const here = { kind: 'data' as const, directory, mountPoint: false, files: [] };
   const staying = [

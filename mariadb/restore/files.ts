@@ -1,5 +1,5 @@
 /** Small operations on files and directories, each whole or not at all. */
-import { lstat, open, readdir, rename, rmdir } from 'node:fs/promises';
+import { lstat, mkdir, open, readdir, rename, rmdir } from 'node:fs/promises';
 import path from 'node:path';
 
 /** Whether there is nothing at this path. */
@@ -49,6 +49,15 @@ export async function writeDurably(file: string, text: string): Promise<void> {
   }
   await rename(fresh, file);
   await syncDirectory(path.dirname(file));
+}
+
+/** Makes a directory and what leads to it; after a power cut they are there, too, with what was moved into them. */
+export async function makeDirectory(directory: string): Promise<void> {
+  const first = await mkdir(directory, { recursive: true });
+  if (first === undefined) return;
+  for (let made = directory; made.length >= first.length; made = path.dirname(made)) {
+    await syncDirectory(path.dirname(made));
+  }
 }
 
 /** Makes what was created, renamed and removed in a directory last. */

@@ -2,22 +2,35 @@
  * Laying a checked copy out as the live server expects it: files of members that have a place of their own go there,
  * what is foreign in the live data directory is carried over, and what only the tools needed goes.
  */
-import { chmod, chown, copyFile, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { chmod, chown, copyFile, lstat, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { ServerSettings } from '../../config/agent.ts';
 import { TidemarkError } from '../../domain/errors.ts';
 import type { Layout } from '../../domain/layout.ts';
 import type { Attempt } from '../context.ts';
 import { runProgram } from '../processes/run.ts';
-import { matchesAny } from '../server/foreign.ts';
+import { isDatabase, matchesAny } from '../server/foreign.ts';
 import { foreignEntries } from '../server/layout.ts';
-import { isMissing, removeIfEmpty } from './files.ts';
+import { isMissing, removeIfEmpty, syncDirectory } from './files.ts';
 import { privateFolder } from './private-options.ts';
 import { workFolder, type StagedMember, type Staging } from './staging.ts';
 import { isCheckpointsFile, isToolFile } from './tool-files.ts';
 
-/** Says, in a copy, that files are being moved out of it. */
+/** Says, in a copy, that it was checked and that files are being moved out of it. */
 export const layingOutMark = `${workFolder}/laying-out`;
+
+/**
+ * Removes what an earlier restore, or an earlier attempt, left in the work folder of a directory that is about to be
+ * filled again. Its mark would pass the new files off as checked. What lies there beside, as on a mount point, stays.
+ */
+export async function forgetEarlierCheck(directory: string): Promise<void> {
+  const folder = path.join(directory, workFolder);
+  if (await isMissing(folder)) return;
+  await rm(path.join(directory, layingOutMark), { force: true });
+  await rm(path.join(directory, privateFolder), { recursive: true, force: true });
+  await syncDirectory(folder);
+  await removeIfEmpty(folder);
+}
 
 /** The members whose files come with a backup. Binlogs and relay logs do not: the server begins new ones. */
 const restoredKinds = ['innodb', 'redo', 'undo', 'aria'];
@@ -40,8 +53,11 @@ export async function isLaidOut(directory: string): Promise<boolean> {
 
 /** May be repeated from any point. Once it returns, the files survive a power cut. @throws disk_full */
 export async function layOut(options: LayOutOptions): Promise<void> {
-  const { staging, directory } = options;
-  if (await isLaidOut(directory)) return;
+  const { staging, directory, attempt } = options;
+  if (await isLaidOut(directory)) {
+    await closeLayOut(options);
+    return;
+  }
   try {
     for (const member of staging.members) {
       if (restoredKinds.includes(member.kind)) await moveOut(member, directory);
@@ -52,7 +68,7 @@ export async function layOut(options: LayOutOptions): Promise<void> {
     await removeToolFiles(directory);
     await rm(path.join(directory, privateFolder), { recursive: true, force: true });
     for (const member of staging.members) {
-      if (!(await isMissing(member.incoming))) await syncFileSystem(member.incoming);
+      if (!(await isMissing(member.incoming))) await run('sync', ['-f', member.incoming], attempt);
     }
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
@@ -64,16 +80,21 @@ export async function layOut(options: LayOutOptions): Promise<void> {
       },
     );
   }
-  await closeLayOut(directory);
+  await closeLayOut(options);
 }
 
-/** The mark and the checkpoints go last: without them the copy counts as ready. */
-async function closeLayOut(directory: string): Promise<void> {
-  await rm(path.join(directory, layingOutMark), { force: true });
-  await removeIfEmpty(path.join(directory, workFolder));
+/**
+ * The checkpoints go once all is in its place: without them the copy counts as ready. The mark goes after them, because
+ * a copy with neither mark nor place for all its files would be checked again, by a server that misses what was moved.
+ */
+async function closeLayOut({ directory, attempt }: LayOutOptions): Promise<void> {
   for (const name of (await readdir(directory)).filter(isCheckpointsFile))
     await rm(path.join(directory, name));
-  await syncFileSystem(directory);
+  await syncDirectory(directory);
+  await rm(path.join(directory, layingOutMark), { force: true });
+  await removeIfEmpty(path.join(directory, workFolder));
+  // A copy is many files that nobody has synced: one call makes all of them last.
+  await run('sync', ['-f', directory], attempt);
 }
 
 async function moveOut(member: StagedMember, directory: string): Promise<void> {
@@ -106,13 +127,22 @@ async function moveFile(from: string, to: string): Promise<void> {
   await rm(from);
 }
 
-/** Certificates, keys, flags: with their owners, permissions and times, as `cp -a` copies them. */
+/**
+ * Certificates, keys, flags: with their owners, permissions and times, as `cp -a` copies them. A directory that holds no
+ * table any more, on a server that has lost them, may be a database in the backup: that one stays.
+ */
 async function carryOver(options: LayOutOptions, data: StagedMember): Promise<void> {
   for (const name of await foreignEntries(options.server, options.layout)) {
     const target = path.join(options.directory, name);
+    if (await isDatabaseDirectory(target)) continue;
     await rm(target, { recursive: true, force: true });
-    await run('cp', ['-a', '--', path.join(data.live, name), target]);
+    await run('cp', ['-a', '--', path.join(data.live, name), target], options.attempt);
   }
+}
+
+async function isDatabaseDirectory(directory: string): Promise<boolean> {
+  if ((await isMissing(directory)) || !(await lstat(directory)).isDirectory()) return false;
+  return isDatabase({ name: path.basename(directory), directory: true, files: await readdir(directory) });
 }
 
 async function removeToolFiles(directory: string): Promise<void> {
@@ -121,13 +151,12 @@ async function removeToolFiles(directory: string): Promise<void> {
   }
 }
 
-/** A copy is many files that nobody has synced: one call makes all of them last. */
-async function syncFileSystem(directory: string): Promise<void> {
-  await run('sync', ['-f', directory]);
-}
-
-async function run(program: string, args: readonly string[]): Promise<void> {
-  const { code, stderr } = await runProgram(program, args);
+/** Recorded with the attempt and ended with it: a later attempt must not meet a `cp` that still writes. */
+async function run(program: string, args: readonly string[], attempt: Attempt): Promise<void> {
+  const { code, stderr } = await runProgram(program, args, {
+    folder: attempt.folder,
+    signal: attempt.signal,
+  });
   if (code === 0) return;
   const name = /no space left/i.test(stderr) ? 'disk_full' : 'private_server_failed';
   throw new TidemarkError(name, `${program} failed while the restored files were laid out: ${stderr.trim()}`);

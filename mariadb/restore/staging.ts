@@ -6,10 +6,10 @@
  * renamed: its places are in it, two levels deep, where mariadb-backup does not look for tables. Every other member
  * may share its directory with strangers and is moved file by file.
  */
-import { chmod, chown, mkdir, rm, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { dataDirectory, type Layout, type LayoutMember, type MemberKind } from '../../domain/layout.ts';
-import { isMissing, removeIfEmpty } from './files.ts';
+import { isMissing, makeDirectory, removeIfEmpty, syncDirectory, writeDurably } from './files.ts';
 
 /** The folder in which a restore's own files lie, beside a data directory or in it. */
 export const workFolder = '.tidemark';
@@ -84,13 +84,16 @@ export async function createStaging(staging: Staging, owner: Owner): Promise<voi
   for (const member of staging.members) await createWithin(member, member.incoming, owner);
 }
 
-/** Makes `directory`, which is the member's `incoming` or `previous`, and what leads to it from the work folder on. */
+/**
+ * Makes `directory`, which is the member's `incoming` or `previous`, and what leads to it from the work folder on. Each
+ * step is synced in its parent: a power cut must not take a folder that the server's old data was moved into.
+ */
 export async function createWithin(member: StagedMember, directory: string, owner: Owner): Promise<void> {
   const top = path.dirname(member.folder);
   const base = path.dirname(top);
   const baseMissing = await isMissing(base);
   if (baseMissing) {
-    await mkdir(base, { recursive: true });
+    await makeDirectory(base);
     if (base === member.live) await give(base, owner, 0o750);
   }
   const steps = path.relative(base, directory).split('/');
@@ -99,9 +102,10 @@ export async function createWithin(member: StagedMember, directory: string, owne
     if (await isMissing(step)) {
       await mkdir(step, { mode: 0o700 });
       await give(step, owner, 0o700);
+      await syncDirectory(path.dirname(step));
     }
   }
-  if (baseMissing && base === member.live && directory !== base) await writeFile(missingMark(member), '');
+  if (baseMissing && base === member.live && directory !== base) await writeDurably(missingMark(member), '');
 }
 
 /** Says that the member's own directory was made by the restore: it goes again when nothing came into it. */

@@ -1,42 +1,61 @@
 /** Whether the tables of a copy can be read: each is opened, and its first row is read. */
+import path from 'node:path';
 import type { Attempt } from '../context.ts';
 import { messageOf, TidemarkError } from '../../domain/errors.ts';
 import { rowsOf, type Connection } from '../server/sql.ts';
+import { isMissing } from './files.ts';
 
 /** Engines whose rows lie in the data directory. Others reach elsewhere, or read tables that are checked themselves. */
 const localEngines = ['InnoDB', 'Aria', 'MyISAM', 'ARCHIVE', 'CSV', 'ROCKSDB'];
 /** With very many tables the rest is left to the server: the copy was prepared, and each part's digest was right. */
 const limitMs = 5 * 60_000;
-/** How many broken tables a message names. */
+/** How many tables are named of those that cannot be read. */
 const namedAtMost = 5;
+
+/** The server's numbers for what it says of a table. */
+const unknownEngine = 1286;
+const unknownToEngine = 1932;
+const fileNotFound = 1017;
 
 interface TableRow {
   db: string;
   name: string;
   engine: string | null;
+  loaded: number | bigint | null;
 }
 
 /**
- * @returns how many tables were opened
- * @throws private_server_failed naming the tables that cannot be read
+ * @param directory the copy
+ * @returns how many tables were opened; and a sentence for each that could not be read on any server of these
+ *   settings, because it has no data or its engine is not there
+ * @throws private_server_failed naming the tables whose data is there and cannot be read
  */
-export async function openTables(connection: Connection, attempt: Attempt): Promise<number> {
+export async function openTables(
+  connection: Connection,
+  directory: string,
+  attempt: Attempt,
+): Promise<{ opened: number; unreadable: string[] }> {
   const tables = await rowsOf<TableRow>(
     connection,
-    'SELECT TABLE_SCHEMA AS db, TABLE_NAME AS name, ENGINE AS engine FROM information_schema.TABLES ' +
+    'SELECT TABLE_SCHEMA AS db, TABLE_NAME AS name, ENGINE AS engine, ' +
+      "ENGINE IN (SELECT ENGINE FROM information_schema.ENGINES WHERE SUPPORT IN ('YES', 'DEFAULT')) AS loaded " +
+      'FROM information_schema.TABLES ' +
       "WHERE TABLE_TYPE IN ('BASE TABLE', 'SEQUENCE', 'SYSTEM VERSIONED') " +
       "AND TABLE_SCHEMA NOT IN ('information_schema', 'performance_schema')",
   );
   const broken: string[] = [];
+  const without: string[] = [];
   const end = Date.now() + limitMs;
   let opened = 0;
-  for (const { db, name, engine } of tables) {
+  for (const row of tables) {
+    const { db, name, engine, loaded } = row;
     attempt.signal.throwIfAborted();
     if (Date.now() > end) {
       attempt.log.warn({ opened, tables: tables.length }, 'There are too many tables to open each of them.');
       break;
     }
-    if (engine !== null && !localEngines.includes(engine)) continue;
+    // To open a table of an engine that is not there reaches nothing, and says that it is not there.
+    if (engine !== null && !localEngines.includes(engine) && Number(loaded) === 1) continue;
     const table = `${quote(db)}.${quote(name)}`;
     try {
       await rowsOf(connection, `SELECT 1 FROM ${table} LIMIT 1`);
@@ -44,11 +63,62 @@ export async function openTables(connection: Connection, attempt: Attempt): Prom
     } catch (error) {
       if (error instanceof TidemarkError && error.code === 'database_unreachable')
         throw crashed(table, error);
-      broken.push(`${table} (${reasonOf(error)})`);
+      // The server's own schema has all its tables in every copy that is whole.
+      const known = db === 'mysql' || !(await isWithoutData(connection, directory, row, error));
+      (known ? broken : without).push(`${table} (${reasonOf(error)})`);
     }
   }
-  if (broken.length > 0) throw unreadable(broken);
-  return opened;
+  if (broken.length > 0) throw damaged(broken);
+  return { opened, unreadable: describe(without) };
+}
+
+/**
+ * Whether a table is without data or engine: left by a DROP that was interrupted, or of a plugin that this server does
+ * not load. It was the same where the backup was taken, in each backup since; to refuse them would leave none that can
+ * be restored.
+ */
+async function isWithoutData(
+  connection: Connection,
+  directory: string,
+  { db, name }: TableRow,
+  error: unknown,
+): Promise<boolean> {
+  const { errno, sqlMessage } = error as { errno?: unknown; sqlMessage?: unknown };
+  if (errno === unknownEngine) return true;
+  // A table that InnoDB cannot decrypt, or whose file is damaged, gets this number, too; but its dictionary knows it.
+  if (errno === unknownToEngine) return !(await isInDictionary(connection, db, name));
+  if (errno !== fileNotFound || typeof sqlMessage !== 'string') return false;
+  // Of MyISAM and Aria: without an index file, but with rows, a table is damaged.
+  const [, table, kind] = /'\.\/([^']+)\.M([YA])I'/.exec(sqlMessage) ?? [];
+  return table !== undefined && (await isMissing(path.join(directory, `${table}.M${kind}D`)));
+}
+
+/** InnoDB names tables as their files are named; each partition is a table to it. */
+async function isInDictionary(connection: Connection, db: string, name: string): Promise<boolean> {
+  const [encoded] = await rowsOf<{ db: string; name: string }>(
+    connection,
+    'SELECT HEX(CONVERT(? USING filename)) AS db, HEX(CONVERT(? USING filename)) AS name',
+    [db, name],
+  );
+  const file = [encoded?.db, encoded?.name].map((hex) => Buffer.from(hex ?? '', 'hex').toString('latin1'));
+  const [row] = await rowsOf<{ known: number | bigint }>(
+    connection,
+    'SELECT COUNT(*) AS known FROM information_schema.INNODB_SYS_TABLES ' +
+      "WHERE SUBSTRING_INDEX(SUBSTRING_INDEX(NAME, '#P#', 1), '#p#', 1) = ?",
+    [file.join('/')],
+  );
+  return Number(row?.known ?? 1) > 0;
+}
+
+function describe(without: readonly string[]): string[] {
+  const sentences = without
+    .slice(0, namedAtMost)
+    .map(
+      (table) =>
+        `The table ${table} cannot be read: the backup has its definition alone, or this server no engine for it.`,
+    );
+  const more = without.length - sentences.length;
+  return more > 0 ? [...sentences, `${more} more tables cannot be read for such reasons.`] : sentences;
 }
 
 function quote(name: string): string {
@@ -69,7 +139,7 @@ function crashed(table: string, cause: unknown): TidemarkError {
   );
 }
 
-function unreadable(broken: readonly string[]): TidemarkError {
+function damaged(broken: readonly string[]): TidemarkError {
   const more = broken.length > namedAtMost ? ` and ${broken.length - namedAtMost} more` : '';
   return new TidemarkError(
     'private_server_failed',

@@ -44,15 +44,17 @@ const toolFiles = [
   /^lost\+found$/,
 ];
 
-/** A file that only a database's directory holds. */
-const databaseFile =
-  /^db\.opt$|\.(frm|ibd|isl|cfg|cfp|MYD|MYI|MAD|MAI|CSV|CSM|ARZ|ARM|ARN|MRG|TRG|TRN|par)(#P#.*)?$|\.opt$/;
+/**
+ * Files by which a directory is known to be a database: nobody but MariaDB has files of these names. Its .cfg, .opt, .par
+ * and .CSV files prove nothing, for others have such files too; where they are tables', a .frm or .ibd lies beside them.
+ */
+const databaseFile = /^db\.opt$|\.(frm|ibd|isl|MYD|MYI|MAD|MAI|ARZ|TRG|TRN)$/;
 
 /**
  * The foreign entries among `entries`.
  *
  * @param known names that this server's options give to its own files (binlogs, logs, pid file, socket), exact or
- *   with a `*` at the end
+ *   with a `*` at one end
  */
 export function foreignAmong(entries: readonly DirectoryEntry[], known: readonly string[]): string[] {
   return entries.filter((entry) => !isOwn(entry, known)).map((entry) => entry.name);
@@ -69,16 +71,20 @@ function isOwn(entry: DirectoryEntry, known: readonly string[]): boolean {
   return entry.directory && isDatabase(entry);
 }
 
-/** Whether a directory at the top is a database; an empty one is a database without tables. */
+/**
+ * Whether a directory at the top is a database. An empty one is not: the server writes db.opt into each database that it
+ * makes. To take one for a database would remove a directory that an option such as tmpdir may point to; to carry it
+ * over costs nothing, as long as no database of the same name is overwritten.
+ */
 export function isDatabase(entry: DirectoryEntry): boolean {
-  const files = entry.files ?? [];
-  if (entry.name.startsWith('.')) return false;
-  return files.length === 0 || files.some((file) => databaseFile.test(file));
+  return !entry.name.startsWith('.') && (entry.files ?? []).some((file) => databaseFile.test(file));
 }
 
-/** Whether a name is one of the patterns: exact, or a prefix before a `*`. */
+/** Whether a name is one of the patterns: exact, or the beginning before a `*`, or the end after one. */
 export function matchesAny(name: string, patterns: readonly string[]): boolean {
-  return patterns.some((pattern) =>
-    pattern.endsWith('*') ? name.startsWith(pattern.slice(0, -1)) : name === pattern,
-  );
+  return patterns.some((pattern) => {
+    if (pattern.endsWith('*')) return name.startsWith(pattern.slice(0, -1));
+    if (pattern.startsWith('*')) return name.endsWith(pattern.slice(1));
+    return name === pattern;
+  });
 }

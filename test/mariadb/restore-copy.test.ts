@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { execFile, execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { restoreSettings } from '../../config/agent.ts';
 import type { Layout } from '../../domain/layout.ts';
-import { checkCopy } from '../../mariadb/restore/check.ts';
+import { checkCopy, type CheckResult } from '../../mariadb/restore/check.ts';
 import { startExtraction, type Extraction } from '../../mariadb/restore/extract.ts';
 import { prepareCopy } from '../../mariadb/restore/prepare.ts';
 import { withPrivateServer } from '../../mariadb/restore/private-server.ts';
@@ -30,6 +30,11 @@ let staging: Staging;
 beforeAll(async () => {
   server = await startTestServer({ name: 'copy' });
   await server.loadSample({ rows: 30 });
+  // Its definition stays, as of a plugin that the target does not have.
+  await server.query("INSTALL SONAME 'ha_blackhole'");
+  await server.query('CREATE TABLE shop.no_engine (a INT) ENGINE=BLACKHOLE');
+  await server.query('FLUSH TABLES');
+  await server.query("UNINSTALL SONAME 'ha_blackhole'");
   await server.query(`ALTER USER '${agentAccount.user}'@'localhost' IDENTIFIED BY 'of old'`);
   backup = await takeTestBackup(server);
   layout = await inspectLayout(server.settings);
@@ -82,7 +87,7 @@ async function preparedCopy(): Promise<void> {
   await prepare();
 }
 
-async function check(): Promise<unknown> {
+async function check(): Promise<CheckResult> {
   const common = { server: server.settings, layout, staging, directory: staging.data };
   return checkCopy({ ...common, attempt: await testAttempt(), binlog: backup.binlog });
 }
@@ -158,8 +163,8 @@ describe('checking', () => {
   test('the copy is checked beside the serving target, and can be checked again', async () => {
     await preparedCopy();
     const sums = await server.checksums();
-    const result = await check();
-    expect(await check()).toEqual(result);
+    const { reached } = await check();
+    expect(await check()).toMatchObject({ reached });
     expect(
       (await readdir(staging.data)).filter((name) => /^(xtrabackup|\.tidemark|backup-my|tc\.log)/.test(name)),
     ).toEqual([]);
@@ -194,6 +199,36 @@ describe('checking', () => {
     await preparedCopy();
     await truncate(path.join(staging.data, 'shop', 'notes_myisam.MYI'), 10);
     await expect(check()).rejects.toThrow(/`shop`\.`notes_myisam`/);
+  });
+
+  test('a table without data, or of an engine that is not loaded, is a warning and nothing more', async () => {
+    await preparedCopy();
+    const shop = path.join(staging.data, 'shop');
+    await copyFile(path.join(shop, 'orders.frm'), path.join(shop, 'left@002dover.frm'));
+    await copyFile(path.join(shop, 'notes_myisam.frm'), path.join(shop, 'notes_left.frm'));
+    const { warnings } = await check();
+    expect(warnings.sort()).toEqual([
+      expect.stringContaining('`shop`.`left-over`'),
+      expect.stringContaining('`shop`.`no_engine`'),
+      expect.stringContaining('`shop`.`notes_left`'),
+    ]);
+  });
+
+  test('foreign directories are carried over; one that is a database in the copy never takes its place', async () => {
+    await preparedCopy();
+    const live = ['haproxy', 'empty', 'lost'].map((name) => path.join(server.dataDirectory, name));
+    for (const directory of live) await mkdir(directory);
+    try {
+      await writeFile(path.join(server.dataDirectory, 'haproxy', 'haproxy.cfg'), 'global');
+      await mkdir(path.join(staging.data, 'lost'));
+      await writeFile(path.join(staging.data, 'lost', 'db.opt'), 'default-character-set=utf8mb4\n');
+      await check();
+    } finally {
+      for (const directory of live) await rm(directory, { recursive: true });
+    }
+    expect(await readFile(path.join(staging.data, 'haproxy', 'haproxy.cfg'), 'utf8')).toBe('global');
+    expect(await readdir(path.join(staging.data, 'empty'))).toEqual([]);
+    expect(await readdir(path.join(staging.data, 'lost'))).toEqual(['db.opt']);
   });
 
   test('a copy that no server starts on fails with what the server logged', async () => {

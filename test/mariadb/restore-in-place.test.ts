@@ -1,6 +1,6 @@
 import { afterEach, expect, test } from '@jest/globals';
 import { existsSync } from 'node:fs';
-import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { restoreSettings } from '../../config/agent.ts';
 import { putBack } from '../../mariadb/cutover/put-back.ts';
@@ -44,9 +44,18 @@ test('the data is emptied and restored where it is; foreign files stay, and each
   await beginInPlace(work);
   await expect(emptyData(work)).rejects.toMatchObject({ code: 'server_stop_failed' });
   await server.stop();
+  // As a restore that died while it laid its files out leaves it. With this mark no file would be checked again.
+  const ownFolder = path.join(server.dataDirectory, '.tidemark');
+  await mkdir(path.join(ownFolder, 'private'), { recursive: true });
+  await writeFile(path.join(ownFolder, 'laying-out'), JSON.stringify({ restoreId: 7, warnings: [] }));
+  // A database that has lost its files, and one that never was one: neither may keep the restored files out.
+  const lost = path.join(server.dataDirectory, 'shop');
+  for (const name of await readdir(lost)) await rm(path.join(lost, name));
+  await mkdir(path.join(server.dataDirectory, 'haproxy'));
+  await writeFile(path.join(server.dataDirectory, 'haproxy', 'haproxy.cfg'), 'global');
   await emptyData(work);
   expect(await inPlaceOpen(stateDirectory)).toBe(true);
-  expect(await readdir(server.dataDirectory)).toEqual(['server-key.pem']);
+  expect((await readdir(server.dataDirectory)).sort()).toEqual(['haproxy', 'server-key.pem', 'shop']);
   for (const kind of ['innodb', 'redo', 'binlog'])
     expect(await readdir(path.join(server.folder, kind))).toEqual([]);
 
@@ -58,6 +67,8 @@ test('the data is emptied and restored where it is; foreign files stay, and each
   await unpack(server, backup, directory, attempt);
   await prepareCopy({ server: settings, restore: restoreSettings.parse({}), directory, attempt, expected });
   const copy = { server: settings, layout, staging: stagingFor(layout, 7), directory, attempt };
+  await mkdir(ownFolder, { recursive: true });
+  await writeFile(path.join(ownFolder, 'laying-out'), JSON.stringify({ restoreId: 6, warnings: [] }));
   await checkCopy({ ...copy, binlog: backup.binlog });
   await checkCopy({ ...copy, binlog: backup.binlog });
   expect(await readdir(directory)).not.toContain('ibdata1');

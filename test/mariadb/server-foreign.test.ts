@@ -61,7 +61,10 @@ describe('at the top of a data directory', () => {
     [directory('shop', 'db.opt'), true],
     [directory('shop', 'orders.frm', 'orders.ibd'), true],
     [directory('shop', 'events#P#p0.ibd', 'notes.txt'), true],
-    [directory('empty'), true],
+    [directory('shop', 'notes.MYD'), true],
+    [directory('empty'), false],
+    [directory('haproxy', 'haproxy.cfg'), false],
+    [directory('exports', 'orders.CSV', 'my.opt', 'disk.par'), false],
     [directory('#rocksdb', 'CURRENT'), true],
     [directory('certs', 'server.pem', 'server.key'), false],
     [directory('.ssh', 'known_hosts'), false],
@@ -72,10 +75,12 @@ describe('at the top of a data directory', () => {
     if (!entry.name.startsWith('#')) expect(isDatabase(entry)).toBe(own);
   });
 
-  test('a pattern is a name, or a beginning before a star', () => {
+  test('a pattern is a name, or a beginning before a star, or an end after one', () => {
     expect(matchesAny('bin.000001', ['bin.*'])).toBe(true);
     expect(matchesAny('bin', ['bin.*'])).toBe(false);
     expect(matchesAny('binary', ['bin'])).toBe(false);
     expect(matchesAny('bin', ['bin'])).toBe(true);
+    expect(matchesAny('host.err', ['*.err'])).toBe(true);
+    expect(matchesAny('host.errors', ['*.err'])).toBe(false);
   });
 });
