@@ -10,12 +10,10 @@ export interface PartRecord {
   sha256: string;
 }
 
-/** A stream of a backup: the parts in their order, and the whole. Streams of a full: one, named `data`. */
+/** A stream of a backup: the parts in their order, and their size together. Streams of a full: one, named `data`. */
 export interface StreamRecord {
   name: string;
   bytes: number;
-  /** Digest of all parts one after the other, as `cat part-* | sha256sum` prints it. */
-  sha256: string;
   parts: PartRecord[];
 }
 

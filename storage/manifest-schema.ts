@@ -12,7 +12,6 @@ const part = z.strictObject({ key: z.string().min(1), bytes: size, sha256 });
 const stream = z.strictObject({
   name: z.string().min(1),
   bytes: size,
-  sha256,
   parts: z.array(part).min(1),
 });
 

@@ -36,7 +36,6 @@ interface Part {
 
 export class PartWriter {
   readonly parts: PartRecord[] = [];
-  readonly whole = createHash('sha256');
   bytes = 0;
   readonly #store: ObjectStore;
   readonly #options: WritePartsOptions;
@@ -116,9 +115,8 @@ export class PartWriter {
     part.buffer.set(chunk, part.filled);
     part.filled += chunk.length;
     this.bytes += chunk.length;
-    // Both digests while the bytes are in the processor's cache: reading a whole part again costs more.
+    // Chunk by chunk: a whole part at once costs as much, and stops this thread, and so the source, for its time.
     part.digest.update(chunk);
-    this.whole.update(chunk);
   }
 
   #put(part: Part): void {

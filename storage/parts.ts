@@ -16,7 +16,7 @@ import type { ObjectStore } from './store.ts';
  * A part that is there already with the same bytes counts as put. On failure the source's iterator is told to
  * return, and the promise rejects with the first error once no put is under way any more.
  *
- * @returns the parts in their order, and size and SHA-256 (hex) of the whole
+ * @returns the parts in their order, and the size of the whole
  * @throws object_exists when a part is there with other content; storage_full; storage_unavailable;
  *   operation_cancelled; whatever the source or `beforeLast` throw
  *
@@ -27,10 +27,10 @@ import type { ObjectStore } from './store.ts';
 export async function writeParts(
   store: ObjectStore,
   options: WritePartsOptions,
-): Promise<{ parts: PartRecord[]; bytes: number; sha256: string }> {
+): Promise<{ parts: PartRecord[]; bytes: number }> {
   const writer = new PartWriter(store, options);
   await writer.run();
-  return { parts: writer.parts, bytes: writer.bytes, sha256: writer.whole.digest('hex') };
+  return { parts: writer.parts, bytes: writer.bytes };
 }
 
 export interface ReadPartsOptions {

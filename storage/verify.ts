@@ -1,5 +1,4 @@
 /** Whether the objects of a backup are what its manifest says. */
-import { createHash } from 'node:crypto';
 import { TidemarkError } from '../domain/errors.ts';
 import { objectKeys } from '../domain/ids.ts';
 import type { Manifest } from '../domain/manifest.ts';
@@ -7,7 +6,7 @@ import { readParts, type ReadPartsOptions } from './parts.ts';
 import type { ObjectStore } from './store.ts';
 
 /**
- * Reads every part of a backup and compares it with its digest, and each whole stream with its own.
+ * Reads every part of a backup and compares it with its size and digest.
  *
  * @param options `onProgress` is told the bytes read of all streams
  * @throws object_missing, object_damaged at the first object that is not right; storage_unavailable;
@@ -20,22 +19,15 @@ export async function verifyBackup(
 ): Promise<void> {
   let before = 0;
   for (const stream of manifest.streams) {
-    const whole = createHash('sha256');
     const options = {
       ahead,
       signal,
       reuse: true,
       onProgress: (bytesRead: number): void => onProgress?.(before + bytesRead),
     };
-    for await (const bytes of readParts(store, stream, options)) whole.update(bytes);
-    const found = whole.digest('hex');
-    if (found !== stream.sha256) {
-      throw new TidemarkError(
-        'object_damaged',
-        `Each part of the stream ${stream.name} of ${manifest.backupId} in ${store.location} is right, but not the ` +
-          `whole: expected SHA-256 ${stream.sha256}, found ${found}. Restore another backup.`,
-      );
-    }
+    const reading = readParts(store, stream, options);
+    // A part is checked before it is handed out; nobody wants its bytes here.
+    while ((await reading.next()).done !== true);
     before += stream.bytes;
   }
 }

@@ -46,16 +46,14 @@ describe('a stream that is written', () => {
     const stored = await Promise.all(written.parts.map((part) => store.get(part.key)));
     expect(written.parts.map((part) => part.sha256)).toEqual(stored.map(sha256));
     expect(Buffer.concat(stored).equals(content)).toBe(true);
-    expect(written).toMatchObject({ bytes, sha256: sha256(content) });
+    expect(written.bytes).toBe(bytes);
   });
 
   test('and is empty is one empty part', async () => {
     const written = await writeParts(store, { ...common(), source: sourceOf(Buffer.alloc(0), 10) });
-    const digest = sha256(Buffer.alloc(0));
     expect(written).toEqual({
-      parts: [{ key: keyOf(1), bytes: 0, sha256: digest }],
+      parts: [{ key: keyOf(1), bytes: 0, sha256: sha256(Buffer.alloc(0)) }],
       bytes: 0,
-      sha256: digest,
     });
     expect(await store.stat(keyOf(1))).toEqual({ bytes: 0 });
   });
