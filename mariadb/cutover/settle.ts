@@ -2,7 +2,7 @@
 import type { ServerSettings } from '../../config/agent.ts';
 import { messageOf, TidemarkError } from '../../domain/errors.ts';
 import type { Log } from '../context.ts';
-import { listOpenJournals, type Journal } from './journal.ts';
+import { listOpenJournals, readJournal, writeJournal, type Journal } from './journal.ts';
 import { rollBack, type OnStep } from './roll-back.ts';
 
 export interface SettleOptions {
@@ -26,20 +26,31 @@ export async function settleOpenJournals(options: SettleOptions): Promise<number
 
 /**
  * The same before another restore begins, which would otherwise stand on data that is to be taken back.
+ *
+ * Where the old data is back and only does not start, the journal is closed: that server may be just what the other
+ * restore is to mend.
+ * @param own the restore that begins; its own journal is left to it
  * @throws cut_over_failed naming the restore that cannot be settled
  */
-export async function settleOthers(options: SettleOptions, restoreId: number): Promise<void> {
-  for (const journal of await openOnes(options.stateDirectory)) {
-    if (journal.restoreId === restoreId) continue;
+export async function settleOthers(options: SettleOptions, own?: number): Promise<void> {
+  const { stateDirectory, log } = options;
+  for (const journal of await openOnes(stateDirectory)) {
+    const { restoreId } = journal;
+    if (restoreId === own) continue;
     try {
       await rollBack({ ...options, journal });
     } catch (error) {
-      throw new TidemarkError(
-        'cut_over_failed',
-        `The cut-over of restore ${journal.restoreId} was interrupted and could not be taken back: ` +
-          `${messageOf(error)} Mend that first: no other restore can begin before.`,
-        { cause: error },
-      );
+      const left = await readJournal(stateDirectory, restoreId);
+      if (left?.undo !== 'start') {
+        throw new TidemarkError(
+          'cut_over_failed',
+          `The cut-over of restore ${restoreId} was interrupted and could not be taken back: ${messageOf(error)} ` +
+            'Mend that first: no other restore can begin before.',
+          { cause: error },
+        );
+      }
+      log.warn({ restoreId, reason: messageOf(error) }, 'The old data is back, but no server starts on it.');
+      await writeJournal(stateDirectory, { ...left, state: 'rolled_back' });
     }
   }
 }

@@ -10,6 +10,7 @@ import { messageOf, TidemarkError } from '../../domain/errors.ts';
 import type { Layout } from '../../domain/layout.ts';
 import type { Log } from '../context.ts';
 import { listOpenJournals } from '../cutover/journal.ts';
+import { settleOthers } from '../cutover/settle.ts';
 import { matchesAny } from '../server/foreign.ts';
 import { isThere, requireGone } from '../server/lifecycle.ts';
 import { emptyDirectory } from './extract.ts';
@@ -59,16 +60,18 @@ export async function inPlaceOpen(stateDirectory: string): Promise<boolean> {
 }
 
 /**
- * Notes, before the server is stopped, that a restore in place begins. May be repeated.
- * @throws cut_over_failed while a cut-over is open: taken back later, it would move files of this restore
+ * Notes, before the server is stopped, that a restore in place begins. May be repeated. A cut-over that was interrupted
+ * is taken back first: later, that would move files of this restore.
+ * @throws cut_over_failed when it cannot be taken back
  */
 export async function beginInPlace(options: {
   server: ServerSettings;
   stateDirectory: string;
   restoreId: number;
+  log: Log;
 }): Promise<void> {
   const { server, stateDirectory, restoreId } = options;
-  await requireNoOpenCutOver(stateDirectory);
+  await settleOthers(options);
   const earlier = await readInPlace(stateDirectory);
   const served = earlier?.served ?? (await isThere(server));
   await write(stateDirectory, { restoreId, served, emptied: earlier?.emptied ?? false });
@@ -82,7 +85,7 @@ export async function closeInPlace(stateDirectory: string): Promise<void> {
 /**
  * Removes the server's files, wherever its layout has them. What is foreign stays, and so do the directories; a data
  * directory that is missing is made. The caller has stopped the server.
- * @throws server_stop_failed when it runs all the same; cut_over_failed as `beginInPlace`
+ * @throws server_stop_failed when it runs all the same; cut_over_failed while a cut-over is open
  */
 export async function emptyData(options: {
   server: ServerSettings;

@@ -1,6 +1,6 @@
 /** Several restores of one server, one of them interrupted: none undoes what another has done. */
 import { afterAll, beforeAll, beforeEach, expect, jest, test } from '@jest/globals';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, truncate } from 'node:fs/promises';
 import path from 'node:path';
 import { cutOver, type CutOverOptions } from '../../mariadb/cutover/cut-over.ts';
 import { listOpenJournals, readJournal, writeJournal } from '../../mariadb/cutover/journal.ts';
@@ -81,7 +81,7 @@ test('while an interrupted cut-over cannot be taken back, no other restore begin
   await expect(refused).rejects.toThrow(`The cut-over of restore ${first.restoreId} was interrupted`);
   expect(await readJournal(stateDirectory, second.restoreId)).toBeUndefined();
 
-  const inPlace = { ...second, owner: await serverOwner() };
+  const inPlace = { ...second, server: stubborn, owner: await serverOwner() };
   await expect(beginInPlace(inPlace)).rejects.toMatchObject({ code: 'cut_over_failed' });
   await expect(emptyData(inPlace)).rejects.toMatchObject({ code: 'cut_over_failed' });
   expect(await inPlaceOpen(stateDirectory)).toBe(false);
@@ -89,6 +89,17 @@ test('while an interrupted cut-over cannot be taken back, no other restore begin
   expect(await putBack(first)).toEqual({ serving: true });
   expect(await server.checksums()).toEqual(old);
   await putBack(second);
+});
+
+test('data that is back and does not start stands in the way of no other restore', async () => {
+  const first = await ready();
+  const second = await ready();
+  await interrupt(first);
+  const kept = path.join(server.folder, '.tidemark', String(first.restoreId), 'previous', 'data');
+  await truncate(path.join(kept, 'ibdata1'), 1_000);
+  await cutOver(second);
+  expect(await listOpenJournals(stateDirectory)).toEqual([]);
+  expect(await server.checksums()).toEqual(fresh);
 });
 
 test('an interrupted cut-over is never taken back over a later one that was completed', async () => {
