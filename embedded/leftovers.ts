@@ -10,7 +10,7 @@ const graceMs = 3_000;
 
 /** Ends every process that has a record in `folder`, whatever the stack is to consist of this time. */
 export async function endLeftovers(folder: string): Promise<void> {
-  const files = (await readdir(folder)).filter((name) => name.endsWith('.json') && name !== 'stack.json');
+  const files = (await readdir(folder)).filter((name) => name.endsWith('.json'));
   await Promise.all(
     files.map(async (name) => {
       const file = join(folder, name);

@@ -71,13 +71,13 @@ export async function apiIsReady(base: string): Promise<boolean> {
 
 /**
  * Whether a service is registered, its agent has announced itself since `began` (Unix milliseconds), and has said
- * of its server what is true: that it serves, or does not.
+ * of its server what is true now: that it serves, or does not.
  */
 export async function serviceIsReady(
   client: Client,
   serviceId: string,
   began: number,
-  serving: boolean,
+  serving: () => Promise<boolean>,
 ): Promise<boolean> {
   const { services } = await client.services();
   const service = services.find((entry) => entry.service_id === serviceId);
@@ -85,5 +85,5 @@ export async function serviceIsReady(
   // The answer has whole seconds.
   const announced =
     agent?.alive === true && Date.parse(agent.last_seen_at) >= Math.floor(began / 1000) * 1000;
-  return announced && service?.server_running === serving;
+  return announced && service?.server_running === (await serving());
 }

@@ -124,17 +124,12 @@ async function startParts(
 
   const api = `http://127.0.0.1:${wiring.port}`;
   const client = new Client(api, token);
-  const conditions = await Promise.all(
-    agents.map(async ({ settings: { service_id: id, server } }, index): Promise<Condition> => {
-      const serving = await isServing(server);
-      const check = (): Promise<boolean> => serviceIsReady(client, id, began, serving);
-      return {
-        what: `${id} in GET /services, its agent alive`,
-        process: parts.agents[index] as Supervised,
-        check,
-      };
-    }),
-  );
+  const conditions = agents.map(({ settings: { service_id: id, server } }, index): Condition => ({
+    what: `${id} in GET /services, its agent alive`,
+    process: parts.agents[index] as Supervised,
+    // Asked each time: an agent that has to settle a restore first starts its server later.
+    check: () => serviceIsReady(client, id, began, () => isServing(server)),
+  }));
   const apiCondition = { what: 'GET /readyz', process: parts.api, check: () => apiIsReady(api) };
   await untilReady([apiCondition, ...conditions], options.readyTimeoutMs, signal);
   return {
