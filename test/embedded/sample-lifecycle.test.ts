@@ -9,6 +9,8 @@ import { prepareSampleServer, sampleServer, type SampleServer } from '../../embe
 import { writeJournal } from '../../mariadb/cutover/journal.ts';
 import { beginInPlace, closeInPlace } from '../../mariadb/restore/in-place.ts';
 import { isServing } from '../../mariadb/server/lifecycle.ts';
+import { silentLog } from '../support/mariadb.ts';
+import { silentLog } from '../support/mariadb.ts';
 import { processesOf } from './start-process.ts';
 
 let folder: string;
@@ -44,7 +46,7 @@ test('a server that has not written its pid file yet is stopped', async () => {
 
 test('a server is left to its agent while a restore of it is not settled', async () => {
   const { server: settings, state_directory: stateDirectory } = agent.settings;
-  await beginInPlace({ server: settings, stateDirectory, restoreId: 1 });
+  await beginInPlace({ server: settings, stateDirectory, restoreId: 1, log: silentLog });
   await start();
   expect(processesOf(folder)).toEqual([]);
   await closeInPlace(stateDirectory);
