@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { appendFile, readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { recordHistory } from '../support/histories.ts';
 import { ready, TestStack, type TestService, until } from '../support/stack.ts';
 
 let stack: TestStack;
@@ -82,7 +83,8 @@ describe('a backup', () => {
     expect(await backupFolders()).toContain(id.slice(0, 32));
     await service.agent.start(ready.agent);
     await until(backupFolders, (folders) => !folders.includes(id.slice(0, 32)), 'the end of its parts');
-  });
+    await recordHistory(stack.client, 'backup-clean-up', `${await backupWorkflow(id)}/clean-up`);
+  }, 240_000);
 });
 
 describe('a restore in place', () => {
