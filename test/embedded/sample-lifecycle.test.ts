@@ -10,7 +10,6 @@ import { writeJournal } from '../../mariadb/cutover/journal.ts';
 import { beginInPlace, closeInPlace } from '../../mariadb/restore/in-place.ts';
 import { isServing } from '../../mariadb/server/lifecycle.ts';
 import { silentLog } from '../support/mariadb.ts';
-import { silentLog } from '../support/mariadb.ts';
 import { processesOf } from './start-process.ts';
 
 let folder: string;
