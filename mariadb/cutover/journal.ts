@@ -4,12 +4,12 @@
  *
  * One file a restore, `<state directory>/journals/restore-<id>.json`. It is replaced whole and synced at each step.
  */
-import { mkdir, readFile, rm } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { memberKinds } from '../../domain/layout.ts';
 import { messageOf, TidemarkError } from '../../domain/errors.ts';
-import { namesIn, writeDurably } from '../restore/files.ts';
+import { makeDirectory, namesIn, writeDurably } from '../restore/files.ts';
 
 /** The steps of a cut-over in their order. */
 export const steps = ['begin', 'stop', 'aside', 'in', 'own', 'start', 'check', 'commit'] as const;
@@ -98,7 +98,7 @@ export async function readJournal(stateDirectory: string, restoreId: number): Pr
 
 /** Replaces the journal. Once this returns, it survives a power cut. */
 export async function writeJournal(stateDirectory: string, entry: Journal): Promise<void> {
-  await mkdir(folderOf(stateDirectory), { recursive: true, mode: 0o700 });
+  await makeDirectory(folderOf(stateDirectory), 0o700);
   await writeDurably(fileOf(stateDirectory, entry.restoreId), JSON.stringify(entry, undefined, 2));
 }
 

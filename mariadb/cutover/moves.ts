@@ -5,11 +5,11 @@
  * Forward moves are done once in a journal. Those that take back may be repeated from any point: they look at what
  * is where.
  */
-import { chmod, chown, mkdir, rename } from 'node:fs/promises';
+import { chmod, chown, rename } from 'node:fs/promises';
 import path from 'node:path';
 import { TidemarkError } from '../../domain/errors.ts';
 import { matchesAny } from '../server/foreign.ts';
-import { isMissing, namesIn, removeIfEmpty, syncDirectory } from '../restore/files.ts';
+import { isMissing, makeDirectory, namesIn, removeIfEmpty, syncDirectory } from '../restore/files.ts';
 import { createWithin, workFolder } from '../restore/staging.ts';
 import type { JournalMember } from './journal.ts';
 
@@ -69,7 +69,7 @@ export async function takeOut(member: JournalMember): Promise<void> {
 export async function bringBack(member: JournalMember): Promise<void> {
   if (member.renamed) {
     if (await isMissing(member.previous)) return;
-    await mkdir(path.dirname(member.live), { recursive: true });
+    await makeDirectory(path.dirname(member.live));
     await rename(member.previous, member.live);
     await syncBoth(member.previous, member.live);
     return;

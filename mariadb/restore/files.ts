@@ -52,8 +52,8 @@ export async function writeDurably(file: string, text: string): Promise<void> {
 }
 
 /** Makes a directory and what leads to it; after a power cut they are there, too, with what was moved into them. */
-export async function makeDirectory(directory: string): Promise<void> {
-  const first = await mkdir(directory, { recursive: true });
+export async function makeDirectory(directory: string, mode?: number): Promise<void> {
+  const first = await mkdir(directory, { recursive: true, mode });
   if (first === undefined) return;
   for (let made = directory; made.length >= first.length; made = path.dirname(made)) {
     await syncDirectory(path.dirname(made));

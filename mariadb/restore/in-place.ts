@@ -2,7 +2,7 @@
  * Restoring where the data is, for hosts without room for two copies. There is no way back once the data is emptied,
  * so a record says how far it went: half a data directory must never be started.
  */
-import { mkdir, readFile, rm } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import type { ServerSettings } from '../../config/agent.ts';
@@ -14,7 +14,7 @@ import { settleOthers } from '../cutover/settle.ts';
 import { matchesAny } from '../server/foreign.ts';
 import { isThere, requireGone } from '../server/lifecycle.ts';
 import { emptyDirectory } from './extract.ts';
-import { namesIn, writeDurably } from './files.ts';
+import { makeDirectory, namesIn, writeDurably } from './files.ts';
 import { createStaging, stagingInPlace, type Owner } from './staging.ts';
 
 /** How long to look that nobody is there before the data is removed. */
@@ -126,6 +126,6 @@ async function removeFiles(directory: string, files: readonly string[]): Promise
 }
 
 async function write(stateDirectory: string, entry: InPlaceRecord): Promise<void> {
-  await mkdir(path.dirname(fileOf(stateDirectory)), { recursive: true, mode: 0o700 });
+  await makeDirectory(path.dirname(fileOf(stateDirectory)), 0o700);
   await writeDurably(fileOf(stateDirectory), JSON.stringify(entry));
 }

@@ -85,7 +85,7 @@ async function isWithoutData(
 ): Promise<boolean> {
   const { errno, sqlMessage } = error as { errno?: unknown; sqlMessage?: unknown };
   if (errno === unknownEngine) return true;
-  // A table that InnoDB cannot decrypt, or whose file is damaged, gets this number, too; but its dictionary knows it.
+  // Some versions say the same of a table that they cannot decrypt; but InnoDB's dictionary knows that one.
   if (errno === unknownToEngine) return !(await isInDictionary(connection, db, name));
   if (errno !== fileNotFound || typeof sqlMessage !== 'string') return false;
   // Of MyISAM and Aria: without an index file, but with rows, a table is damaged.
