@@ -51,7 +51,7 @@ describe('POST /restores', () => {
       mode: 'in-place',
       status: 'Scheduled',
       message: 'Restore is scheduled.',
-      workflow_id: `restore/${String(answer.body['id'])}`,
+      workflow_id: expect.stringMatching(new RegExp(`^restore/${String(answer.body['id'])}/[0-9a-f]{8}$`)),
     });
     const { type } = await api.client.workflow.getHandle(String(answer.body['workflow_id'])).describe();
     expect(type).toBe('restore');

@@ -176,6 +176,7 @@ describeOnBoth('operations', (database) => {
     const restore = await orderRestore(database.catalog, service, backup);
     expect(restore).toEqual({
       id: expect.any(Number) as unknown,
+      workflowId: `restore/${service.serviceId}/${restore.id}`,
       organization: service.organization,
       serviceId: service.serviceId,
       serviceName: service.serviceName,

@@ -88,7 +88,7 @@ describe('settings from the environment', () => {
       'TIDEMARK_PORT has the value "65536"',
       'TIDEMARK_LOG_LEVEL has the value "loud". Allowed: one of trace, debug, info, warn, error.',
       'TIDEMARK_TOKENS_FILE is missing. Allowed: the path of a file.',
-      `agent_wait in ${path} has the value 5. Allowed: a whole number and a unit`,
+      `agent_wait in ${path} has the value 5. Allowed: at least 100ms: a whole number and a unit`,
       `color in ${path} is unknown. There are listen, port, `,
     ]) {
       expect(messages.filter((message) => message.startsWith(start))).toHaveLength(1);
