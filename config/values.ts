@@ -63,7 +63,7 @@ export const catalogLocation = text(
 ).describe('The catalog database; a password comes by catalog_password_file');
 
 const nameCharacters = 'letters, digits, ".", "_" and "-", at most 100';
-const serviceIdRule = `${nameCharacters}, and no word of the API's paths`;
+const serviceIdRule = `${nameCharacters}, and not schedules, status, lookup or pointintime`;
 
 export const serviceId = z.string().refine(isServiceId, serviceIdRule).meta({ allowed: serviceIdRule });
 

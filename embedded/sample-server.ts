@@ -84,6 +84,13 @@ export async function prepareSampleServer(
 
 async function initialise(server: SampleServer, account: Account, signal?: AbortSignal): Promise<void> {
   const unfinished = `${server.dataDirectory}.new`;
+  if (/\s/.test(unfinished)) {
+    throw new TidemarkError(
+      'invalid_setting',
+      `A sample server cannot be made in ${unfinished}: mariadb-install-db does not work below a path with white ` +
+        'space. Choose another place with --data.',
+    );
+  }
   await rm(unfinished, { recursive: true, force: true });
   await mkdir(unfinished, { mode: 0o700 });
   await chown(unfinished, account.uid, account.gid);

@@ -8,12 +8,16 @@ import pino from 'pino';
 import { hostBulkActivities, hostControlActivities } from '../activities/host/index.ts';
 import { type Host, Turn } from '../activities/host/host.ts';
 import { type AgentSettings, agentSettings } from '../config/agent.ts';
+import { misplaced } from '../activities/host/placement.ts';
 import { fileHelp } from '../config/describe.ts';
 import { loadFromFile } from '../config/load.ts';
 import { exitWithMessage } from '../config/process.ts';
 import { messageOf, TidemarkError } from '../domain/errors.ts';
 import { agentTaskQueue } from '../domain/ids.ts';
+import type { Layout } from '../domain/layout.ts';
+import type { Log } from '../domain/log.ts';
 import { acquireLock } from '../mariadb/lock.ts';
+import { inspectLayout } from '../mariadb/server/layout.ts';
 import { openStore } from '../storage/open.ts';
 import { loadTemporal, type TemporalSettings } from '../temporal/connect.ts';
 import { loadAgentId } from './agent-identity.ts';
@@ -50,6 +54,7 @@ async function main(settings: AgentSettings): Promise<void> {
   const log = pino({ name: `agent ${settings.service_id}`, level: settings.log_level });
   const signal = onStopSignal(log);
   installRuntime(log);
+  await refuseMisplaced(settings, log);
   const agentId = await loadAgentId(settings.state_directory);
   const lockPath = path.join(settings.state_directory, 'agent.lock');
   await using _only = await acquireLock(lockPath, {
@@ -65,6 +70,20 @@ async function main(settings: AgentSettings): Promise<void> {
     serveTemporal(host, temporal, signal),
   ];
   await Promise.all(tasks);
+}
+
+/** @throws invalid_setting before anything is written where it must not be */
+async function refuseMisplaced(settings: AgentSettings, log: Log): Promise<void> {
+  let layout: Layout;
+  try {
+    layout = await inspectLayout(settings.server);
+  } catch (error) {
+    // An option file that cannot be read is said again with each announcement, and may be mended meanwhile.
+    log.warn({ reason: messageOf(error) }, "The server's files could not be looked at.");
+    return;
+  }
+  const findings = misplaced(settings, layout);
+  if (findings.length > 0) throw new TidemarkError('invalid_setting', findings.join('\n'));
 }
 
 async function serveTemporal(host: Host, temporal: TemporalSettings, signal: AbortSignal): Promise<void> {

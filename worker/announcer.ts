@@ -28,13 +28,20 @@ export async function announceForEver(host: Host, client: Client, signal: AbortS
   let servedThen: boolean | undefined;
   let refusedFor = '';
   let registered = false;
+  const warned = new Set<string>();
   while (!signal.aborted) {
     try {
       const serves = await isServing(host.settings.server);
       // One that was refused asks again soon, but not so often that it wins by chance while the right agent restarts.
       const due = refusedFor === '' ? host.settings.announce_interval : refusedPauseMs;
       if (serves !== servedThen || Date.now() - announcedAt >= due) {
-        const reason = await announce(host, client, signal);
+        const announcement = await describe(host);
+        for (const warning of announcement.warnings) {
+          if (!warned.has(warning))
+            host.log.warn({ warning }, 'What the agent sees may keep backups from being taken.');
+          warned.add(warning);
+        }
+        const reason = await announce(host, client, announcement, signal);
         if (reason !== '' && reason !== refusedFor)
           host.log.error({ reason }, 'The service was not registered.');
         if (reason === '' && !registered) host.log.info({}, 'The service is registered.');
@@ -52,8 +59,12 @@ export async function announceForEver(host: Host, client: Client, signal: AbortS
 }
 
 /** @returns why the service was refused; empty when it was not */
-async function announce(host: Host, client: Client, signal: AbortSignal): Promise<string> {
-  const announcement = await describe(host);
+async function announce(
+  host: Host,
+  client: Client,
+  announcement: Announcement,
+  signal: AbortSignal,
+): Promise<string> {
   await writeProbe(host.store, host.agentId, 'agent', announcement.probe);
   const workflowId = workflowIds.agent(host.agentId);
   await client.workflow.signalWithStart('agent', {

@@ -91,7 +91,7 @@ export async function reachAgent(
       await tell(`Waiting for the agent of ${serviceId}, last seen ${seen}.`);
       // An agent that answers with an error at once must not turn this into a busy loop.
       await sleep(Math.max(0, Math.min(1_000, left) - (Date.now() - asked)));
-      patience = Math.max(1_000, Math.min(60_000, left));
+      patience = Math.max(1_000, Math.min(15_000, left));
     }
   }
 }

@@ -96,7 +96,7 @@ async function confirm({ input, plane, story }: BackupRun, summary: BackupSummar
     story.tell('recording', 'The copy is complete and is being recorded.');
     await plane.waiting.confirmBackup(summary);
     const message = ['Backup has succeeded.', ...summary.warnings].join(' ');
-    story.tell('done', message, 'Succeeded');
+    story.succeed('done', message, summary.uncompressedBytes);
     await plane.control.updateBackup({
       backupId: input.backupId,
       status: 'Succeeded',

@@ -9,6 +9,8 @@ export interface Narrative<P extends BackupPhase | RestorePhase> {
   readonly now: WorkflowStatus<P>;
   /** A new phase, or a new sentence within one. */
   tell(phase: P, message: string, status?: OperationStatus): void;
+  /** The end of the story: all of it was done. */
+  succeed(phase: P, message: string, bytes: number): void;
 }
 
 /**
@@ -36,10 +38,15 @@ export function beginNarrative<P extends BackupPhase | RestorePhase>(
         status,
         phase,
         message: next,
-        progress: status === 'Succeeded' ? { ...progress, percent: 100 } : progress,
+        progress,
       };
       told.push(`- **${phase}** ${next}`);
       setCurrentDetails([...facts, '', ...told.slice(-20)].join('\n'));
+    },
+    succeed(phase: P, next: string, bytes: number): void {
+      narrative.tell(phase, next, 'Succeeded');
+      const progress = { ...narrative.now.progress, percent: 100, bytesDone: bytes, bytesTotal: bytes };
+      narrative.now = { ...narrative.now, progress };
     },
   };
   setHandler(statusQuery, () => narrative.now as WorkflowStatus);

@@ -163,7 +163,7 @@ async function succeed(run: RestoreRun, { facts }: PlannedRestore, reached: Reac
   const { input, plane, story } = run;
   await CancellationScope.nonCancellable(async () => {
     const message = ['Restore has succeeded!', ...run.warnings].join(' ');
-    story.tell('done', message, 'Succeeded');
+    story.succeed('done', message, facts.storedBytes);
     await plane.control.updateRestore({
       restoreId: input.restoreId,
       status: 'Succeeded',

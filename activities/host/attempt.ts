@@ -45,11 +45,15 @@ export async function attempt<T>(
     const signal = options.uninterruptible
       ? new AbortController().signal
       : AbortSignal.any([superseded.signal, beat.signal, Context.current().cancellationSignal]);
+    const { operation, phase } = options;
+    host.log.info({ operation, phase, attempt: Context.current().info.attempt }, 'Work begins.');
     const run = (): Promise<T> =>
       underLock(host, options.operation, signal, (folder) =>
         work({ folder, signal, report: beat.report, log: host.log }),
       );
-    return await (options.uninterruptible ? host.turn.take(run) : run());
+    const result = await (options.uninterruptible ? host.turn.take(run) : run());
+    host.log.info({ operation, phase }, 'Work is done.');
+    return result;
   } finally {
     beat.end();
     host.attempts.delete(options.operation);

@@ -25,6 +25,7 @@ import { beating } from '../heartbeat.ts';
 import { attempt } from './attempt.ts';
 import type { HostBulkActivities, HostControlActivities, HostRestoreInput } from './contract.ts';
 import { type Host, operationFolder } from './host.ts';
+import { misplaced } from './placement.ts';
 
 /** What a restore is called on its host. */
 export function operationOf({ restoreId }: { restoreId: number }): string {
@@ -55,7 +56,7 @@ export function restoreActivities(host: Host): RestoreActivities {
           agentId: host.agentId,
           serverVersion: await tool('mariadbd'),
           serving: await isServing(server),
-          layout: { ...layout, obstacles },
+          layout: { ...layout, obstacles: [...obstacles, ...misplaced(host.settings, layout)] },
           space: await freeSpace(layout),
           tools: {
             mariadbBackup: await tool('mariadb-backup'),

@@ -12,11 +12,12 @@ const agentGrants = 'RELOAD, PROCESS, BINLOG MONITOR, REPLICATION SLAVE, SUPER, 
 /**
  * Sees to it that the account of the agent's client file can sign on to this data, root's too: a restored server that
  * does not let the agent in counts as failed. One that signs on is left as it is.
+ * @returns what a person should know: that it was made, and what it may do
  * @throws private_server_failed when the account cannot be made to sign on
  */
-export async function restoreAgentAccount(server: ServerSettings, target: PrivateServer): Promise<void> {
+export async function restoreAgentAccount(server: ServerSettings, target: PrivateServer): Promise<string[]> {
   const account = await readClientAccount(server);
-  if (await signsOn(server, target, account)) return;
+  if (await signsOn(server, target, account)) return [];
   const { user, host } = account;
   // Over TCP the server knows the agent by its address, or as localhost where it resolves names.
   const hosts = host === '' ? ['localhost'] : ['localhost', host === '::1' ? '::1' : '127.0.0.1'];
@@ -27,6 +28,8 @@ export async function restoreAgentAccount(server: ServerSettings, target: Privat
     throw refused(user, messageOf(error), error);
   }
   if (!(await signsOn(server, target, account))) throw refused(user, 'it is made anew and still refused');
+  const grants = user === 'root' ? 'ALL PRIVILEGES' : agentGrants;
+  return [`The agent's account ${user} was not in the restored data, and was made with ${grants} ON *.*.`];
 }
 
 /** Whoever the system lets in over its socket signs on here as at the live server: both see the same system user. */

@@ -68,8 +68,7 @@ export async function checkCopy(options: CheckOptions): Promise<CheckResult> {
       const { opened, unreadable } = await openTables(target.connection, directory, attempt);
       attempt.log.info({ opened, unreadable }, 'The tables of the restored copy were read.');
       await setGtid(target.connection, binlog);
-      await restoreAgentAccount(options.server, target);
-      return unreadable;
+      return [...unreadable, ...(await restoreAgentAccount(options.server, target))];
     });
     checked = { restoreId: staging.restoreId, warnings };
     await writeMark(directory, checked);
