@@ -65,7 +65,7 @@ export const backupSettings = z.strictObject({
   compression_level: z.int().min(1).max(19).default(1).describe('Level of zstd'),
   compression_threads: z.int().min(0).max(256).default(0).describe('Threads of zstd; 0: as many as cores'),
   part_size: byteSize.prefault('16M').describe('Size of the objects that a stream is cut into'),
-  parts_in_flight: z.int().min(1).max(64).default(4).describe('Parts that are written at the same time'),
+  parts_in_flight: z.int().min(1).max(64).default(2).describe('Parts that are written at the same time'),
   recipients: z
     .array(ageRecipient)
     .default([])

@@ -5,4 +5,3 @@
 import { setFlagsFromString } from 'node:v8';
 
 setFlagsFromString('--max-semi-space-size=4');
-setFlagsFromString('--optimize-for-size');
