@@ -208,6 +208,7 @@ describe('checking', () => {
     await copyFile(path.join(shop, 'notes_myisam.frm'), path.join(shop, 'notes_left.frm'));
     const { warnings } = await check();
     expect(warnings.sort()).toEqual([
+      expect.stringContaining('account tidemark was not in the restored data'),
       expect.stringContaining('`shop`.`left-over`'),
       expect.stringContaining('`shop`.`no_engine`'),
       expect.stringContaining('`shop`.`notes_left`'),
