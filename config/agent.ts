@@ -84,7 +84,7 @@ export const restoreSettings = z.strictObject({
     .max(0.9)
     .default(0.5)
     .describe('Share of the available memory to work with'),
-  parts_ahead: z.int().min(1).max(64).default(4).describe('Parts that are fetched at the same time'),
+  parts_ahead: z.int().min(1).max(64).default(2).describe('Parts that are fetched at the same time'),
   keep_previous: duration.prefault('24h').describe('How long the data that a restore replaced is kept'),
   min_free: byteSize
     .prefault('1G')

@@ -4,4 +4,4 @@
  */
 import { setFlagsFromString } from 'node:v8';
 
-setFlagsFromString('--max-semi-space-size=4');
+setFlagsFromString('--max-semi-space-size=2');
