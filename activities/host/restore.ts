@@ -33,7 +33,7 @@ export function operationOf({ restoreId }: { restoreId: number }): string {
 }
 
 /** Where one restore works. */
-export interface Workplace {
+export interface RestoreSite {
   layout: Layout;
   staging: Staging;
   /** The directory that the backup is unpacked into: the staging, or the data directory itself. */
@@ -48,7 +48,7 @@ export function restoreActivities(host: Host): RestoreActivities {
     inspectHost: (order) =>
       beating(async () => {
         const { server, restore } = host.settings;
-        // Not the workplace: a restore that is refused now would leave it behind.
+        // Not as a site: a restore that is refused now would leave it behind.
         const layout = await inspectLayout(server);
         const obstacles = await checkStaging(layout, order.restoreId);
         const tool = (name: ProgramName): Promise<string> => programVersion(server, name);
@@ -90,7 +90,7 @@ export function restoreActivities(host: Host): RestoreActivities {
     async fetchBackup(order) {
       await attempt(host, { operation: operationOf(order), phase: 'fetching' }, async (trial) => {
         const manifest = await manifestOf(host, order);
-        const { directory, staging, layout } = await enterWorkplace(host, order);
+        const { directory, staging, layout } = await enterSite(host, order);
         if (order.mode === 'side-by-side') {
           await createStaging(staging, await serverOwner(host.settings.server, dataDirectory(layout)));
         }
@@ -102,7 +102,7 @@ export function restoreActivities(host: Host): RestoreActivities {
       await attempt(host, { operation: operationOf(order), phase: 'preparing' }, async (trial) => {
         const { server, restore } = host.settings;
         const manifest = await manifestOf(host, order);
-        const { directory } = await enterWorkplace(host, order);
+        const { directory } = await enterSite(host, order);
         trial.report(startOf('preparing'));
         const expected = { toLsn: manifest.lineage.toLsn };
         await prepareCopy({ server, restore, directory, attempt: trial, expected });
@@ -113,7 +113,7 @@ export function restoreActivities(host: Host): RestoreActivities {
       return await attempt(host, { operation: operationOf(order), phase: 'checking' }, async (trial) => {
         const { server } = host.settings;
         const manifest = await manifestOf(host, order);
-        const { directory, layout, staging } = await enterWorkplace(host, order);
+        const { directory, layout, staging } = await enterSite(host, order);
         trial.report(startOf('checking'));
         return await checkCopy({
           server,
@@ -129,10 +129,10 @@ export function restoreActivities(host: Host): RestoreActivities {
 }
 
 /**
- * The workplace of a restore. The layout is written down when work begins, because later there may be nothing left
+ * The site of a restore. The layout is written down when work begins, because later there may be nothing left
  * to look at.
  */
-export async function enterWorkplace(host: Host, order: HostRestoreInput): Promise<Workplace> {
+export async function enterSite(host: Host, order: HostRestoreInput): Promise<RestoreSite> {
   const folder = operationFolder(host.settings.state_directory, operationOf(order));
   const file = path.join(folder, 'layout.json');
   let layout: Layout;

@@ -11,7 +11,7 @@ import { serverOwner } from '../../mariadb/server/owner.ts';
 import { attempt, type AttemptOptions } from './attempt.ts';
 import type { HostControlActivities, HostRestoreInput } from './contract.ts';
 import type { Host } from './host.ts';
-import { enterWorkplace, operationOf } from './restore.ts';
+import { enterSite, operationOf } from './restore.ts';
 
 type SwapActivities = Pick<
   HostControlActivities,
@@ -71,7 +71,7 @@ export function swapActivities(host: Host): SwapActivities {
 }
 
 async function swapOf(host: Host, order: HostRestoreInput): Promise<CutOverOptions> {
-  const { layout, staging } = await enterWorkplace(host, order);
+  const { layout, staging } = await enterSite(host, order);
   return {
     server: host.settings.server,
     stateDirectory: host.settings.state_directory,
