@@ -3,13 +3,10 @@
  * was and serving; no child process, staging folder, open journal or lock outlives it.
  */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { readdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { promisify } from 'node:util';
-import { listOpenJournals } from '../../mariadb/cutover/journal.ts';
+import { expectCleanHost } from '../support/aftermath.ts';
 import { recordHistory } from '../support/histories.ts';
 import { longRun } from '../support/long.ts';
 import { ready, TestStack, type TestService, until } from '../support/stack.ts';
@@ -62,21 +59,6 @@ async function servingData(): Promise<'old' | 'new'> {
   return since === undefined ? 'new' : 'old';
 }
 
-/** Nothing of a restore or backup is left on the host, and the server's folders hold nothing of ours but kept data. */
-async function expectNothingLeft(): Promise<void> {
-  expect(await listOpenJournals(service.stateDirectory)).toEqual([]);
-  const folder = path.join(path.dirname(service.server.dataDirectory), '.tidemark');
-  const restores = existsSync(folder) ? await readdir(folder) : [];
-  for (const restore of restores) expect(await readdir(path.join(folder, restore))).not.toContain('new');
-  const { stdout } = await promisify(execFile)('ps', ['-eo', 'args']);
-  const ours = stdout
-    .split('\n')
-    .filter((line) => line.includes(service.stateDirectory) || line.includes(`${folder}/`));
-  expect(ours.filter((line) => /mariadb-backup|mbstream|zstd|mariadbd/.test(line))).toEqual([]);
-  const places = await stack.request<{ services: unknown[] }>('GET', '/services');
-  expect(places.status).toBe(200);
-}
-
 async function untilPhase(
   ask: () => Promise<{ progress?: { phase: string } }>,
   phase: string,
@@ -93,7 +75,7 @@ describe('the agent is killed', () => {
     await service.agent.start(ready.agent);
     const backup = await stack.backupEnd(id);
     expect(backup).toMatchObject({ status: 'Succeeded' });
-    await expectNothingLeft();
+    await expectCleanHost(service);
   });
 
   test.each(['fetching', 'preparing', 'checking'])(
@@ -107,7 +89,7 @@ describe('the agent is killed', () => {
       const restore = await stack.restoreEnd(id);
       expect(restore).toMatchObject({ status: 'Succeeded' });
       expect(await servingData()).toBe('new');
-      await expectNothingLeft();
+      await expectCleanHost(service);
     },
   );
 
@@ -127,7 +109,7 @@ describe('the agent is killed', () => {
       await servingData();
       const restore = await stack.restoreEnd(id);
       expect(await servingData()).toBe(restore.status === 'Succeeded' ? 'new' : 'old');
-      await expectNothingLeft();
+      await expectCleanHost(service);
     },
   );
 });
@@ -172,7 +154,7 @@ describe('a workflow is ended from outside', () => {
     const restore = await stack.restoreEnd(id);
     expect(restore).toMatchObject({ status: 'Cancelled' });
     expect(await servingData()).toBe('old');
-    await expectNothingLeft();
+    await expectCleanHost(service);
   });
 
   test('a terminated restore is settled by the reconciler, and the service is free again', async () => {
@@ -184,7 +166,7 @@ describe('a workflow is ended from outside', () => {
     expect(restore.message).toContain('was terminated');
     expect(await stack.takeBackup('kill-1')).toMatchObject({ status: 'Succeeded' });
     expect(await servingData()).toBe('old');
-    await expectNothingLeft();
+    await expectCleanHost(service);
     await recordHistory(stack.client, 'restore-clean-up', `${await stack.workflowOf(id)}/clean-up`);
   });
 });

@@ -3,13 +3,11 @@
  * ends right, the server serves whole data all the while, and an agent needs nobody to put it back.
  */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { readdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { promisify } from 'node:util';
 import { listOpenJournals } from '../../mariadb/cutover/journal.ts';
+import { expectCleanHost } from '../support/aftermath.ts';
 import { longRun } from '../support/long.ts';
 import { OwnTemporal } from '../support/own-temporal.ts';
 import { TestStack, type TestService, until } from '../support/stack.ts';
@@ -75,16 +73,7 @@ async function servingData(): Promise<'old' | 'new'> {
 
 /** Nothing of an operation is left on the host, and the service is free for the next one. */
 async function expectNothingLeft(): Promise<void> {
-  expect(await listOpenJournals(service.stateDirectory)).toEqual([]);
-  const folder = path.join(path.dirname(service.server.dataDirectory), '.tidemark');
-  const restores = existsSync(folder) ? await readdir(folder) : [];
-  for (const restore of restores) expect(await readdir(path.join(folder, restore))).toEqual(['previous']);
-  expect(await readdir(path.join(service.stateDirectory, 'operations'))).toEqual([]);
-  const { stdout } = await promisify(execFile)('ps', ['-eo', 'args']);
-  const ours = stdout
-    .split('\n')
-    .filter((line) => line.includes(service.stateDirectory) || line.includes(`${folder}/`));
-  expect(ours.filter((line) => /mariadb-backup|mbstream|zstd|mariadbd/.test(line))).toEqual([]);
+  await expectCleanHost(service);
   await stack.takeBackup('away-1');
 }
 
