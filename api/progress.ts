@@ -13,6 +13,8 @@ import { advance, backupPhases, type Phase, type Progress, restorePhases } from 
 /** How long Temporal, and after it the workflow, may take before the catalog answers alone. Milliseconds. */
 const describeMs = 1_500;
 const queryMs = 1_500;
+/** How long an answer of Temporal is good for the next who asks: agents do not tell more often. Milliseconds. */
+const freshMs = 500;
 /** How many operations are remembered; a forgotten one only loses the promise that nothing goes back. */
 const remembered = 1_000;
 
@@ -38,6 +40,17 @@ export interface LiveProgress {
 
 export function progressThrough(client: Client): LiveProgress {
   const highest = new Map<string, Progress>();
+  const asked = new Map<string, { at: number; live: Promise<Live | undefined> }>();
+
+  /** Many may watch one operation, and each answer costs a look by Temporal. */
+  function shared(workflowId: string): Promise<Live | undefined> {
+    const now = performance.now();
+    const last = asked.get(workflowId);
+    if (last && now - last.at < freshMs) return last.live;
+    const live = liveOf(client, workflowId);
+    remember(asked, workflowId, { at: now, live });
+    return live;
+  }
 
   async function follow<R extends BackupRecord | RestoreRecord>(
     workflowId: string,
@@ -46,9 +59,10 @@ export function progressThrough(client: Client): LiveProgress {
   ): Promise<R> {
     if (isFinal(record.status)) {
       highest.delete(workflowId);
+      asked.delete(workflowId);
       return record;
     }
-    const live = await liveOf(client, workflowId);
+    const live = await shared(workflowId);
     const before = highest.get(workflowId);
     const next = live?.progress ?? laterPhase(phases, before, record.progress);
     if (!next) return record;
@@ -74,11 +88,11 @@ function laterPhase(
   return phases.indexOf(stored.phase) < phases.indexOf(before.phase) ? before : stored;
 }
 
-function remember(highest: Map<string, Progress>, workflowId: string, progress: Progress): void {
-  highest.delete(workflowId);
-  highest.set(workflowId, progress);
-  const [oldest] = highest.keys();
-  if (highest.size > remembered && oldest !== undefined) highest.delete(oldest);
+function remember<V>(memory: Map<string, V>, workflowId: string, value: V): void {
+  memory.delete(workflowId);
+  memory.set(workflowId, value);
+  const [oldest] = memory.keys();
+  if (memory.size > remembered && oldest !== undefined) memory.delete(oldest);
 }
 
 /** Undefined when Temporal, or the workflow, does not say: the answer then rests on the catalog. */

@@ -1,5 +1,5 @@
 /** Where the programs of MariaDB, and those that stand behind it in a pipe, are on this host. */
-import { access, constants } from 'node:fs/promises';
+import { access, constants, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { ServerSettings } from '../config/agent.ts';
 import { TidemarkError } from '../domain/errors.ts';
@@ -63,8 +63,21 @@ export async function programVersion(server: ProgramsPlace, name: ProgramName): 
     if (error instanceof TidemarkError && error.code === 'tool_missing') return '';
     throw error;
   }
-  const { stdout, stderr } = await runProgram(file, ['--version'], { timeoutMs: 30_000 });
-  return /\d+\.\d+\.\d+[^\s,]*/.exec(`${stdout}\n${stderr}`)?.[0] ?? 'unknown';
+  return await versionOf(file);
+}
+
+/** What the programs' files were when they were asked, and what they said. An upgrade puts another file in its place. */
+const asked = new Map<string, { state: string; version: string }>();
+
+async function versionOf(file: string): Promise<string> {
+  const { ino, size, mtimeMs, ctimeMs } = await stat(file);
+  const state = [ino, size, mtimeMs, ctimeMs].join(' ');
+  const known = asked.get(file);
+  if (known?.state === state) return known.version;
+  const { code, stdout, stderr } = await runProgram(file, ['--version'], { timeoutMs: 30_000 });
+  const version = /\d+\.\d+\.\d+[^\s,]*/.exec(`${stdout}\n${stderr}`)?.[0] ?? 'unknown';
+  if (code === 0) asked.set(file, { state, version });
+  return version;
 }
 
 async function isExecutable(file: string): Promise<boolean> {

@@ -64,14 +64,16 @@ async function findManifest(host: Host, backupId: string): Promise<BackupSummary
 
 async function copy(host: Host, order: HostBackupInput, trial: Attempt): Promise<BackupSummary> {
   const { server, backup: settings } = host.settings;
-  // Looked at while the copy goes on: it is only for the manifest.
+  // Looked at while the copy goes on: it is for the manifest, and for how large this will be.
   const inspecting = inspectLayout(server);
   inspecting.catch(() => undefined);
-  const running = await startFullBackup({ server, backup: settings, attempt: trial });
+  const running = await startFullBackup({ server, layout: inspecting, backup: settings, attempt: trial });
   const begun = Date.now();
   const reporting = setInterval(() => {
     const { bytesRead, bytesEstimated } = running.progress();
-    trial.report(measure('copying', bytesRead, bytesEstimated, Date.now() - begun));
+    // Without an idea of the whole, what was read would count as all of it.
+    const done = bytesEstimated === 0 ? 0 : bytesRead;
+    trial.report(measure('copying', done, bytesEstimated, Date.now() - begun));
   }, reportMs);
   try {
     let facts: FullBackupFacts | undefined;

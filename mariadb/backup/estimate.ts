@@ -5,14 +5,13 @@ import path from 'node:path';
 import type { ServerSettings } from '../../config/agent.ts';
 import { dataDirectory, type Layout } from '../../domain/layout.ts';
 import { matchesAny } from '../server/foreign.ts';
-import { foreignEntries, inspectLayout } from '../server/layout.ts';
+import { foreignEntries } from '../server/layout.ts';
 
 /** At the top of a data directory, what is the server's own and yet in no backup. */
 const neverCopied = ['ib_logfile*', 'ibtmp*', '.tidemark', 'lost+found', '#*'];
 
 /** The size of the files that a full backup of this server reads, in bytes. Files that vanish meanwhile count 0. */
-export async function estimateBytes(server: ServerSettings): Promise<number> {
-  const layout = await inspectLayout(server);
+export async function estimateBytes(server: ServerSettings, layout: Layout): Promise<number> {
   const data = dataDirectory(layout);
   const skipped = [...neverCopied, ...(await foreignEntries(server, layout)), ...binlogPatterns(layout)];
   const sizes = [await sizeOf(data, (name) => !matchesAny(name, skipped))];

@@ -3,9 +3,9 @@
  * comes out is worth nothing until `whole()` has said so.
  */
 import { rm } from 'node:fs/promises';
-import type { Readable } from 'node:stream';
 import type { BackupSettings, ServerSettings } from '../../config/agent.ts';
 import { TidemarkError } from '../../domain/errors.ts';
+import type { Layout } from '../../domain/layout.ts';
 import type { BinlogPosition } from '../../domain/manifest.ts';
 import type { Attempt } from '../context.ts';
 import { findProgram, programVersion } from '../programs.ts';
@@ -38,7 +38,7 @@ export interface FullBackupFacts {
 
 export interface RunningBackup {
   /** The backup's bytes. Ends without an error also when a program was killed: only `whole()` tells. */
-  output: Readable;
+  output: AsyncIterable<Uint8Array>;
   startedAt: string;
   /**
    * To be asked when `output` has ended, and before the backup is taken for one.
@@ -48,12 +48,14 @@ export interface RunningBackup {
   whole(): Promise<FullBackupFacts>;
   /** Ends all programs, waits for them and removes the scratch files. May be called at any time, and again. */
   end(): Promise<void>;
-  /** Bytes before compression. */
+  /** Bytes before compression; 0 are expected until the files were looked at. */
   progress(): { bytesRead: number; bytesEstimated: number };
 }
 
 export interface FullBackupOptions {
   server: ServerSettings;
+  /** Where the server keeps its files, once it is known: only for how large the backup will be. */
+  layout: Promise<Layout>;
   backup: BackupSettings;
   attempt: Attempt;
 }
@@ -64,14 +66,14 @@ export interface FullBackupOptions {
  */
 export async function startFullBackup({
   server,
+  layout,
   backup,
   attempt,
 }: FullBackupOptions): Promise<RunningBackup> {
   await findProgram(server, 'mariadb-backup');
-  const facts = await askServer(server);
-  const [toolVersion, bytesEstimated] = await Promise.all([
+  const [facts, toolVersion] = await Promise.all([
+    askServer(server),
     programVersion(server, 'mariadb-backup'),
-    estimateBytes(server),
   ]);
   requireForBackup(facts, toolVersion);
   attempt.signal.throwIfAborted();
@@ -82,7 +84,7 @@ export async function startFullBackup({
   let pipeline: Pipeline;
   try {
     const checkpoint = backup.checkpoint && has(facts, 'SUPER');
-    pipeline = startPipeline(await backupStages(server, backup, scratch, { checkpoint }), {
+    pipeline = await startPipeline(await backupStages(server, backup, scratch, { checkpoint }), {
       folder: attempt.folder,
       signal: attempt.signal,
       onStderrLine: (line, stage) => {
@@ -102,6 +104,13 @@ export async function startFullBackup({
   }
   const compressor = pipeline.pids[1];
   let bytesRead = 0;
+  let bytesEstimated = 0;
+  layout
+    .then(async (known) => (bytesEstimated = await estimateBytes(server, known)))
+    // It is for progress alone; whoever gave the layout is told as well.
+    .catch((error: unknown) =>
+      attempt.log.warn({ err: error }, 'The size of the backup could not be estimated.'),
+    );
   return {
     output,
     startedAt: startedAt.toISOString(),
@@ -126,7 +135,7 @@ export async function startFullBackup({
     },
     progress: () => {
       bytesRead = Math.max(bytesRead, bytesReadBy(compressor) ?? 0);
-      return { bytesRead, bytesEstimated: Math.max(bytesEstimated, bytesRead) };
+      return { bytesRead, bytesEstimated: bytesEstimated === 0 ? 0 : Math.max(bytesEstimated, bytesRead) };
     },
   };
 }

@@ -4,6 +4,7 @@
  */
 import type { Readable, Writable } from 'node:stream';
 import { startChild, type Child, type Exit } from './child.ts';
+import { makeOpenEnd, type OpenEnd } from './open-end.ts';
 
 export interface Stage {
   program: string;
@@ -30,14 +31,14 @@ export interface PipelineOptions {
 
 export interface Pipeline {
   /** What the last program writes. Ended without an error when a program was killed: only `finished` tells. */
-  output: Readable | undefined;
+  output: AsyncIterable<Uint8Array> | undefined;
   /** What the first program reads, with `input: 'pipe'`. */
   input: Writable | undefined;
   /** The programs' process ids, in their order; undefined for one that could not be started. */
   pids: (number | undefined)[];
   /** Resolves when all programs have ended, however they did; never rejects. */
   finished: Promise<StageResult[]>;
-  /** Ends all programs and waits until they are gone. May be called at any time, any number of times. */
+  /** Ends all programs and waits until they are gone; what was not read is lost. May be called at any time, and again. */
   end(): Promise<void>;
 }
 
@@ -45,34 +46,40 @@ export interface Pipeline {
  * Starts all programs at once. When one fails, or the signal is aborted, the others are ended.
  *
  * @example
- * const pipeline = startPipeline([{ program: 'tar', args: ['-c', '.'] }, { program: 'zstd', args: ['-q'] }], attempt);
+ * const pipeline = await startPipeline([{ program: 'tar', args: ['-c', '.'] }, { program: 'zstd', args: ['-q'] }], attempt);
  * await store(pipeline.output);
  * const results = await pipeline.finished; // whole only if every code is 0
  */
-export function startPipeline(stages: readonly Stage[], options: PipelineOptions): Pipeline {
+export async function startPipeline(stages: readonly Stage[], options: PipelineOptions): Promise<Pipeline> {
   options.signal.throwIfAborted();
-  const children = startStages(stages, options);
+  const openEnd = options.input === 'pipe' ? undefined : await makeOpenEnd(options.folder);
+  if (options.signal.aborted) openEnd?.close();
+  options.signal.throwIfAborted();
+  const children = startStages(stages, options, openEnd);
   let ending: Promise<void> | undefined;
-  const end = (): Promise<void> => {
+  const endPrograms = (): Promise<void> => {
     ending ??= Promise.all(children.map((child) => child.end())).then(() => undefined);
     return ending;
   };
-  const onAbort = (): void => void end();
+  const onAbort = (): void => void endPrograms();
   options.signal.addEventListener('abort', onAbort, { once: true });
 
   const finished = Promise.all(
     children.map(async (child, index): Promise<StageResult> => {
       const exit = await child.exited;
-      if (exit.code !== 0) void end();
+      if (exit.code !== 0) void endPrograms();
       return { program: stages[index]?.program ?? '', ...exit };
     }),
   ).finally(() => options.signal.removeEventListener('abort', onAbort));
 
   const input = options.input === 'pipe' ? children[0]?.stdin : undefined;
-  const output = options.input === 'pipe' ? undefined : children.at(-1)?.stdout;
   // Without a listener, the EPIPE of a program that died would take the whole process with it.
   input?.on('error', () => undefined);
-  output?.on('error', () => undefined);
+  const output = children.at(-1)?.pid === undefined ? undefined : openEnd;
+  const end = async (): Promise<void> => {
+    await endPrograms();
+    openEnd?.close();
+  };
   return { input, output, pids: children.map((child) => child.pid), finished, end };
 }
 
@@ -81,13 +88,17 @@ export function startPipeline(stages: readonly Stage[], options: PipelineOptions
  * has been handed on and our copy of it is closed. Were it left open, a program that died in the middle would not
  * be noticed by the one before it, which would write into a pipe that nobody reads.
  */
-function startStages(stages: readonly Stage[], options: PipelineOptions): Child[] {
+function startStages(
+  stages: readonly Stage[],
+  options: PipelineOptions,
+  openEnd: OpenEnd | undefined,
+): Child[] {
   const children: Child[] = [];
   let before: Readable | undefined;
   for (const [index, stage] of stages.entries()) {
     const last = index === stages.length - 1;
     const stdin = before ?? (options.input === 'pipe' ? 'pipe' : 'ignore');
-    const stdout = last && options.input === 'pipe' ? 'ignore' : 'pipe';
+    const stdout = last ? (openEnd?.writeEnd ?? 'ignore') : 'pipe';
     const extra = stage.stdio3 === undefined ? [] : [stage.stdio3];
     const child = startChild(stage.program, stage.args, {
       folder: options.folder,
@@ -101,6 +112,7 @@ function startStages(stages: readonly Stage[], options: PipelineOptions): Child[
     children.push(child);
     before = child.stdout;
   }
+  openEnd?.writeEnd.destroy();
   return children;
 }
 

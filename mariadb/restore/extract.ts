@@ -44,7 +44,11 @@ export async function startExtraction(options: ExtractionOptions): Promise<Extra
   const { attempt, directory } = options;
   const stages = await extractionStages(options);
   await emptyDirectory(options.server, directory);
-  const pipeline = startPipeline(stages, { folder: attempt.folder, signal: attempt.signal, input: 'pipe' });
+  const pipeline = await startPipeline(stages, {
+    folder: attempt.folder,
+    signal: attempt.signal,
+    input: 'pipe',
+  });
   const whole = async (): Promise<void> => {
     const results = await pipeline.finished;
     attempt.signal.throwIfAborted();

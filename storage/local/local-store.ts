@@ -221,7 +221,12 @@ class LocalStore implements ObjectStore {
       await this.#proveThere();
       return;
     }
-    await this.#folders.sync(path.dirname(file));
+    try {
+      await this.#folders.sync(path.dirname(file));
+    } catch (error) {
+      // Whoever deleted the last object beside this one took the empty folder away.
+      if (!isAbsent(error)) throw error;
+    }
   }
 
   /** An unmounted file system leaves an empty directory behind: then nothing is missing, the store is not there. */

@@ -21,6 +21,9 @@ const oldMs = 3_600_000;
 /** Whether a process of another machine lives cannot be asked. */
 const oldElsewhereMs = 24 * 3_600_000;
 
+/** Bytes of one write. For a larger one the kernel takes memory in larger pieces, which are harder to come by. */
+const writeBytes = 128 * 1024;
+
 interface Owner {
   /** One running machine, or one container of it: process ids mean something within it alone. */
   host: string;
@@ -58,7 +61,7 @@ export async function writeTemporary(
   const handle = await open(file, 'wx', 0o660);
   try {
     for (let offset = 0; offset < body.length;) {
-      const { bytesWritten } = await handle.write(body, offset);
+      const { bytesWritten } = await handle.write(body, offset, Math.min(writeBytes, body.length - offset));
       offset += bytesWritten;
       throwIfCancelled(signal);
     }

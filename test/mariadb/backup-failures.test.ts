@@ -7,7 +7,9 @@ import { startFullBackup, type RunningBackup } from '../../mariadb/backup/full.t
 import { endLeftovers, processStart } from '../../mariadb/processes/record.ts';
 import { isServing } from '../../mariadb/server/lifecycle.ts';
 import { checkServer } from '../../mariadb/server/requirements.ts';
+import { inspectLayout } from '../../mariadb/server/layout.ts';
 import { testAttempt, type TestAttempt } from '../support/attempts.ts';
+import { drain } from '../support/drain.ts';
 import { agentAccount, startTestServer, type TestServer } from '../support/mariadb.ts';
 
 /** With age in the pipe, so that there are three programs. */
@@ -30,7 +32,12 @@ afterEach(async () => {
 });
 
 async function start(attempt: TestAttempt, settings = server.settings): Promise<RunningBackup> {
-  const running = await startFullBackup({ server: settings, backup, attempt });
+  const running = await startFullBackup({
+    server: settings,
+    layout: inspectLayout(settings),
+    backup,
+    attempt,
+  });
   open.push(running);
   return running;
 }
@@ -68,7 +75,7 @@ describe('a backup in whose middle', () => {
       const running = await inTheMiddle(attempt);
       const processes = await processesOf(attempt);
       process.kill(processes.get(victim) ?? 0, 'SIGKILL');
-      running.output.resume();
+      void drain(running.output);
       await expect(running.whole()).rejects.toMatchObject({
         code: 'backup_tool_failed',
         message: expect.stringContaining(`${victim} ended with signal SIGKILL`),
@@ -179,7 +186,7 @@ test('a server that dies during its backup is unreachable, and no backup', async
   const attempt = await testAttempt();
   const running = await inTheMiddle(attempt);
   await server.kill();
-  running.output.resume();
+  void drain(running.output);
   await expect(running.whole()).rejects.toMatchObject({ code: 'database_unreachable' });
   await running.end();
   await server.start();
@@ -189,7 +196,7 @@ test('a server without a binlog is backed up, without a position, and that is sa
   const other = await startTestServer({ name: 'nolog', config: ['skip_log_bin'] });
   try {
     const running = await start(await testAttempt(), other.settings);
-    running.output.resume();
+    void drain(running.output);
     const facts = await running.whole();
     expect(facts).not.toHaveProperty('binlog');
     expect(facts.warnings).toContainEqual(expect.stringContaining('keeps no binlog'));
@@ -211,7 +218,7 @@ test('a redo log that is written over before it was copied is named as the reaso
     for (let round = 1; round <= 8; round += 1) {
       await small.query('UPDATE shop.noise SET data = RANDOM_BYTES(1024)');
     }
-    running.output.resume();
+    void drain(running.output);
     await expect(running.whole()).rejects.toMatchObject({ code: 'redo_overrun' });
   } finally {
     await small.remove();

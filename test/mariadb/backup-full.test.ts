@@ -1,13 +1,14 @@
 import { execFile } from 'node:child_process';
-import { createWriteStream } from 'node:fs';
 import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { pipeline } from 'node:stream/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { backupSettings, type BackupSettings } from '../../config/agent.ts';
 import { startFullBackup, type FullBackupFacts, type RunningBackup } from '../../mariadb/backup/full.ts';
+import { inspectLayout } from '../../mariadb/server/layout.ts';
 import { testAttempt, type TestAttempt } from '../support/attempts.ts';
+import { drain, writeAll } from '../support/drain.ts';
 import { agentAccount, startTestServer, type TestServer } from '../support/mariadb.ts';
 
 const run = promisify(execFile);
@@ -26,7 +27,12 @@ afterEach(async () => {
 
 async function start(attempt: TestAttempt, settings: Partial<BackupSettings> = {}): Promise<RunningBackup> {
   const backup = { ...backupSettings.parse({}), ...settings };
-  const running = await startFullBackup({ server: server.settings, backup, attempt });
+  const running = await startFullBackup({
+    server: server.settings,
+    layout: inspectLayout(server.settings),
+    backup,
+    attempt,
+  });
   open.push(running);
   return running;
 }
@@ -37,7 +43,7 @@ async function backUp(
 ): Promise<{ file: string; facts: FullBackupFacts; running: RunningBackup }> {
   const running = await start(attempt, settings);
   const file = path.join(attempt.folder, 'stream');
-  await pipeline(running.output, createWriteStream(file));
+  await writeAll(running.output, file);
   const facts = await running.whole();
   return { file, facts, running };
 }
@@ -133,7 +139,7 @@ describe('a full backup', () => {
     );
     expect(lines.filter((line) => line.includes('mariadb-backup')).length).toBeGreaterThan(0);
     expect(lines.filter((line) => line.includes(agentAccount.password))).toEqual([]);
-    running.output.resume();
+    void drain(running.output);
     await running.whole();
     await running.end();
     await running.end();
@@ -143,10 +149,11 @@ describe('a full backup', () => {
 
   test('shows how far it is, up to what it turns out to be', async () => {
     const running = await start(await testAttempt());
+    while (running.progress().bytesEstimated === 0) await sleep(10);
     expect(running.progress().bytesEstimated).toBeGreaterThan(10_000_000);
     let seen = 0;
     for await (const chunk of running.output) {
-      expect((chunk as Buffer).length).toBeGreaterThan(0);
+      expect(chunk.length).toBeGreaterThan(0);
       const { bytesRead, bytesEstimated } = running.progress();
       expect(bytesRead).toBeGreaterThanOrEqual(seen);
       expect(bytesEstimated).toBeGreaterThanOrEqual(bytesRead);
@@ -178,7 +185,12 @@ describe('a full backup', () => {
     await chmod(path.join(programs, 'mariadb-backup'), 0o755);
     const other = { ...server.settings, programs };
     await expect(
-      startFullBackup({ server: other, backup: backupSettings.parse({}), attempt }),
+      startFullBackup({
+        server: other,
+        layout: inspectLayout(other),
+        backup: backupSettings.parse({}),
+        attempt,
+      }),
     ).rejects.toMatchObject({ code: 'tool_version_mismatch' });
   });
 });

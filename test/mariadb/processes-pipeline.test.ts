@@ -7,6 +7,7 @@ import { afterEach, describe, expect, test } from '@jest/globals';
 import { failedStage, startPipeline, type Pipeline, type Stage } from '../../mariadb/processes/pipeline.ts';
 import { processStart } from '../../mariadb/processes/record.ts';
 import { testAttempt, type TestAttempt } from '../support/attempts.ts';
+import { drain } from '../support/drain.ts';
 import { longRun } from '../support/long.ts';
 
 const sh = (script: string): Stage => ({ program: '/bin/sh', args: ['-c', script] });
@@ -22,7 +23,7 @@ async function start(
   options: Partial<Parameters<typeof startPipeline>[1]> = {},
 ): Promise<{ pipeline: Pipeline; attempt: TestAttempt }> {
   const attempt = await testAttempt();
-  const pipeline = startPipeline(stages, { folder: attempt.folder, signal: attempt.signal, ...options });
+  const pipeline = await startPipeline(stages, { folder: attempt.folder, signal: attempt.signal, ...options });
   started.push(pipeline);
   return { pipeline, attempt };
 }
@@ -78,7 +79,7 @@ describe('joined programs', () => {
       sh('head -c 100000 > /dev/null; echo "cannot go on" >&2; exit 3'),
       program('cat'),
     ]);
-    pipeline.output?.resume();
+    void drain(pipeline.output);
     const failed = failedStage(await pipeline.finished);
     expect(failed).toMatchObject({ program: '/bin/sh', code: 3, stderr: 'cannot go on\n' });
     expect(alive(pipeline)).toBe(0);
@@ -87,7 +88,7 @@ describe('joined programs', () => {
 
   test.each([0, 1, 2])('do not hang when number %i is killed', async (victim) => {
     const { pipeline } = await start([program('cat', '/dev/zero'), program('cat'), program('cat')]);
-    pipeline.output?.resume();
+    void drain(pipeline.output);
     await sleep(50);
     process.kill(pipeline.pids[victim] ?? 0, 'SIGKILL');
     expect(failedStage(await pipeline.finished)).toMatchObject({ signal: 'SIGKILL' });
@@ -116,7 +117,7 @@ describe('joined programs', () => {
 
   test('are a tool_missing when one of them is not there, and the others are ended', async () => {
     const { pipeline } = await start([program('cat', '/dev/zero'), program('/nowhere/zstd'), program('cat')]);
-    pipeline.output?.resume();
+    void drain(pipeline.output);
     const failed = failedStage(await pipeline.finished);
     expect(failed?.error).toMatchObject({ code: 'tool_missing' });
     expect(alive(pipeline)).toBe(0);
@@ -126,7 +127,7 @@ describe('joined programs', () => {
     const stages = [program('cat', '/dev/zero'), program('cat'), program('cat')];
     stages[refused] = program('cat', 'x'.repeat(8 * 1024 ** 2));
     const { pipeline, attempt } = await start(stages);
-    pipeline.output?.resume();
+    void drain(pipeline.output);
     expect(failedStage(await pipeline.finished)?.error?.message).toContain('E2BIG');
     expect(alive(pipeline)).toBe(0);
     expect(await recorded(attempt)).toEqual([]);
@@ -143,7 +144,7 @@ describe('joined programs', () => {
     const { pipeline } = await start([sh('echo one >&2; echo two >&2'), sh('cat; printf three >&2')], {
       onStderrLine: (line, stage) => heard.push(`${stage} ${line}`),
     });
-    pipeline.output?.resume();
+    void drain(pipeline.output);
     await pipeline.finished;
     expect(heard.sort()).toEqual(['0 one', '0 two', '1 three']);
   });
