@@ -16,6 +16,9 @@ import { ordersThrough } from './orders.ts';
 import { progressThrough } from './progress.ts';
 import { loadTokens } from './tokens.ts';
 
+/** Without a limit of ours the waits grow to two minutes, for which a Temporal that is back would count as away. */
+const reconnecting = { 'grpc.initial_reconnect_backoff_ms': 200, 'grpc.max_reconnect_backoff_ms': 1_000 };
+
 /** How long running requests have after a signal. Milliseconds. */
 const finishMs = 3_000;
 
@@ -33,7 +36,7 @@ async function start(): Promise<void> {
   const catalog = await openCatalog(settings.catalog, { password });
   await catalog.migrate();
   // Lazy: without Temporal the api still answers what the catalog knows, and /readyz says what is missing.
-  const connection = Connection.lazy(temporal.connectionOptions);
+  const connection = Connection.lazy({ ...temporal.connectionOptions, channelArgs: reconnecting });
   const client = new Client({ connection, namespace: temporal.namespace });
   const orders = ordersThrough(client, {
     address: temporal.connectionOptions.address,

@@ -36,6 +36,9 @@ wait "$private"
 rm -f "$staging/log" "$staging/pid"
 lap check
 
+sync -f "$staging"
+lap sync
+
 target=$(cat "$pid_file")
 mariadb --no-defaults --socket="$socket" -e 'SET GLOBAL innodb_fast_shutdown = 2; SHUTDOWN'
 until_gone "$target"

@@ -66,18 +66,23 @@ export async function programVersion(server: ProgramsPlace, name: ProgramName): 
   return await versionOf(file);
 }
 
-/** What the programs' files were when they were asked, and what they said. An upgrade puts another file in its place. */
+/** What the programs' files were when they were asked, and what they said. */
 const asked = new Map<string, { state: string; version: string }>();
 
 async function versionOf(file: string): Promise<string> {
-  const { ino, size, mtimeMs, ctimeMs } = await stat(file);
-  const state = [ino, size, mtimeMs, ctimeMs].join(' ');
+  const state = await programState(file);
   const known = asked.get(file);
   if (known?.state === state) return known.version;
   const { code, stdout, stderr } = await runProgram(file, ['--version'], { timeoutMs: 30_000 });
   const version = /\d+\.\d+\.\d+[^\s,]*/.exec(`${stdout}\n${stderr}`)?.[0] ?? 'unknown';
   if (code === 0) asked.set(file, { state, version });
   return version;
+}
+
+/** What tells a program's file from the one that an upgrade puts in its place. */
+export async function programState(file: string): Promise<string> {
+  const { ino, size, mtimeMs, ctimeMs } = await stat(file);
+  return [ino, size, mtimeMs, ctimeMs].join(' ');
 }
 
 async function isExecutable(file: string): Promise<boolean> {

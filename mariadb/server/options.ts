@@ -5,8 +5,9 @@
 import { userInfo } from 'node:os';
 import type { ServerSettings } from '../../config/agent.ts';
 import { TidemarkError } from '../../domain/errors.ts';
-import { findProgram } from '../programs.ts';
+import { findProgram, programState } from '../programs.ts';
 import { runProgram } from '../processes/run.ts';
+import { digestOptionFiles } from './option-files.ts';
 
 type OptionFiles = Pick<ServerSettings, 'programs' | 'defaults_file'>;
 
@@ -23,6 +24,20 @@ export type ServerOptions = ReadonlyMap<string, string>;
  */
 export async function readServerOptions(server: OptionFiles): Promise<ServerOptions> {
   const mariadbd = await findProgram(server, 'mariadbd');
+  const from = `${mariadbd} ${server.defaults_file}`;
+  const state = `${await programState(mariadbd)} ${await digestOptionFiles(server.defaults_file)}`;
+  const known = read.get(from);
+  if (known?.state === state) return known.options;
+  const options = askServer(server, mariadbd);
+  read.set(from, { state, options });
+  options.catch(() => read.delete(from));
+  return options;
+}
+
+/** What the programs were asked before, and of what state of their files: an operation asks a dozen times. */
+const read = new Map<string, { state: string; options: Promise<ServerOptions> }>();
+
+async function askServer(server: OptionFiles, mariadbd: string): Promise<ServerOptions> {
   const { code, stdout, stderr } = await runProgram(
     mariadbd,
     // Without the grant tables it does not look for plugins in the data directory either.

@@ -40,6 +40,21 @@ describe('the options of a server', () => {
     expect(await readdir(folder)).toEqual(['my.cnf']);
   });
 
+  test('are those of this moment, also when only a file in an included folder has changed', async () => {
+    const { folder, settings } = await onPaper('!includedir FOLDER/conf.d');
+    await mkdir(path.join(folder, 'conf.d'));
+    const pageSize = async (): Promise<string | undefined> =>
+      (await readServerOptions(settings)).get('innodb_page_size');
+    expect(await pageSize()).toBe('16384');
+    const included = path.join(folder, 'conf.d', 'pages.cnf');
+    for (const size of ['32768', '65536']) {
+      await writeFile(included, `[mariadbd]\ninnodb-page-size=${size}\n`);
+      expect(await pageSize()).toBe(size);
+    }
+    await rm(included);
+    expect(await pageSize()).toBe('16384');
+  });
+
   test.each([
     [['log_bin'], true],
     [['log_basename=db1', 'log_bin'], true],

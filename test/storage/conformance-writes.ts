@@ -132,6 +132,15 @@ export function writesConform(store: () => ObjectStore, again: () => Promise<Obj
   });
 
   describe('delete', () => {
+    test('takes all objects of a folder at once', async () => {
+      for (let round = 0; round < 20; round += 1) {
+        const keys = Array.from({ length: 16 }, (_, index) => `delete/all-${round}/deep/${index}`);
+        await Promise.all(keys.map((key) => store().put(key, Buffer.from('x'))));
+        await Promise.all(keys.map((key) => store().delete(key)));
+        expect(await keysOf(store(), `delete/all-${round}/`)).toEqual([]);
+      }
+    });
+
     test('removes an object, and the ones beside it stay', async () => {
       await store().put('delete/a/one', Buffer.from('1'));
       await store().put('delete/a/two', Buffer.from('2'));
