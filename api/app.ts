@@ -6,21 +6,20 @@ import { requestId } from 'hono/request-id';
 import { secureHeaders } from 'hono/secure-headers';
 import { TidemarkError } from '../domain/errors.ts';
 import { answerError } from './answer-error.ts';
-import { authenticate } from './authorize.ts';
+import type { Authenticate } from './auth/caller.ts';
 import type { ApiEnvironment, ApiLog, Parts } from './context.ts';
 import { mountHealth } from './health.ts';
 import { type ApiMetrics, createMetrics } from './metrics.ts';
 import type { Operation } from './operation.ts';
 import { operations } from './operations/index.ts';
-import type { Tokens } from './tokens.ts';
 
 export const basePath = '/skybackup/v1';
 
 const mostBodyBytes = 1024 * 1024;
 
-/** @example serve({ fetch: createApp({ catalog, orders, progress, tokens, log }).fetch, port: 8080 }) */
-export function createApp(parts: Parts & { tokens: Tokens }): OpenAPIHono<ApiEnvironment> {
-  const { log, tokens } = parts;
+/** @example serve({ fetch: createApp({ catalog, orders, progress, authenticate, log }).fetch, port: 8080 }) */
+export function createApp(parts: Parts & { authenticate: Authenticate }): OpenAPIHono<ApiEnvironment> {
+  const { log, authenticate } = parts;
   const metrics = createMetrics();
   // Not strict: a trailing slash is served as without.
   const app = new OpenAPIHono<ApiEnvironment>({ strict: false });
@@ -55,8 +54,11 @@ export function createApp(parts: Parts & { tokens: Tokens }): OpenAPIHono<ApiEnv
     const path = basePath + operation.path;
     app.on(operation.method, routePath(path), async (c) => {
       c.set('route', path);
-      const caller = authenticate(c, tokens);
-      c.set('caller', caller.name);
+      const caller = await authenticate({
+        authorization: c.req.header('authorization'),
+        apiKey: c.req.header('x-api-key'),
+      });
+      c.set('caller', caller.subject);
       c.set('organization', caller.organization);
       return c.json(await operation.answer(c, caller, parts));
     });

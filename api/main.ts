@@ -12,9 +12,9 @@ import { readSecret } from '../config/secret.ts';
 import { messageOf } from '../domain/errors.ts';
 import { loadTemporal } from '../temporal/connect.ts';
 import { basePath, createApp } from './app.ts';
+import { openAuthentication } from './auth/open.ts';
 import { ordersThrough } from './orders.ts';
 import { progressThrough } from './progress.ts';
-import { loadTokens } from './tokens.ts';
 
 /** Without a limit of ours the waits grow to two minutes, for which a Temporal that is back would count as away. */
 const reconnecting = { 'grpc.initial_reconnect_backoff_ms': 200, 'grpc.max_reconnect_backoff_ms': 1_000 };
@@ -29,11 +29,11 @@ await runProcess(
 
 async function start(): Promise<void> {
   const settings = loadFromEnvironment(apiSettings);
-  const tokens = loadTokens(settings.tokens_file);
   const temporal = loadTemporal();
   const log = pino({ name: 'api', level: settings.log_level });
   const password = await readSecret(settings.catalog_password_file);
   const catalog = await openCatalog(settings.catalog, { password });
+  const authenticate = await openAuthentication(settings, { catalog, log });
   await catalog.migrate();
   // Lazy: without Temporal the api still answers what the catalog knows, and /readyz says what is missing.
   const connection = Connection.lazy({ ...temporal.connectionOptions, channelArgs: reconnecting });
@@ -44,7 +44,7 @@ async function start(): Promise<void> {
     catalog,
     log,
   });
-  const app = createApp({ catalog, orders, progress: progressThrough(client), tokens, log });
+  const app = createApp({ catalog, orders, progress: progressThrough(client), authenticate, log });
 
   const server = serve({ fetch: app.fetch, hostname: settings.listen, port: settings.port }, ({ port }) => {
     const address = `http://${settings.listen.includes(':') ? `[${settings.listen}]` : settings.listen}:${port}`;

@@ -3,11 +3,10 @@ import type { RouteConfig, z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import { type ErrorName, errorTable, TidemarkError } from '../domain/errors.ts';
 import type { Role } from '../domain/operations.ts';
-import { requireRole } from './authorize.ts';
+import { type Caller, requireRole } from './auth/caller.ts';
 import type { ApiEnvironment, Parts } from './context.ts';
 import { type Input, type InputSchemas, readInput } from './input.ts';
 import { errorAnswer } from './schemas/error.ts';
-import type { Caller } from './tokens.ts';
 
 interface Definition<
   P extends z.ZodObject,
@@ -46,6 +45,7 @@ const commonErrors: ErrorName[] = [
   'forbidden',
   'internal',
   'catalog_unavailable',
+  'issuer_unavailable',
 ];
 const bodyErrors: ErrorName[] = ['invalid_json', 'body_too_large', 'unsupported_media_type'];
 

@@ -1,6 +1,7 @@
 /** Opens the catalog: the queries of every subject over one database. */
 import { Kysely, sql } from 'kysely';
 import { TidemarkError } from '../domain/errors.ts';
+import { apiKeysIn } from './api-keys.ts';
 import { backupsIn } from './backups.ts';
 import { type Backend, Database } from './database.ts';
 import { migrateToLatest } from './migrate.ts';
@@ -50,6 +51,7 @@ export async function openCatalog(location: string, options: { password?: string
     ...backups,
     ...restores,
     ...placesIn(database),
+    ...apiKeysIn(database),
   };
 }
 

@@ -6,7 +6,7 @@
  * - Truth values are 0 and 1, because SQLite has no others.
  */
 import type { Generated, Selectable } from 'kysely';
-import type { BackupType, OperationStatus, RestoreMode } from '../domain/operations.ts';
+import type { BackupType, OperationStatus, RestoreMode, Role } from '../domain/operations.ts';
 import type { BackupRecord, RestoreRecord, ScheduleRecord } from './types.ts';
 
 export interface Tables {
@@ -16,6 +16,7 @@ export interface Tables {
   backups: BackupsTable;
   restores: RestoresTable;
   places: PlacesTable;
+  api_keys: ApiKeysTable;
 }
 
 interface ServicesTable {
@@ -117,8 +118,23 @@ interface PlacesTable {
   requested_at: string;
 }
 
+interface ApiKeysTable {
+  id: Generated<number>;
+  organization: string;
+  role: Role;
+  name: string;
+  shown: string;
+  /** SHA-256 of the key. */
+  digest: string;
+  created_at: string;
+  expires_at: string | null;
+  revoked_at: string | null;
+  last_used_at: string | null;
+}
+
 export type ServiceRow = Selectable<ServicesTable>;
 export type ScheduleRow = Selectable<SchedulesTable>;
 export type BackupRow = Selectable<BackupsTable>;
 export type RestoreRow = Selectable<RestoresTable>;
 export type PlaceRow = Selectable<PlacesTable>;
+export type ApiKeyRow = Selectable<ApiKeysTable>;

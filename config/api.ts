@@ -1,5 +1,6 @@
 /** The settings of the api: environment variables, or the file that TIDEMARK_CONFIG names. */
 import { z } from 'zod';
+import { jwtSettings } from './jwt.ts';
 import { timingSettings } from './timings.ts';
 import { catalogLocation, filePath, logLevel, port } from './values.ts';
 
@@ -10,9 +11,12 @@ export const apiSettings = z.strictObject({
   catalog_password_file: filePath
     .optional()
     .describe("A file with the catalog database's password, in one line"),
-  tokens_file: filePath.describe(
-    'Who may do what: a line each with token, organization, role and, if wanted, a name, separated by blanks; # begins a comment',
-  ),
+  tokens_file: filePath
+    .optional()
+    .describe(
+      'Who may do what: a line each with token, organization, role and, if wanted, a name, separated by blanks; # begins a comment. API keys need no file',
+    ),
+  jwt: jwtSettings.optional(),
   ...timingSettings,
   log_level: logLevel.default('info'),
 });

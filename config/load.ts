@@ -18,9 +18,9 @@ type Environment = Record<string, string | undefined>;
 /** How a setting was written by the user, for messages. */
 type Naming = (path: string) => string;
 
-/** The environment variable of a setting: `agent_wait` → `TIDEMARK_AGENT_WAIT`. */
+/** The environment variable of a setting: `agent_wait` → `TIDEMARK_AGENT_WAIT`, `jwt.issuer` → `TIDEMARK_JWT_ISSUER`. */
 export function variableOf(setting: string): string {
-  return prefix + setting.toUpperCase();
+  return prefix + setting.replaceAll('.', '_').toUpperCase();
 }
 
 /**
@@ -36,22 +36,22 @@ export function loadFromEnvironment<S extends z.ZodObject>(
   const findings: ErrorItem[] = [];
   const file = env['TIDEMARK_CONFIG'];
   const values: Record<string, unknown> = file === undefined || file === '' ? {} : readSettings(file);
+  const inFile = new Set(Object.keys(values));
   const fromEnvironment = new Set<string>();
-  const known = new Map(Object.keys(schema.shape).map((setting) => [variableOf(setting), setting]));
+  const known = new Map(settingsOf(schema).map(({ path }) => [variableOf(path), path]));
   for (const [variable, value] of Object.entries(env)) {
     if (!variable.startsWith(prefix) || otherVariables.test(variable)) continue;
     const setting = known.get(variable);
     if (setting === undefined) {
       findings.push(finding(`${variable} is unknown. There are ${[...known.keys()].join(', ')}.`));
     } else if (value !== undefined && value !== '') {
-      values[setting] = value;
+      put(values, setting.split('.'), value);
       fromEnvironment.add(setting);
     }
   }
   const nameOf: Naming = (path) => {
     const [setting = ''] = path.split('.');
-    const inFile = setting in values && !fromEnvironment.has(setting);
-    return inFile ? `${path} in ${file}` : variableOf(path);
+    return inFile.has(setting) && !fromEnvironment.has(path) ? `${path} in ${file}` : variableOf(path);
   };
   return check(schema, values, nameOf, findings);
 }
@@ -63,6 +63,16 @@ export function loadFromEnvironment<S extends z.ZodObject>(
  */
 export function loadFromFile<S extends z.ZodObject>(schema: S, path: string): z.output<S> {
   return check(schema, readSettings(path), (setting) => `${setting} in ${path}`, []);
+}
+
+/** A group that the file has as something else is left for the schema to refuse. */
+function put(values: Record<string, unknown>, [key = '', ...rest]: string[], value: string): void {
+  if (rest.length === 0) values[key] = value;
+  else {
+    values[key] ??= {};
+    const group = values[key];
+    if (typeof group === 'object') put(group as Record<string, unknown>, rest, value);
+  }
 }
 
 function finding(message: string): ErrorItem {

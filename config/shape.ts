@@ -4,7 +4,7 @@ import { z } from 'zod';
 export interface SettingInfo {
   /** Keys from the top, joined by dots: `server.control.unit`. */
   path: string;
-  /** Set for a setting of one variant of a choice: `kind: systemd`. */
+  /** Set for a setting of one variant of a choice, `kind: systemd`, or of a group that may be left out, `jwt`. */
   variant: string;
   /** What may be written, as a phrase: `a whole number from 1 to 64`. */
   allowed: string;
@@ -41,7 +41,8 @@ function* walk(group: Node, prefix: string, variant: string): Generator<SettingI
     if (node.oneOf) {
       yield* walkChoice(node, path);
     } else if (node.properties) {
-      yield* walk(node, path, variant);
+      const optional = node.default === undefined && !group.required?.includes(key);
+      yield* walk(node, path, optional ? path : variant);
     } else {
       yield {
         path,

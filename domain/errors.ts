@@ -84,6 +84,12 @@ export const errorTable = {
     'No restore of your organization has this id.',
     'Use the `id` that `POST /restores` answered with.',
   ),
+  api_key_not_found: entry(
+    404,
+    false,
+    'There is no API key with this number.',
+    '`tidemark keys list` shows the keys there are.',
+  ),
   method_not_allowed: entry(
     405,
     false,
@@ -110,6 +116,12 @@ export const errorTable = {
     'A service of this id belongs to another organization.',
     'Give the agent another `service_id`, or the organization that has the service.',
   ),
+  api_key_revoked: entry(
+    409,
+    false,
+    'The API key was revoked, which is for good.',
+    'Make another one with `tidemark keys create`.',
+  ),
   agent_unavailable: entry(
     409,
     true,
@@ -134,6 +146,12 @@ export const errorTable = {
     true,
     'The catalog does not answer.',
     'See that the catalog database runs and can be written to; nothing was started.',
+  ),
+  issuer_unavailable: entry(
+    503,
+    true,
+    'The issuer of JWTs does not answer, and none of its keys is known yet.',
+    'See that the address in `jwt.jwks_url` can be reached from the api. API keys and tokens of the file go on working.',
   ),
   catalog_incompatible: entry(
     503,

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import type { ServiceRecord } from '../../catalog/types.ts';
 import { TidemarkError } from '../../domain/errors.ts';
 import { formatBackupId, isServiceId, workflowIds } from '../../domain/ids.ts';
-import { requireRole } from '../authorize.ts';
+import { requireRole } from '../auth/caller.ts';
 import type { Parts } from '../context.ts';
 import { operation } from '../operation.ts';
 import { nothing } from '../schemas/common.ts';

@@ -9,6 +9,7 @@ import { getService } from './get-service.ts';
 import { listBackups } from './list-backups.ts';
 import { listRestores } from './list-restores.ts';
 import { listServices } from './list-services.ts';
+import { whoAmI } from './who-am-i.ts';
 
 export const operations: readonly Operation[] = [
   listBackups,
@@ -20,4 +21,5 @@ export const operations: readonly Operation[] = [
   getRestore,
   listServices,
   getService,
+  whoAmI,
 ];

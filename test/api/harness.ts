@@ -11,7 +11,9 @@ import { defaultTimings } from '../../domain/operations.ts';
 import { basePath, createApp } from '../../api/app.ts';
 import { ordersThrough } from '../../api/orders.ts';
 import { progressThrough } from '../../api/progress.ts';
-import { parseTokens } from '../../api/tokens.ts';
+import { apiKeysIn } from '../../api/auth/api-keys.ts';
+import { authenticator } from '../../api/auth/authenticate.ts';
+import { parseTokens } from '../../api/auth/tokens-file.ts';
 import { openCatalog } from '../../catalog/open.ts';
 import type { BackupRecord, Catalog, ServiceRecord } from '../../catalog/types.ts';
 import { workflowIds } from '../../domain/ids.ts';
@@ -96,7 +98,10 @@ export async function openApi(temporal: 'there' | 'away'): Promise<Harness> {
       log,
     }),
     progress: progressThrough(client),
-    tokens: parseTokens(tokensFile, 'tokens'),
+    authenticate: authenticator({
+      tokens: parseTokens(tokensFile, 'tokens'),
+      apiKeys: apiKeysIn(catalog, log),
+    }),
     log,
   });
   const description = (await (await app.request('/openapi.json')).json()) as OpenApi;

@@ -90,13 +90,17 @@ test('does not start with wrong settings: all of them are named, with exit code 
     TIDEMARK_PORT: 'eighty',
     TIDEMARK_CATALOG: 'mysql://root:hunter2@db/catalog',
     TIDEMARK_COLOUR: 'red',
+    TIDEMARK_JWT_ISSUER: 'https://issuer',
+    TIDEMARK_JWT_SECRET: 'hunter2',
+    TIDEMARK_JWT_ALGORITHM: 'none',
   });
   expect(await api.ended).toBe(2);
   expect(api.errors()).toContain(
     'TIDEMARK_PORT has the value "eighty". Allowed: a whole number from 0 to 65535.',
   );
   expect(api.errors()).toContain('TIDEMARK_COLOUR is unknown.');
-  expect(api.errors()).toContain('TIDEMARK_TOKENS_FILE is missing.');
+  expect(api.errors()).toContain('TIDEMARK_JWT_AUDIENCE is missing. Allowed: a text.');
+  expect(api.errors()).toContain('TIDEMARK_JWT_ALGORITHM has the value "none". Allowed: one of RS256,');
   expect(api.errors()).toContain('TIDEMARK_CATALOG has the value "mysql://root:***@db/catalog".');
   expect(api.errors()).not.toMatch(/hunter2|\n {4}at /);
 });

@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { parseTokens } from '../../api/tokens.ts';
+import { parseTokens } from '../../api/auth/tokens-file.ts';
 import { testIf } from '../support/skip.ts';
 
 const script = resolve(import.meta.dirname, '../../deploy/make-secrets');
@@ -41,7 +41,8 @@ testAsRoot('secrets are long, all different, and readable by their users alone',
     expect(parseTokens(tokens, 'tokens').find(random['token']?.trim() ?? '')).toEqual({
       organization: 'default',
       role: 'administrator',
-      name: 'first',
+      subject: 'first',
+      how: 'tokens_file',
     });
   });
 });

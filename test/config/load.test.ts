@@ -79,7 +79,6 @@ describe('settings from the environment', () => {
         TIDEMARK_PORT: '65536',
         TIDEMARK_LOG_LEVEL: 'loud',
         TIDEMARK_CATALOGUE: 'x',
-        TIDEMARK_CATALOG: 'sqlite:///x.db',
       }),
     );
     expect(messages).toHaveLength(6);
@@ -87,7 +86,7 @@ describe('settings from the environment', () => {
       'TIDEMARK_CATALOGUE is unknown. There are TIDEMARK_LISTEN, ',
       'TIDEMARK_PORT has the value "65536"',
       'TIDEMARK_LOG_LEVEL has the value "loud". Allowed: one of trace, debug, info, warn, error.',
-      'TIDEMARK_TOKENS_FILE is missing. Allowed: the path of a file.',
+      'TIDEMARK_CATALOG is missing. Allowed: sqlite:///path/of/file or ',
       `agent_wait in ${path} has the value 5. Allowed: at least 100ms: a whole number and a unit`,
       `color in ${path} is unknown. There are listen, port, `,
     ]) {
@@ -99,6 +98,37 @@ describe('settings from the environment', () => {
     expect(refusals(() => loadFromEnvironment(apiSettings, { ...needed, TIDEMARK_PORT: port }))).toHaveLength(
       1,
     );
+  });
+
+  test('of a group have variables of their own, which win over the same ones in the file', async () => {
+    const path = await file('jwt: { issuer: a, audience: b, roles_claim: c }\n');
+    const jwt = loadFromEnvironment(apiSettings, {
+      ...needed,
+      TIDEMARK_CONFIG: path,
+      TIDEMARK_JWT_AUDIENCE: 'd',
+      TIDEMARK_JWT_SECRET_FILE: '/s',
+    }).jwt;
+    expect(jwt).toMatchObject({ issuer: 'a', audience: 'd', roles_claim: 'c', secret_file: '/s' });
+    expect(loadFromEnvironment(apiSettings, needed).jwt).toBeUndefined();
+  });
+
+  test('of a group are refused by the name that was written, secrets unseen', async () => {
+    const path = await file('jwt: { audience: 7, colour: red }\n');
+    const variables = { TIDEMARK_JWT_ISSUER: 'a', TIDEMARK_JWT_JWKS_URL: 'http://issuer/keys' };
+    const messages = refusals(() =>
+      loadFromEnvironment(apiSettings, { ...needed, ...variables, TIDEMARK_CONFIG: path }),
+    );
+    expect(messages.map((message) => message.split(/ is | has /)[0]).toSorted()).toEqual([
+      'TIDEMARK_JWT_JWKS_URL',
+      `jwt.audience in ${path}`,
+      `jwt.colour in ${path}`,
+    ]);
+    const whole = {
+      ...needed,
+      TIDEMARK_CONFIG: await file('jwt: hunter2\n'),
+      TIDEMARK_JWT_SECRET: 'hunter3',
+    };
+    expect(refusals(() => loadFromEnvironment(apiSettings, whole)).join()).not.toContain('hunter3');
   });
 
   test('never show a password, right or wrong', () => {

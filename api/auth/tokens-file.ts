@@ -1,18 +1,12 @@
 /** Who may call: tokens from a file, kept and compared as digests only. */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { type ErrorItem, messageOf, TidemarkError } from '../domain/errors.ts';
-import { type Role, roles } from '../domain/operations.ts';
-
-/** Whose request it is. */
-export interface Caller {
-  organization: string;
-  role: Role;
-  /** For the log: what the file calls this token; its line's number when it has no name. */
-  name: string;
-}
+import { type ErrorItem, messageOf, TidemarkError } from '../../domain/errors.ts';
+import { parseRole, roleNames } from '../../domain/roles.ts';
+import type { Caller } from './caller.ts';
 
 export interface Tokens {
+  /** The subject is what the file calls the token; its line's number when it has no name. */
   find(token: string): Caller | undefined;
 }
 
@@ -49,11 +43,12 @@ export function parseTokens(text: string, path: string): Tokens {
     if (organization === undefined || roleName === undefined) {
       refuse(line, 'has to be: token, organization, role and, if wanted, a name');
     } else if (role === undefined) {
-      refuse(line, `has an unknown role; there are ${roles.join(', ')} and member (the same as operator)`);
+      refuse(line, `has an unknown role; there are ${roleNames}`);
     } else if (twin) {
       refuse(line, `has the same token as line ${twin.line}`);
     } else {
-      entries.push({ digest, line, caller: { organization, role, name: name.join(' ') || `line ${line}` } });
+      const subject = name.join(' ') || `line ${line}`;
+      entries.push({ digest, line, caller: { organization, role, subject, how: 'tokens_file' } });
     }
   }
   if (entries.length === 0 && findings.length === 0) {
@@ -75,10 +70,4 @@ export function parseTokens(text: string, path: string): Tokens {
 
 function digestOf(token: string): Buffer {
   return createHash('sha256').update(token).digest();
-}
-
-/** Role names are compared without case; `member` is another name of `operator`. */
-function parseRole(name: string): Role | undefined {
-  const lower = name.toLowerCase();
-  return lower === 'member' ? 'operator' : roles.find((role) => role === lower);
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { loadTokens, parseTokens } from '../../api/tokens.ts';
+import { loadTokens, parseTokens } from '../../../api/auth/tokens-file.ts';
 
 describe('the tokens file', () => {
   test('has comments, empty lines, names of several words, roles in any case', () => {
@@ -10,9 +10,15 @@ describe('the tokens file', () => {
     expect(tokens.find('abc')).toEqual({
       organization: 'acme',
       role: 'administrator',
-      name: 'the night shift',
+      subject: 'the night shift',
+      how: 'tokens_file',
     });
-    expect(tokens.find('def')).toEqual({ organization: 'acme', role: 'operator', name: 'line 4' });
+    expect(tokens.find('def')).toEqual({
+      organization: 'acme',
+      role: 'operator',
+      subject: 'line 4',
+      how: 'tokens_file',
+    });
     for (const wrong of ['', 'ab', 'abcd', '#', 'acme']) expect(tokens.find(wrong)).toBeUndefined();
   });
 
