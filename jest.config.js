@@ -24,6 +24,7 @@ export default {
   },
   globalSetup: '<rootDir>/test/support/global-setup.ts',
   globalTeardown: '<rootDir>/test/support/global-teardown.ts',
+  setupFiles: ['<rootDir>/test/support/check-answers.ts'],
   reporters: ['default', '<rootDir>/test/support/skip-reporter.js'],
   modulePathIgnorePatterns: ['<rootDir>/\\.tidemark/'],
   watchman: false,

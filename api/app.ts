@@ -10,10 +10,11 @@ import type { Authenticate } from './auth/caller.ts';
 import type { ApiEnvironment, ApiLog, Parts } from './context.ts';
 import { mountHealth } from './health.ts';
 import { type ApiMetrics, createMetrics } from './metrics.ts';
+import { accepts2024, basePath, basePaths, mediaType2024, wants2024 } from './generations.ts';
 import type { Operation } from './operation.ts';
 import { operations } from './operations/index.ts';
 
-export const basePath = '/skybackup/v1';
+export { basePath };
 
 const mostBodyBytes = 1024 * 1024;
 
@@ -47,26 +48,36 @@ export function createApp(parts: Parts & { authenticate: Authenticate }): OpenAP
     in: 'header',
     name: 'X-API-Key',
   });
-  for (const operation of operations) {
-    app.openAPIRegistry.registerPath({ ...operation.route, path: basePath + operation.path });
-  }
+  for (const route of operations.flatMap(({ routes }) => routes)) app.openAPIRegistry.registerPath(route);
   for (const operation of staticFirst(operations)) {
-    const path = basePath + operation.path;
-    app.on(operation.method, routePath(path), async (c) => {
-      c.set('route', path);
-      const caller = await authenticate({
-        authorization: c.req.header('authorization'),
-        apiKey: c.req.header('x-api-key'),
+    const paths = basePaths.map((base) => base + operation.path);
+    for (const path of paths) {
+      app.on(operation.method, routePath(path), async (c) => {
+        c.set('route', path);
+        const caller = await authenticate({
+          authorization: c.req.header('authorization'),
+          apiKey: c.req.header('x-api-key'),
+        });
+        c.set('caller', caller.subject);
+        c.set('organization', caller.organization);
+        return answerWith(c, operation, await operation.answer(c, caller, parts));
       });
-      c.set('caller', caller.subject);
-      c.set('organization', caller.organization);
-      return c.json(await operation.answer(c, caller, parts));
-    });
+    }
     const served = operations.filter(({ path: other }) => other === operation.path);
     if (operation !== served.at(-1)) continue;
-    refuseOtherMethods(app, [path], () => served.map(({ method }) => method.toUpperCase()));
+    refuseOtherMethods(app, paths, () => served.map(({ method }) => method.toUpperCase()));
   }
   return app;
+}
+
+/** The answer in the shape that the client's generation has. */
+function answerWith(c: Context<ApiEnvironment>, operation: Operation, answer: object | undefined): Response {
+  if (answer === undefined) return c.body(null, 200);
+  if (!operation.in2024) return c.json(answer);
+  c.header('Vary', 'Accept', { append: true });
+  if (!wants2024(c)) return c.json(answer);
+  const type = accepts2024(c) ? mediaType2024 : 'application/json';
+  return c.json(operation.in2024(answer), 200, { 'Content-Type': type });
 }
 
 /** A fixed segment wins over a parameter, whatever the method: `schedules` is never a service. */

@@ -4,6 +4,9 @@ import type { Context } from 'hono';
 import { type ErrorItem, type ErrorName, TidemarkError } from '../domain/errors.ts';
 import { findingsOf, type Place } from './findings.ts';
 import { parseJson } from './json.ts';
+import { nothing } from './schemas/common.ts';
+
+const noBytes = new ArrayBuffer(0);
 
 /** What an operation takes. */
 export interface InputSchemas<P extends z.ZodType, Q extends z.ZodType, B extends z.ZodType> {
@@ -41,12 +44,17 @@ export async function readInput<P extends z.ZodType, Q extends z.ZodType, B exte
   const params = accept(schemas.params, 'path segment', c.req.param());
   const query = accept(schemas.query, 'query parameter', readQuery(c, findings));
   let body: z.output<B> | undefined;
+  // Of a GET whatever comes along is ignored; elsewhere a body that nothing is done with would be misunderstood.
+  const bytes = c.req.method === 'GET' || c.req.method === 'HEAD' ? noBytes : await c.req.arrayBuffer();
   if (schemas.body) {
-    const content = await readBody(c, findings);
+    const content = readBody(c, bytes, findings);
     if (content) {
       schemas.inspectBody?.(content.value);
       body = accept(schemas.body, 'field', content.value);
     }
+  } else if (bytes.byteLength > 0) {
+    const content = readBody(c, bytes, findings);
+    if (content) accept(nothing, 'field', content.value);
   }
   const [first] = findings;
   if (first) throw new TidemarkError(first.error, first.message, { items: findings });
@@ -67,8 +75,7 @@ function readQuery(c: Context, findings: ErrorItem[]): Record<string, string> {
   return Object.fromEntries(values);
 }
 
-async function readBody(c: Context, findings: ErrorItem[]): Promise<{ value: unknown } | undefined> {
-  const bytes = await c.req.arrayBuffer();
+function readBody(c: Context, bytes: ArrayBuffer, findings: ErrorItem[]): { value: unknown } | undefined {
   if (bytes.byteLength === 0) return refuse(findings, 'The body is empty: a JSON object is needed.');
   checkMediaType(c.req.header('content-type'));
   let text: string;

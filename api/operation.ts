@@ -1,12 +1,18 @@
 /** One operation of the API: its path, what it takes and answers, who may ask, and what it does. */
-import type { RouteConfig, z } from '@hono/zod-openapi';
+import { type RouteConfig, z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import { type ErrorName, errorTable, TidemarkError } from '../domain/errors.ts';
 import type { Role } from '../domain/operations.ts';
 import { type Caller, requireRole } from './auth/caller.ts';
 import type { ApiEnvironment, Parts } from './context.ts';
+import { basePath, basePath2024, mediaType2024 } from './generations.ts';
 import { type Input, type InputSchemas, readInput } from './input.ts';
 import { errorAnswer } from './schemas/error.ts';
+
+export type Method = 'get' | 'post' | 'put' | 'patch' | 'delete';
+
+/** The answer of operations that have nothing to say: 200 without a body. */
+export const empty = z.undefined();
 
 interface Definition<
   P extends z.ZodObject,
@@ -16,26 +22,35 @@ interface Definition<
 > extends InputSchemas<P, Q, B> {
   /** Stable name, camelCase: what generated clients call it. */
   name: string;
-  method: 'get' | 'post';
-  /** Below the base path; parameters in braces. */
+  method: Method;
+  /** Below the base paths; parameters in braces. */
   path: string;
   summary: string;
   description?: string;
   /** The least role that may ask. */
   role: Role;
   answer: A;
+  /** The media type of the answer, where it is not JSON. */
+  answerType?: string;
+  /** Where the answer to clients of 2024 has another shape. */
+  in2024?: { answer: z.ZodType; of: (answer: z.input<A>) => object };
   /** What it can be refused with, besides what every operation can. */
   errors: ErrorName[];
   handle(request: Input<P, Q, B> & { caller: Caller }, parts: Parts): Promise<z.input<A>>;
 }
 
 export interface Operation {
-  readonly method: 'get' | 'post';
+  readonly name: string;
+  readonly method: Method;
   readonly path: string;
   readonly summary: string;
-  readonly route: RouteConfig;
-  /** @throws TidemarkError for everything that is refused */
-  answer(c: Context<ApiEnvironment>, caller: Caller, parts: Parts): Promise<object>;
+  readonly role: Role;
+  /** Its description, with the base path; one for each shape of its answer. */
+  readonly routes: readonly RouteConfig[];
+  /** @returns what is answered as JSON; undefined: nothing. @throws TidemarkError for everything that is refused */
+  answer(c: Context<ApiEnvironment>, caller: Caller, parts: Parts): Promise<object | undefined>;
+  /** The answer in the shape of 2024; left out where there is one shape. */
+  in2024?(answer: object): object;
 }
 
 /** Errors that any operation can answer with. */
@@ -59,18 +74,21 @@ export function operation<
   B extends z.ZodType,
   A extends z.ZodType,
 >(definition: Definition<P, Q, B, A>): Operation {
-  const { method, path, summary } = definition;
+  const { name, method, path, summary, role, in2024 } = definition;
   return {
+    name,
     method,
     path,
     summary,
-    route: routeOf(definition),
+    role,
+    routes: routesOf(definition),
     async answer(c, caller, parts) {
       requireRole(caller, definition.role, `"${summary}"`);
       refuseIdempotencyKey(c);
       const input = await readInput(c, definition);
-      return (await definition.handle({ ...input, caller }, parts)) as object;
+      return (await definition.handle({ ...input, caller }, parts)) as object | undefined;
     },
+    ...(in2024 && { in2024: (answer) => in2024.of(answer as z.input<A>) }),
   };
 }
 
@@ -83,29 +101,43 @@ function refuseIdempotencyKey(c: Context): void {
   );
 }
 
-function routeOf<P extends z.ZodObject, Q extends z.ZodObject, B extends z.ZodType, A extends z.ZodType>(
+function routesOf<P extends z.ZodObject, Q extends z.ZodObject, B extends z.ZodType, A extends z.ZodType>(
   definition: Definition<P, Q, B, A>,
-): RouteConfig {
+): RouteConfig[] {
   const { name, method, path, summary, description, role, params, query, body, answer, errors } = definition;
-  const names = [...commonErrors, ...(body ? bodyErrors : []), ...errors];
-  const described = `${description ?? summary}\n\nNeeds the role ${role}.`;
-  return {
+  const names = [...commonErrors, ...(method === 'get' ? [] : bodyErrors), ...errors];
+  const route = {
     operationId: name,
     method,
-    path,
+    path: basePath + path,
     summary,
-    description: described,
-    security: [{ bearer: [] }, { apiKey: [] }],
+    description: `${description ?? summary}\n\nNeeds the role ${role}.`,
+    tags: [path.split('/')[1] ?? ''],
+    security: [{ bearer: [] }, { apiKey: [] }] as Record<string, string[]>[],
     request: {
       params,
       query,
       ...(body ? { body: { required: true, content: { 'application/json': { schema: body } } } } : {}),
     },
-    responses: {
-      200: { description: summary, content: { 'application/json': { schema: answer } } },
-      ...errorResponses(names),
-    },
   };
+  const answered = (content: Record<string, { schema: z.ZodType }>): RouteConfig['responses'] => ({
+    200: { description: summary, ...(answer instanceof z.ZodUndefined ? {} : { content }) },
+    ...errorResponses(names),
+  });
+  const current = { [definition.answerType ?? 'application/json']: { schema: answer } };
+  const { in2024 } = definition;
+  if (!in2024) return [{ ...route, responses: answered(current) }];
+  const other = { schema: in2024.answer };
+  return [
+    { ...route, responses: answered({ ...current, [mediaType2024]: other }) },
+    {
+      ...route,
+      operationId: `${name}2024`,
+      path: basePath2024 + path,
+      summary: `${summary}, as in 2024`,
+      responses: answered({ 'application/json': other }),
+    },
+  ];
 }
 
 /** One entry a status, naming the errors that have it. */

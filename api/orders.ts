@@ -1,5 +1,5 @@
 /** Hands orders to Temporal. What is to be done was written into the catalog before, so that no order is lost. */
-import type { Client } from '@temporalio/client';
+import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import type { Catalog } from '../catalog/types.ts';
 import { messageOf } from '../domain/errors.ts';
 import { workflowIds } from '../domain/ids.ts';
@@ -20,6 +20,8 @@ export interface Orders extends Agents {
   /** Starts what was written down; when Temporal went away since, the reconciler does it. */
   backup(input: BackupInput): Promise<void>;
   restore(input: RestoreInput): Promise<void>;
+  /** Asks a workflow to stop. One that never began, or has ended, gives its place up here. @throws temporal_unavailable */
+  cancel(workflowId: string): Promise<void>;
 }
 
 export function ordersThrough(
@@ -58,6 +60,16 @@ export function ordersThrough(
         );
       } catch (error) {
         throw temporalError(error, address, namespace);
+      }
+    },
+    async cancel(workflowId) {
+      try {
+        await client.connection.withDeadline(Date.now() + callMs, async () =>
+          client.workflow.getHandle(workflowId).cancel(),
+        );
+      } catch (error) {
+        if (!(error instanceof WorkflowNotFoundError)) throw temporalError(error, address, namespace);
+        await catalog.releasePlace(workflowId);
       }
     },
     async backup(input) {

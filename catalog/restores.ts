@@ -7,7 +7,10 @@ import type { RestoreRow } from './schema.ts';
 import { unfinished } from './statuses.ts';
 import type { Catalog, RestorePatch, RestoreRecord } from './types.ts';
 
-type RestoreQueries = Pick<Catalog, 'createRestore' | 'findRestore' | 'listRestores' | 'updateRestore'> & {
+type RestoreQueries = Pick<
+  Catalog,
+  'createRestore' | 'findRestore' | 'listRestores' | 'removeRestore' | 'updateRestore'
+> & {
   /** Oldest first. */
   unfinishedRestores: () => Promise<RestoreRecord[]>;
 };
@@ -65,11 +68,11 @@ export function restoresIn(database: Database): RestoreQueries {
 
     async listRestores(organization, filter, page) {
       const { limit, offset, before } = limitsOf(page);
-      const { serviceId: service_id, status } = filter;
+      const { serviceId: service_id, status, type } = filter;
       return await database.read(async (db) => {
         const matching = db
           .selectFrom('restores')
-          .where((eb) => eb.and(present({ organization, service_id, status })))
+          .where((eb) => eb.and(present({ organization, service_id, status, type })))
           .where('created_at', '<', before);
         const { count } = await matching
           .select((eb) => eb.fn.countAll<number>().as('count'))
@@ -101,6 +104,22 @@ export function restoresIn(database: Database): RestoreQueries {
             .executeTakeFirst(),
       );
       return updated !== undefined;
+    },
+
+    async removeRestore(id, organization) {
+      if (!isCountedId(id)) return undefined;
+      const row = await database.write(
+        async (db) =>
+          await db
+            .deleteFrom('restores')
+            .where('id', '=', id)
+            .where('organization', '=', organization)
+            // Part of the statement: one that begins at this moment stays.
+            .where('status', '!=', 'Running')
+            .returningAll()
+            .executeTakeFirst(),
+      );
+      return row && recordOf(row);
     },
 
     async unfinishedRestores() {

@@ -229,10 +229,12 @@ export interface Catalog {
   findRestore(id: number, organization?: string): Promise<RestoreRecord | undefined>;
   listRestores(
     organization: string,
-    filter: { serviceId?: string; status?: OperationStatus },
+    filter: { serviceId?: string; status?: OperationStatus; type?: RestoreRecord['type'] },
     page: PageRequest,
   ): Promise<Page<RestoreRecord>>;
   updateRestore(id: number, patch: RestorePatch): Promise<boolean>;
+  /** Takes a restore off the lists, unless it is Running. Answers what it was; undefined when nothing was removed. */
+  removeRestore(id: number, organization: string): Promise<RestoreRecord | undefined>;
 
   /**
    * Takes the place asked for by `workflowId` if nobody holds it and nobody asked before; asks for it first if

@@ -128,6 +128,12 @@ export const errorTable = {
     'The agent of this service does not answer.',
     'Start the agent beside the server, or look into its log; then ask again.',
   ),
+  restore_running: entry(
+    409,
+    false,
+    'A restore that runs cannot be removed.',
+    'Wait until it has ended, or cancel it with `POST /restores/{id}/cancel`.',
+  ),
   backup_not_restorable: entry(
     409,
     false,

@@ -120,7 +120,13 @@ function refuseOtherMajor(backup: BackupFacts, target: TargetFacts): void {
 }
 
 function refuseLayout(backup: BackupFacts, target: TargetFacts): void {
-  const obstacles = [...target.layout.obstacles];
+  const obstacles = layoutObstacles(backup.layout, target.layout);
+  if (obstacles.length > 0) throw new TidemarkError('layout_unsupported', obstacles.join(' '));
+}
+
+/** What keeps a server with the layout `target` from taking a backup of one with the layout `source`: sentences. */
+function layoutObstacles(source: Layout, target: Layout): string[] {
+  const obstacles = [...target.obstacles];
   const same = (name: string, ours: unknown, theirs: unknown): void => {
     if (JSON.stringify(ours) !== JSON.stringify(theirs)) {
       obstacles.push(
@@ -128,8 +134,25 @@ function refuseLayout(backup: BackupFacts, target: TargetFacts): void {
       );
     }
   };
-  same('innodb_page_size', target.layout.innodbPageSize, backup.layout.innodbPageSize);
-  same('innodb_data_file_path', target.layout.innodbDataFiles, backup.layout.innodbDataFiles);
-  same('lower_case_table_names', target.layout.lowerCaseTableNames, backup.layout.lowerCaseTableNames);
-  if (obstacles.length > 0) throw new TidemarkError('layout_unsupported', obstacles.join(' '));
+  same('innodb_page_size', target.innodbPageSize, source.innodbPageSize);
+  same('innodb_data_file_path', target.innodbDataFiles, source.innodbDataFiles);
+  same('lower_case_table_names', target.lowerCaseTableNames, source.lowerCaseTableNames);
+  return obstacles;
+}
+
+/** What is known of a server without asking its host. */
+interface ServerFacts {
+  serverVersion: string;
+  layout: Layout;
+}
+
+/**
+ * Whether a physical backup of `source` can be restored to `target`, as far as versions and layouts tell: the plan,
+ * made with what the host says at that moment, has the last word.
+ */
+export function suits(source: ServerFacts, target: ServerFacts): boolean {
+  return (
+    majorVersion(source.serverVersion) === majorVersion(target.serverVersion) &&
+    layoutObstacles(source.layout, target.layout).length === 0
+  );
 }

@@ -41,11 +41,14 @@ export function recordActivities({ catalog, store }: Plane): RecordActivities {
     },
 
     async updateRestore({ restoreId, status, ...rest }) {
-      await catalog.updateRestore(restoreId, {
+      const changed = await catalog.updateRestore(restoreId, {
         ...rest,
         ...(status && { status }),
         ...(status && isFinal(status) && { finishedAt: new Date().toISOString() }),
       });
+      // One that was removed while it was still Scheduled must not go on; an end has nothing more to go on with.
+      if (changed || (status && isFinal(status)) || (await catalog.findRestore(restoreId))) return;
+      throw new TidemarkError('operation_cancelled', `The restore ${restoreId} was removed before it began.`);
     },
 
     async confirmBackup({ backupId, manifestSha256 }) {

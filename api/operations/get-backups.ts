@@ -3,6 +3,7 @@
  * service's none.
  */
 import { z } from '@hono/zod-openapi';
+import type { BackupRecord, Catalog } from '../../catalog/types.ts';
 import { TidemarkError } from '../../domain/errors.ts';
 import { isServiceId, parseBackupId } from '../../domain/ids.ts';
 import type { Parts } from '../context.ts';
@@ -33,14 +34,17 @@ export const getBackups = operation({
 });
 
 async function oneBackup(id: string, organization: string, parts: Parts): Promise<BackupView> {
-  const record = parseBackupId(id) ? await parts.catalog.findBackup(id, organization) : undefined;
-  if (!record) {
-    throw new TidemarkError(
-      'backup_not_found',
-      `There is no backup "${id.slice(0, 250)}". GET /backups lists those there are.`,
-    );
-  }
-  return backupView(await parts.progress.ofBackup(record));
+  return backupView(await parts.progress.ofBackup(await findBackup(parts.catalog, id, organization)));
+}
+
+/** @throws backup_not_found, also for a backup of another organization */
+export async function findBackup(catalog: Catalog, id: string, organization: string): Promise<BackupRecord> {
+  const record = parseBackupId(id) ? await catalog.findBackup(id, organization) : undefined;
+  if (record) return record;
+  throw new TidemarkError(
+    'backup_not_found',
+    `There is no backup "${id.slice(0, 250)}". GET /backups lists those there are.`,
+  );
 }
 
 /** The same words for a service that is unknown and for one that is another organization's. */

@@ -1,9 +1,10 @@
 /** GET /restores/{id}: one restore, with its progress while it runs. */
 import { z } from '@hono/zod-openapi';
+import type { Catalog, RestoreRecord } from '../../catalog/types.ts';
 import { TidemarkError } from '../../domain/errors.ts';
 import { operation } from '../operation.ts';
-import { digits, nothing } from '../schemas/common.ts';
-import { restore } from '../schemas/restore.ts';
+import { nothing } from '../schemas/common.ts';
+import { restore, restoreId } from '../schemas/restore.ts';
 import { restoreView } from '../views/restore.ts';
 
 export const getRestore = operation({
@@ -12,13 +13,26 @@ export const getRestore = operation({
   path: '/restores/{id}',
   summary: 'Get a restore',
   role: 'viewer',
-  params: z.strictObject({ id: digits(1, Number.MAX_SAFE_INTEGER) }),
+  params: restoreId,
   query: nothing,
   answer: restore,
+  in2024: { answer: z.array(restore).length(1), of: (one) => [one] },
   errors: ['restore_not_found'],
   async handle({ params: { id }, caller: { organization } }, { catalog, progress }) {
-    const record = await catalog.findRestore(id, organization);
-    if (!record) throw new TidemarkError('restore_not_found', `There is no restore ${id}.`);
-    return restoreView(await progress.ofRestore(record));
+    return restoreView(await progress.ofRestore(await findRestore(catalog, id, organization)));
   },
 });
+
+/** @throws restore_not_found, also for a restore of another organization */
+export async function findRestore(
+  catalog: Catalog,
+  id: number,
+  organization: string,
+): Promise<RestoreRecord> {
+  const record = await catalog.findRestore(id, organization);
+  if (record) return record;
+  throw new TidemarkError(
+    'restore_not_found',
+    `There is no restore ${id}. GET /restores lists those there are.`,
+  );
+}

@@ -1,24 +1,42 @@
-/** Every operation below the base path, in the order of the documentation. */
+/** Every operation below the base paths, in the order of the documentation. */
 import type { Operation } from '../operation.ts';
+import { cancelRestore } from './cancel-restore.ts';
 import { createRestore } from './create-restore.ts';
 import { createSchedule } from './create-schedule.ts';
+import { deleteRestore } from './delete-restore.ts';
+import { getBackupStatus } from './get-backup-status.ts';
 import { getBackups } from './get-backups.ts';
+import { getRestoreEvents } from './get-restore-events.ts';
 import { getRestore } from './get-restore.ts';
 import { getSchedule } from './get-schedule.ts';
 import { getService } from './get-service.ts';
 import { listBackups } from './list-backups.ts';
 import { listRestores } from './list-restores.ts';
 import { listServices } from './list-services.ts';
+import { lookupPointsInTime } from './lookup-points-in-time.ts';
+import { lookupRestore } from './lookup-restore.ts';
+import { undoRestore } from './undo-restore.ts';
 import { whoAmI } from './who-am-i.ts';
 
 export const operations: readonly Operation[] = [
+  // Backups.
   listBackups,
+  getBackupStatus,
   getBackups,
+  // Schedules.
   createSchedule,
   getSchedule,
+  // Restores.
   createRestore,
   listRestores,
+  lookupRestore,
+  lookupPointsInTime,
   getRestore,
+  deleteRestore,
+  cancelRestore,
+  undoRestore,
+  getRestoreEvents,
+  // Services.
   listServices,
   getService,
   whoAmI,

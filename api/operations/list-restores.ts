@@ -1,8 +1,9 @@
 /** GET /restores: the restores of an organization. */
+import { z } from '@hono/zod-openapi';
 import { isServiceId } from '../../domain/ids.ts';
 import { operation } from '../operation.ts';
 import { nothing } from '../schemas/common.ts';
-import { restoreList, restoreListQuery } from '../schemas/restore.ts';
+import { restore, restoreList, restoreListQuery } from '../schemas/restore.ts';
 import { pageRequest, pagesCount } from '../views/format.ts';
 import { restoreView } from '../views/restore.ts';
 
@@ -15,16 +16,17 @@ export const listRestores = operation({
   params: nothing,
   query: restoreListQuery,
   answer: restoreList,
+  in2024: { answer: z.array(restore), of: ({ restores }) => restores },
   errors: [],
   async handle({ query, caller }, { catalog }) {
     const { service_id: serviceId, status, type } = query;
-    // Every restore there can be so far is physical.
-    if (type === 'logical' || (serviceId !== undefined && !isServiceId(serviceId))) {
+    if (serviceId !== undefined && !isServiceId(serviceId)) {
       return { restores: [], restores_count: 0, pages_count: 0 };
     }
     const filter = {
       ...(serviceId === undefined ? {} : { serviceId }),
       ...(status === undefined ? {} : { status }),
+      ...(type === undefined ? {} : { type }),
     };
     const { items, count } = await catalog.listRestores(caller.organization, filter, pageRequest(query));
     return {

@@ -1,8 +1,11 @@
 /** Restores in the contract's words. */
 import { z } from '@hono/zod-openapi';
 import { operationStatuses, restoreModes } from '../../domain/operations.ts';
-import { flag, instant, oneOf, paging, progress, serviceFilter, text, wallClock } from './common.ts';
+import { digits, flag, instant, oneOf, paging, progress, serviceFilter, text, wallClock } from './common.ts';
 import { externalSource } from './storage.ts';
+
+/** The path segment of one restore. */
+export const restoreId = z.strictObject({ id: digits(1, Number.MAX_SAFE_INTEGER) });
 
 export const restore = z
   .strictObject({

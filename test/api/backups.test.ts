@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { type Harness, openApi, serviceRecord, succeededBackup, tokens } from './harness.ts';
+import { awsCredentials, type Harness, openApi, serviceRecord, succeededBackup, tokens } from './harness.ts';
 
 let api: Harness;
 const service = serviceRecord();
@@ -77,7 +77,10 @@ describe('POST /backups/schedules', () => {
     [{ backup_type: 'snapshot' }, 'no volume snapshots'],
     [{ schedule: '0 3 * * *' }, 'ask for "schedule": "once"'],
     [{ schedule: '0 9 ** *' }, 'ask for "schedule": "once"'],
-    [{ external_storage: { bucket: { path: 's3://mine', credentials: 'aGVsbG8=' } } }, 'external_storage'],
+    [
+      { external_storage: { bucket: { path: 's3://mine', credentials: awsCredentials } } },
+      'external_storage',
+    ],
   ])('refuses %j as not available and says what is', async (change, hint) => {
     const answer = await api.ask('POST', schedules, { body: { ...order, ...change } });
     expect([answer.status, answer.errors]).toEqual([400, ['not_available']]);

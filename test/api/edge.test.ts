@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { defaultTimings } from '../../domain/operations.ts';
 import { createApp } from '../../api/app.ts';
+import { operations as operationsServed } from '../../api/operations/index.ts';
 import { ordersThrough } from '../../api/orders.ts';
 import { progressThrough } from '../../api/progress.ts';
 import type { Caller } from '../../api/auth/caller.ts';
@@ -78,8 +79,10 @@ describe('paths and methods', () => {
   test.each([
     ['DELETE', '/skybackup/v1/backups', 'GET, HEAD'],
     ['PUT', '/skybackup/v1/restores', 'POST, GET, HEAD'],
-    ['GET', '/skybackup/v1/backups/schedules', 'POST'],
-    ['PATCH', '/skybackup/v1/services/x', 'GET, HEAD'],
+    ['GET', '/skybackup/v1/backups/status', 'POST'],
+    ['GET', '/2024/skybackup/v1/restores/lookup', 'POST'],
+    ['POST', '/skybackup/v1/restores/pointintime/lookup', 'GET, HEAD'],
+    ['PUT', '/skybackup/v1/services', 'GET, HEAD'],
     ['POST', '/healthz', 'GET, HEAD'],
     ['OPTIONS', '/skybackup/v1/backups', 'GET, HEAD'],
   ])('%s %s is 405 and names what is served', async (method, path, allow) => {
@@ -252,7 +255,7 @@ describe('what needs no token', () => {
     const operations = Object.values(body['paths'] as Record<string, Record<string, { description: string }>>)
       .flatMap((path) => Object.values(path))
       .map(({ description }) => description);
-    expect(operations).toHaveLength(10);
+    expect(operations.length).toBeGreaterThanOrEqual(operationsServed.length);
     for (const description of operations)
       expect(description).toMatch(/Needs the role (viewer|operator|administrator)\./);
   });

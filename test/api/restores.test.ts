@@ -1,7 +1,15 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { BackupRecord } from '../../catalog/types.ts';
 import { agentTaskQueue } from '../../domain/ids.ts';
-import { type Answer, type Harness, openApi, serviceRecord, succeededBackup, tokens } from './harness.ts';
+import {
+  type Answer,
+  awsCredentials,
+  type Harness,
+  openApi,
+  serviceRecord,
+  succeededBackup,
+  tokens,
+} from './harness.ts';
 import { openWorkers, type Workers } from './workers.ts';
 
 let api: Harness;
@@ -91,7 +99,10 @@ describe('POST /restores', () => {
     [{ before_gtid: '0-1-42', timeline: 't' }, '"before_gtid", "timeline"'],
     [{ latest: true }, '"latest"'],
     [{ include: ['shop', 'shop.orders'], as: 'shop2' }, '"include", "as"'],
-    [{ external_source: { bucket: 'b/', method: 'mariabackup', credentials: 'aGk=' } }, '"external_source"'],
+    [
+      { external_source: { bucket: 'b/', method: 'mariabackup', credentials: awsCredentials } },
+      '"external_source"',
+    ],
   ])('refuses %j as not available', async (fields, named) => {
     const answer = await restore({ id: backup.id, service_id: service.serviceId, ...fields });
     expect([answer.status, answer.errors]).toEqual([400, ['not_available']]);
