@@ -4,9 +4,10 @@ import { rm } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import type { Backup, Restore } from '../client/answers.ts';
+import { untilEnded } from '../client/follow.ts';
 import { messageOf } from '../domain/errors.ts';
 import { objectKeys } from '../domain/ids.ts';
-import { untilEnded, type BackupAnswer, type RestoreAnswer } from '../embedded/client.ts';
 import { dataPaths } from '../embedded/paths.ts';
 import { sampleServer } from '../embedded/sample-server.ts';
 import { loadBulk } from '../embedded/sample-data/bulk.ts';
@@ -86,7 +87,7 @@ async function benchBackup(bench: Bench): Promise<object> {
   let storedBytes = 0;
   // Neither way's files stay: what the one frees, memory and disk, the other finds, and both find the same.
   const ours = async (): Promise<number> => {
-    let backup: BackupAnswer | undefined;
+    let backup: Backup | undefined;
     const ms = await timed(async () => (backup = await backUp(bench)));
     say(`  Tidemark ${Math.round(ms)} ms`);
     storedBytes = backup?.storage_bytes ?? 0;
@@ -144,7 +145,7 @@ async function benchRestore(bench: Bench): Promise<object> {
   };
 }
 
-async function backUp({ stack, service }: Bench): Promise<BackupAnswer> {
+async function backUp({ stack, service }: Bench): Promise<Backup> {
   const { backup_id: id = '' } = await stack.client.orderBackup(service.service_id);
   return succeeded(() => stack.client.backup(id));
 }
@@ -159,7 +160,7 @@ async function restore({ stack, service }: Bench, backupId: string): Promise<voi
   await succeeded(() => stack.client.restore(id));
 }
 
-async function succeeded<T extends BackupAnswer | RestoreAnswer>(look: () => Promise<T>): Promise<T> {
+async function succeeded<T extends Backup | Restore>(look: () => Promise<T>): Promise<T> {
   const ended = await untilEnded(look, undefined, { everyMs: lookMs });
   if (ended.status !== 'Succeeded') throw new Error(`It ended as ${ended.status}: ${ended.message ?? ''}`);
   return ended;

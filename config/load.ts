@@ -10,8 +10,8 @@ import { printable } from './mask.ts';
 import { type SettingInfo, settingsOf } from './shape.ts';
 
 const prefix = 'TIDEMARK_';
-/** Variables with the prefix that are no settings of a process. */
-const otherVariables = /^TIDEMARK_(CACHE|CONFIG|TEST_.*)$/;
+/** Variables with the prefix that are no settings of a process: URL, TOKEN and PROFILE are the command line's. */
+const otherVariables = /^TIDEMARK_(CACHE|CONFIG|URL|TOKEN|PROFILE|TEST_.*)$/;
 
 type Environment = Record<string, string | undefined>;
 

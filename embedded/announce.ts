@@ -1,5 +1,5 @@
 /** What `npm start` says once everything answers. */
-import { basePath } from './client.ts';
+import { basePath } from '../client/client.ts';
 import type { Stack } from './stack.ts';
 
 /** One line of JSON for scripts. Its fields are stable: more may come, none goes. */

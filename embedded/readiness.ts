@@ -1,8 +1,8 @@
 /** Waits until all parts of a stack answer, or until it is clear that one never will. */
 import { open, stat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Client } from '../client/client.ts';
 import { TidemarkError } from '../domain/errors.ts';
-import type { Client } from './client.ts';
 import type { Supervised } from './supervisor.ts';
 
 /** Something that has to answer before the stack is ready. */

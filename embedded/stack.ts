@@ -1,9 +1,9 @@
 /** The whole of Tidemark on one machine: what is started, in which order, and how it ends. */
 import { randomBytes } from 'node:crypto';
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import { Client } from '../client/client.ts';
 import { isServing } from '../mariadb/server/lifecycle.ts';
 import { commonStorage, readAgent, writeSampleAgent, type StackAgent } from './agents.ts';
-import { Client } from './client.ts';
 import { endLeftovers, stopSurplusServers } from './leftovers.ts';
 import { lockData } from './lock.ts';
 import type { StackOptions } from './options.ts';
@@ -123,7 +123,8 @@ async function startParts(
   await together(parts.agents.map((agent) => agent.start()));
 
   const api = `http://127.0.0.1:${wiring.port}`;
-  const client = new Client(api, token);
+  // Readiness asks again by itself.
+  const client = new Client(api, token, { attempts: 1 });
   const conditions = agents.map(({ settings: { service_id: id, server } }, index): Condition => ({
     what: `${id} in GET /services, its agent alive`,
     process: parts.agents[index] as Supervised,

@@ -33,7 +33,7 @@ function configurationPage(): string {
 
 A wrong or unknown setting stops the start: the message names each one, its value (never a secret's) and what is allowed, and the process ends with exit code 2. \`--help\` prints what stands here.
 
-The api and the control worker take their settings from environment variables, or from the YAML or JSON file that \`TIDEMARK_CONFIG\` names, where \`TIDEMARK_LOG_LEVEL\` is \`log_level\`. A variable wins over the file. An empty variable counts as not set. Variables that begin with \`TIDEMARK_\` and are no setting of the process are refused; \`TIDEMARK_CACHE\`, the folder that programs are fetched into, is not one.
+The api and the control worker take their settings from environment variables, or from the YAML or JSON file that \`TIDEMARK_CONFIG\` names, where \`TIDEMARK_LOG_LEVEL\` is \`log_level\`. A variable wins over the file. An empty variable counts as not set. Variables that begin with \`TIDEMARK_\` and are no setting of the process are refused; \`TIDEMARK_CACHE\`, the folder that programs are fetched into, is not one, and neither are \`TIDEMARK_URL\`, \`TIDEMARK_TOKEN\` and \`TIDEMARK_PROFILE\`, which the command line reads.
 
 An agent takes its settings from one YAML or JSON file: \`npm run agent -- --config FILE\`.
 

@@ -1,7 +1,8 @@
 /** A backup's record as the contract's Backup. */
 import type { BackupRecord } from '../../catalog/types.ts';
+import { bytesForPeople } from '../../domain/sizes.ts';
 import type { BackupView } from '../schemas/backup.ts';
-import { bytesForPeople, given, wallClock, wholeSeconds } from './format.ts';
+import { given, wallClock, wholeSeconds } from './format.ts';
 import { progressView } from './progress.ts';
 
 export function backupView(record: BackupRecord): BackupView {

@@ -12,13 +12,6 @@ export function wallClock(instant: string): string {
   return new Date(up).toISOString().slice(0, 19).replace('T', ' ');
 }
 
-/** `5.1 MiB` */
-export function bytesForPeople(bytes: number): string {
-  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
-  const power = bytes < 1 ? 0 : Math.min(units.length - 1, Math.floor(Math.log2(bytes) / 10));
-  return `${(bytes / 1024 ** power).toFixed(power === 0 ? 0 : 1)} ${units[power]}`;
-}
-
 /** A key only where there is a value: the contract has neither null nor undefined. */
 export function given<K extends string, V>(key: K, value: V | undefined | ''): Partial<Record<K, V>> {
   return value === undefined || value === '' ? {} : ({ [key]: value } as Partial<Record<K, V>>);

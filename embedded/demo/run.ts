@@ -1,7 +1,8 @@
 /** The demo's steps, from loading the data to comparing it. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Backup, Restore } from '../../client/answers.ts';
+import { untilEnded } from '../../client/follow.ts';
 import { connect, rowsOf, type Connection } from '../../mariadb/server/sql.ts';
-import { untilEnded, type BackupAnswer, type RestoreAnswer } from '../client.ts';
 import { loadSampleData, measureDatabases, rowCounts } from '../sample-data/load.ts';
 import { sampleDatabases } from '../sample-data/schema.ts';
 import { startWriters } from '../sample-data/writers.ts';
@@ -51,7 +52,7 @@ async function backUpWhileWriting(
   connection: Connection,
   options: DemoOptions,
   show: Show,
-): Promise<{ backup: BackupAnswer; expected: Snapshot }> {
+): Promise<{ backup: Backup; expected: Snapshot }> {
   const from = await copyTables(connection);
   const before = await takeSnapshot(connection);
   const writers = await show.step(
@@ -66,7 +67,7 @@ async function backUpWhileWriting(
     },
     (started) => `${started.committed()} transactions so far`,
   );
-  let backup: BackupAnswer;
+  let backup: Backup;
   try {
     backup = await takeBackup(stack, service, show);
   } finally {
@@ -84,7 +85,7 @@ async function backUpWhileWriting(
   );
 }
 
-function takeBackup(stack: Stack, service: StackService, show: Show): Promise<BackupAnswer> {
+function takeBackup(stack: Stack, service: StackService, show: Show): Promise<Backup> {
   return show.step(
     'Take a full backup',
     async () => {
@@ -110,7 +111,7 @@ async function destroy(service: StackService, connection: Connection, show: Show
   );
 }
 
-async function restore(stack: Stack, service: StackService, backup: BackupAnswer, show: Show): Promise<void> {
+async function restore(stack: Stack, service: StackService, backup: Backup, show: Show): Promise<void> {
   await show.step(
     'Restore the backup',
     async () => {
@@ -123,14 +124,13 @@ async function restore(stack: Stack, service: StackService, backup: BackupAnswer
 }
 
 /** Follows an operation to its end. @throws with its own message when it did not succeed */
-async function followed<T extends BackupAnswer | RestoreAnswer>(
-  look: () => Promise<T>,
-  show: Show,
-): Promise<T> {
+async function followed<T extends Backup | Restore>(look: () => Promise<T>, show: Show): Promise<T> {
   const following = show.follow();
-  const ended = await untilEnded(look, (state) => following.seen(state.status, state.progress)).finally(() =>
-    following.end(),
-  );
+  let succeeded = false;
+  const ended = await untilEnded(look, (state) => {
+    succeeded = state.status === 'Succeeded';
+    following.seen(state.status, state.progress);
+  }).finally(() => following.end(succeeded));
   if (ended.status !== 'Succeeded') throw new Error(`It ended as ${ended.status}: ${ended.message ?? ''}`);
   return ended;
 }

@@ -6,7 +6,8 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Client, untilEnded } from '../../embedded/client.ts';
+import { Client } from '../../client/client.ts';
+import { untilEnded } from '../../client/follow.ts';
 import { checksums } from '../../embedded/demo/snapshot.ts';
 import { isAlive, readRecord } from '../../embedded/process-record.ts';
 import { loadSampleData } from '../../embedded/sample-data/load.ts';
@@ -131,7 +132,7 @@ test('Ctrl-C stops everything within 10 s', async () => {
 test('after another start the backup is listed and the service has its name', async () => {
   await start(['--samples', '2']);
   expect(stack.services.map((service) => service.service_id)).toEqual(['sample-1', 'sample-2']);
-  const { backups } = await client.backups('sample-1');
+  const { backups } = await client.backups({ service_id: 'sample-1' });
   expect(backups).toEqual([expect.objectContaining({ id: backupId, status: 'Succeeded' })]);
 });
 
@@ -161,7 +162,7 @@ test('a process that is killed is started again, and it is said', async () => {
       () => false,
     ),
   );
-  expect((await client.backups('sample-1')).backups).toHaveLength(1);
+  expect((await client.backups({ service_id: 'sample-1' })).backups).toHaveLength(1);
   expect(started.stdout().split('\n')).toHaveLength(2);
 });
 
@@ -174,7 +175,7 @@ test('what is left when the supervisor is killed is ended or taken over by the n
   expect(left.map((record) => record && isAlive(record))).toEqual([true, true, true, true]);
   await start();
   expect(left.map((record) => record && isAlive(record))).toEqual([false, false, false, false]);
-  expect((await client.backups('sample-1')).backups).toHaveLength(1);
+  expect((await client.backups({ service_id: 'sample-1' })).backups).toHaveLength(1);
   expect(await withServer('sample-1', (connection) => checksums(connection, tables))).toEqual(before);
 });
 

@@ -1,0 +1,49 @@
+/** Follows a backup or a restore to its end, and says how it went. */
+import type { Backup, Restore } from '../client/answers.ts';
+import { untilEnded } from '../client/follow.ts';
+import { exitCodes } from './exit-codes.ts';
+import { Interrupted } from './io.ts';
+import { progressOn } from './output/progress.ts';
+import type { Outcome } from './program.ts';
+import type { Session } from './session.ts';
+
+const lookMs = 500;
+/** An api that is deployed anew, or a network that is mended, is back by then. */
+const outageMs = 5 * 60_000;
+const noLimitMs = Number.POSITIVE_INFINITY;
+
+/**
+ * Shows the progress, and at the end the record. An operation that did not succeed makes the exit code 1. Ctrl-C ends
+ * the watching and never the operation.
+ *
+ * @param what the operation as `tidemark watch` takes it: a backup's id, or a restore's number
+ */
+export async function follow<T extends Backup | Restore>(
+  session: Session,
+  outcome: Outcome,
+  what: string,
+  look: () => Promise<T>,
+): Promise<void> {
+  const { io } = session;
+  const progress = progressOn(io.stderr);
+  let ended: T;
+  try {
+    ended = await untilEnded(look, (state) => progress.seen(state.status, state.progress), {
+      everyMs: lookMs,
+      limitMs: noLimitMs,
+      outageMs,
+      away: (error) => session.say(`${error.message} Asking again, for up to ${outageMs / 60_000} minutes.`),
+      signal: io.interrupted,
+    });
+  } catch (error) {
+    progress.end(false);
+    if (error instanceof Interrupted)
+      session.say(`Stopped watching; the operation goes on. To watch it again: tidemark watch ${what}`);
+    throw error;
+  }
+  progress.end(ended.status === 'Succeeded');
+  session.show(ended);
+  if (ended.status === 'Succeeded') return;
+  session.say(`${ended.status}: ${ended.message}`);
+  outcome.exitCode = exitCodes.failed;
+}

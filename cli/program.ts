@@ -1,0 +1,81 @@
+/** The tree of commands. Only those that a command line names are loaded: the rest are known by their summaries. */
+import { Command } from 'commander';
+import packageJson from '../package.json' with { type: 'json' };
+import { exitCodeMeanings } from './exit-codes.ts';
+import type { Io } from './io.ts';
+import { connectionOptions } from './options.ts';
+
+/** Where a command leaves the exit code, when it is not 0. */
+export interface Outcome {
+  exitCode: number;
+}
+
+interface Entry {
+  summary: string;
+  group: string;
+  load: (io: Io, outcome: Outcome) => Promise<Command>;
+}
+
+const ordering = 'Order and follow:';
+const looking = 'Look:';
+
+/** Every command by its name, in the order of the help. */
+export const commands: Record<string, Entry> = {
+  backup: {
+    summary: 'take a backup now',
+    group: ordering,
+    load: async (io, outcome) => (await import('./commands/backup.ts')).backupCommand(io, outcome),
+  },
+  whoami: {
+    summary: 'show whose token this is, and what it may do',
+    group: looking,
+    load: async (io) => (await import('./commands/whoami.ts')).whoamiCommand(io),
+  },
+};
+
+/** The names of commands among the words; an option's value that looks like one does no harm. */
+export function namesIn(words: readonly string[]): Set<string> {
+  return new Set(words.filter((word) => Object.hasOwn(commands, word)));
+}
+
+export const allNames = (): Set<string> => new Set(Object.keys(commands));
+
+/**
+ * @param loaded the names of the commands that may be called; of the others only the summary is there
+ */
+export async function buildProgram(io: Io, outcome: Outcome, loaded: ReadonlySet<string>): Promise<Command> {
+  const program = new Command('tidemark')
+    .description(
+      'The command line of Tidemark, which backs MariaDB servers up and brings them back. All but the commands of the host are requests to the REST API.',
+    )
+    .version(packageJson.version, '--version', 'print the version')
+    .helpOption('-h, --help', 'print help for a command')
+    .helpCommand('help [command]', 'print help for a command')
+    .addHelpText('after', footer());
+  for (const [name, { summary, group, load }] of Object.entries(commands)) {
+    const command = loaded.has(name) ? await load(io, outcome) : new Command(name);
+    program.addCommand(command.summary(summary).helpGroup(group));
+  }
+  connectionOptions(program);
+  prepare(program, io);
+  return program;
+}
+
+/** What holds for every command of the tree, those of other rooms included. */
+function prepare(command: Command, io: Io): void {
+  command
+    .exitOverride()
+    .showHelpAfterError('(add --help for the options and examples)')
+    .configureOutput({
+      writeOut: (text) => void io.stdout.write(text),
+      writeErr: (text) => void io.stderr.write(text),
+      getOutHelpWidth: () => Math.min(io.stdout.columns ?? 100, 100),
+      getErrHelpWidth: () => Math.min(io.stderr.columns ?? 100, 100),
+    });
+  for (const inner of command.commands) prepare(inner, io);
+}
+
+function footer(): string {
+  const codes = exitCodeMeanings.map(([code, meaning]) => `  ${String(code).padEnd(4)} ${meaning}`);
+  return `\nExit codes:\n${codes.join('\n')}`;
+}

@@ -1,0 +1,21 @@
+/** The API's answers as a client sees them: the types of the schemas that the API answers with, and no code. */
+import type { BackupView } from '../api/schemas/backup.ts';
+import type { RestoreView } from '../api/schemas/restore.ts';
+import type { ScheduleView } from '../api/schemas/schedule.ts';
+import type { ServiceView } from '../api/schemas/service.ts';
+
+export type Backup = BackupView;
+export type Restore = RestoreView;
+export type Schedule = ScheduleView;
+export type Service = ServiceView;
+export type Progress = NonNullable<Backup['progress']>;
+
+/** What every list has besides its items and their count. */
+interface Pages {
+  pages_count: number;
+}
+
+export type BackupList = Pages & { backups: Backup[]; backups_count: number };
+export type RestoreList = Pages & { restores: Restore[]; restores_count: number };
+export type ScheduleList = Pages & { schedules: Schedule[]; schedules_count: number };
+export type ServiceList = Pages & { services: Service[]; services_count: number };

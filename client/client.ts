@@ -1,0 +1,143 @@
+/** A client of the REST API: for the command line, for readiness, the demo and the benchmarks. */
+import type { Backup, BackupList, Restore, RestoreList, Schedule, Service, ServiceList } from './answers.ts';
+import { ApiRefusal, ApiUnreachable } from './errors.ts';
+import { exchange, type Exchange } from './exchange.ts';
+import { pause } from './pause.ts';
+
+export const basePath = '/skybackup/v1';
+
+export interface ClientOptions {
+  /** How long one answer may take. Default: 30 s. */
+  timeoutMs?: number;
+  /** How often the same is asked when that can do no harm and nothing has answered. Default: 4. */
+  attempts?: number;
+  /** Gives up whatever is asked. */
+  signal?: AbortSignal | undefined;
+}
+
+/** Query parameters; those that are undefined are left out. */
+export type Query = Record<string, string | number | boolean | undefined>;
+
+interface Asked {
+  query?: Query | undefined;
+  body?: object | undefined;
+}
+
+const firstPauseMs = 250;
+const longestPauseMs = 10_000;
+
+/** @throws ApiRefusal with the API's own words for every answer that is no success; ApiUnreachable */
+export class Client {
+  /** The API's address, with the base path and without a slash at its end. */
+  readonly address: string;
+  readonly #token: string;
+  readonly #timeoutMs: number;
+  readonly #attempts: number;
+  readonly #signal: AbortSignal | undefined;
+
+  /** @param address `http://127.0.0.1:8080`, with or without the base path */
+  constructor(address: string, token: string, options: ClientOptions = {}) {
+    this.address = apiAddress(address);
+    this.#token = token;
+    this.#timeoutMs = options.timeoutMs ?? 30_000;
+    this.#attempts = options.attempts ?? 4;
+    this.#signal = options.signal;
+  }
+
+  services(query: Query = { page_size: 10_000 }): Promise<ServiceList> {
+    return this.#ask('GET', '/services', { query });
+  }
+
+  service(serviceId: string): Promise<Service> {
+    return this.#ask('GET', `/services/${segment(serviceId)}`);
+  }
+
+  /** Asks for a full backup, now. */
+  orderBackup(serviceId: string): Promise<Schedule> {
+    return this.createSchedule({ backup_type: 'full', schedule: 'once', service_id: serviceId });
+  }
+
+  createSchedule(body: object, query?: Query): Promise<Schedule> {
+    return this.#ask('POST', '/backups/schedules', { body, query });
+  }
+
+  schedule(id: number): Promise<Schedule> {
+    return this.#ask('GET', `/backups/schedules/${id}`);
+  }
+
+  backup(backupId: string): Promise<Backup> {
+    return this.#ask('GET', `/backups/${segment(backupId)}`);
+  }
+
+  backups(query: Query = {}): Promise<BackupList> {
+    return this.#ask('GET', '/backups', { query });
+  }
+
+  orderRestore(backupId: string, serviceId: string, fields: object = {}, query?: Query): Promise<Restore> {
+    return this.#ask('POST', '/restores', {
+      body: { id: backupId, service_id: serviceId, ...fields },
+      query,
+    });
+  }
+
+  restore(id: number): Promise<Restore> {
+    return this.#ask('GET', `/restores/${id}`);
+  }
+
+  restores(query: Query = {}): Promise<RestoreList> {
+    return this.#ask('GET', '/restores', { query });
+  }
+
+  whoami(): Promise<object> {
+    return this.#ask('GET', '/whoami');
+  }
+
+  async #ask<T>(method: Exchange['method'], path: string, { query = {}, body }: Asked = {}): Promise<T> {
+    const url = new URL(this.address + path);
+    for (const [name, value] of Object.entries(query)) {
+      if (value !== undefined) url.searchParams.set(name, String(value));
+    }
+    const asked = { method, url, token: this.#token, body, timeoutMs: this.#timeoutMs, signal: this.#signal };
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return (await exchange(asked)) as T;
+      } catch (error) {
+        if (attempt > 1 && method === 'DELETE' && error instanceof ApiRefusal && error.status === 404) {
+          // An attempt before this one got through, and its answer got lost.
+          return undefined as T;
+        }
+        const pauseMs = pauseBefore(attempt + 1, error);
+        if (attempt >= this.#attempts || pauseMs === undefined || !harmless(method, error)) throw error;
+        await pause(pauseMs, this.#signal);
+      }
+    }
+  }
+}
+
+/** Whether the same may be asked again: never a POST that may have arrived, since it would be carried out twice. */
+function harmless(method: Exchange['method'], error: unknown): boolean {
+  return method !== 'POST' || (error instanceof ApiUnreachable && !error.mayHaveArrived);
+}
+
+/** @returns undefined when asking again is of no use, or only later than anybody would wait for */
+function pauseBefore(attempt: number, error: unknown): number | undefined {
+  const pauseMs = firstPauseMs * 2 ** (attempt - 2);
+  if (error instanceof ApiUnreachable) return pauseMs;
+  if (!(error instanceof ApiRefusal) || ![429, 502, 503, 504].includes(error.status)) return undefined;
+  const wantedMs = Math.max(pauseMs, error.retryAfterMs ?? 0);
+  return wantedMs <= longestPauseMs ? wantedMs : undefined;
+}
+
+function segment(value: string): string {
+  return encodeURIComponent(value);
+}
+
+/**
+ * @param given the API's origin, or its address with a path before the base path, with the base path or without
+ * @throws TypeError when it is no address
+ */
+export function apiAddress(given: string): string {
+  const url = new URL(given);
+  const path = url.pathname.replace(/\/+$/, '').replace(/(\/2024)?\/skybackup\/v1$/, '');
+  return url.origin + path + basePath;
+}
