@@ -4,6 +4,7 @@ import { messageOf, TidemarkError } from '../../domain/errors.ts';
 import { dataDirectory } from '../../domain/layout.ts';
 import { startOf } from '../../domain/progress.ts';
 import { type CutOverOptions, cutOver } from '../../mariadb/cutover/cut-over.ts';
+import { lowerGuard } from '../../mariadb/cutover/guard.ts';
 import { putBack } from '../../mariadb/cutover/put-back.ts';
 import { beginInPlace, closeInPlace, emptyData } from '../../mariadb/restore/in-place.ts';
 import { startServer, stopServer } from '../../mariadb/server/lifecycle.ts';
@@ -62,6 +63,7 @@ export function swapActivities(host: Host): SwapActivities {
     async startServer(order) {
       await attempt(host, whole(order, 'cutting_over'), async (trial) => {
         const { server, stateDirectory, log } = await swapOf(host, order);
+        await lowerGuard(stateDirectory);
         await startServer(server, { log });
         await closeInPlace(stateDirectory);
         await rm(trial.folder, { recursive: true, force: true });

@@ -16,6 +16,7 @@ import { removeStaging, wasMissing, type Staging } from '../restore/staging.ts';
 import { foreignEntries } from '../server/layout.ts';
 import { isThere, startServer, stopServer } from '../server/lifecycle.ts';
 import { connect, rowsOf } from '../server/sql.ts';
+import { lowerGuard, raiseGuard } from './guard.ts';
 import { readJournal, writeJournal, type Journal, type JournalMember, type Step } from './journal.ts';
 import { moveAside, moveIn, restoreOwner } from './moves.ts';
 import { describePrevious } from './previous.ts';
@@ -98,10 +99,16 @@ async function swap(options: CutOverOptions, held: { journal: Journal }): Promis
 
   await step('begin', () => Promise.resolve());
   const { notServingSince, goneSince } = await step('stop', () => stopServer(server, { fast: true, log }));
-  await step('aside', () => eachMember(moveAside));
+  await step('aside', async () => {
+    await raiseGuard(stateDirectory, options.restoreId);
+    await eachMember(moveAside);
+  });
   await step('in', () => eachMember(moveIn));
   await step('own', () => eachMember(restoreOwner));
-  await step('start', () => startServer(server, { gone: true, log }));
+  await step('start', async () => {
+    await lowerGuard(stateDirectory);
+    await startServer(server, { gone: true, log });
+  });
   await step('check', () => requireNewData(server, held.journal, goneSince));
   const now = Date.now();
   const committed: Journal = {

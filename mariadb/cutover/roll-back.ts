@@ -5,6 +5,7 @@ import type { Log } from '../context.ts';
 import { isServing, startServer, stopServer } from '../server/lifecycle.ts';
 import { readServerOptions } from '../server/options.ts';
 import { connect, rowsOf } from '../server/sql.ts';
+import { lowerGuard, raiseGuard } from './guard.ts';
 import { listJournals, reached, writeJournal, type Journal, type UndoStep } from './journal.ts';
 import { bringBack, takeOut } from './moves.ts';
 import { forgetPrevious } from './previous.ts';
@@ -47,14 +48,17 @@ export async function rollBack(options: RollBackOptions): Promise<Journal> {
   if (reached(journal, 'stop') && !newIsOut) await step('stop', () => stopForRollBack(server, journal, log));
   if (reached(journal, 'in') && !newIsOut) {
     await step('out', async () => {
+      await raiseGuard(stateDirectory, journal.restoreId);
       for (const member of journal.members.toReversed()) await takeOut(member);
     });
   }
   if (reached(journal, 'aside') && journal.undo !== 'start') {
     await step('back', async () => {
+      await raiseGuard(stateDirectory, journal.restoreId);
       for (const member of journal.members.toReversed()) await bringBack(member);
     });
   }
+  await lowerGuard(stateDirectory);
   if (reached(journal, 'stop') && journal.served) await step('start', () => startServer(server, { log }));
   for (const member of journal.members) await forgetPrevious(member);
   journal = { ...journal, state: 'rolled_back' };

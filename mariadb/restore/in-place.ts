@@ -9,6 +9,7 @@ import type { ServerSettings } from '../../config/agent.ts';
 import { messageOf, TidemarkError } from '../../domain/errors.ts';
 import type { Layout } from '../../domain/layout.ts';
 import type { Log } from '../context.ts';
+import { raiseGuard } from '../cutover/guard.ts';
 import { listOpenJournals } from '../cutover/journal.ts';
 import { settleOthers } from '../cutover/settle.ts';
 import { matchesAny } from '../server/foreign.ts';
@@ -101,6 +102,7 @@ export async function emptyData(options: {
   await requireGone(server, momentMs);
   const earlier = await readInPlace(stateDirectory);
   await write(stateDirectory, { restoreId, served: earlier?.served ?? false, emptied: true });
+  await raiseGuard(stateDirectory, restoreId);
   await createStaging(stagingInPlace(layout, restoreId), options.owner);
   for (const member of layout.members) {
     if (member.kind === 'data') await emptyDirectory(server, member.directory);

@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { readdir, writeFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { guardName } from '../../mariadb/cutover/guard.ts';
 import { listOpenJournals, readJournal, steps, undoSteps } from '../../mariadb/cutover/journal.ts';
 import { putBack } from '../../mariadb/cutover/put-back.ts';
 import { settleOpenJournals } from '../../mariadb/cutover/settle.ts';
@@ -61,6 +62,7 @@ async function runChild(work: ChildOrder['work'], dieAt: string): Promise<string
 }
 
 async function expectOld(): Promise<void> {
+  expect(existsSync(path.join(stateDirectory, guardName))).toBe(false);
   expect(await listOpenJournals(stateDirectory)).toEqual([]);
   expect(await isServing(server.settings)).toBe(true);
   expect(await server.checksums()).toEqual(old);
@@ -82,11 +84,15 @@ const sampled = [
   'before commit',
 ];
 
+/** When the data is neither whole where it was nor whole where it goes. */
+const moving = ['after aside', 'before in', 'after in', 'before own', 'after own', 'before start'];
+
 test.each(longRun ? forward : sampled)(
   'killed %s, the old data serves again once the journal is settled',
   async (dieAt) => {
     expect(await runChild('cut over', dieAt)).toBe('SIGKILL');
     expect((await readJournal(stateDirectory, restoreId))?.state).toBe('open');
+    expect(existsSync(path.join(stateDirectory, guardName))).toBe(moving.includes(dieAt));
     expect(await settleOpenJournals({ server: server.settings, stateDirectory, log: silentLog })).toBe(1);
     await expectOld();
   },
@@ -101,6 +107,11 @@ test.each(longRun ? backward : ['after undo out', 'before undo back', 'after und
     await expectOld();
   },
 );
+
+test('the guard for systemd names the file that is there while files are moved', async () => {
+  const unit = path.join(import.meta.dirname, '..', '..', 'deploy', 'systemd', 'mariadb.service.conf');
+  expect(await readFile(unit, 'utf8')).toContain(`AssertPathExists=!/var/lib/tidemark/${guardName}\n`);
+});
 
 test('begun anew after an interruption the cut-over succeeds; killed after its end, it is still done', async () => {
   expect(await runChild('cut over', 'after own')).toBe('SIGKILL');
