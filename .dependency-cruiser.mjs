@@ -8,20 +8,22 @@ import { builtinModules } from 'node:module';
 const mayImport = {
   domain: [],
   config: ['domain'],
+  // Crypto alone: what is sealed is stored by others.
+  sealing: ['domain'],
   catalog: ['config', 'domain'],
   storage: ['config', 'domain'],
   mariadb: ['config', 'domain'],
   // How Temporal is reached, and how our workflows are started there.
   temporal: ['config', 'domain'],
-  activities: ['temporal', 'mariadb', 'storage', 'catalog', 'config', 'domain'],
+  activities: ['temporal', 'mariadb', 'storage', 'catalog', 'sealing', 'config', 'domain'],
   workflows: ['domain'],
   // The api starts workflows by the types of their input, and reads the catalog.
-  api: ['workflows', 'temporal', 'catalog', 'config', 'domain'],
+  api: ['workflows', 'temporal', 'catalog', 'sealing', 'config', 'domain'],
   // Of the API it knows the types of the answers alone, by a rule of its own below.
   client: ['domain'],
   // A client of the API; the commands of the deployment's host reach the catalog and the keys.
-  cli: ['client', 'catalog', 'config', 'domain'],
-  worker: ['activities', 'temporal', 'mariadb', 'storage', 'catalog', 'config', 'domain'],
+  cli: ['client', 'catalog', 'sealing', 'config', 'domain'],
+  worker: ['activities', 'temporal', 'mariadb', 'storage', 'catalog', 'sealing', 'config', 'domain'],
 };
 
 const rooms = [...Object.keys(mayImport), 'embedded', 'console', 'bench', 'scripts', 'test'];

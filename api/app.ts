@@ -3,30 +3,48 @@ import { OpenAPIHono } from '@hono/zod-openapi';
 import type { Context, MiddlewareHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { requestId } from 'hono/request-id';
-import { secureHeaders } from 'hono/secure-headers';
 import { TidemarkError } from '../domain/errors.ts';
 import { answerError } from './answer-error.ts';
 import type { Authenticate } from './auth/caller.ts';
+import { clientAddress, limitedAs } from './client-address.ts';
 import type { ApiEnvironment, ApiLog, Parts } from './context.ts';
 import { mountHealth } from './health.ts';
 import { type ApiMetrics, createMetrics } from './metrics.ts';
 import { accepts2024, basePath, basePaths, mediaType2024, wants2024 } from './generations.ts';
 import type { Operation } from './operation.ts';
 import { operations } from './operations/index.ts';
+import { rateLimit } from './rate-limit.ts';
+import { inRequest } from './request-log.ts';
+import { secured } from './security-headers.ts';
 
 export { basePath };
 
 const mostBodyBytes = 1024 * 1024;
 
-/** @example serve({ fetch: createApp({ catalog, orders, progress, authenticate, log }).fetch, port: 8080 }) */
-export function createApp(parts: Parts & { authenticate: Authenticate }): OpenAPIHono<ApiEnvironment> {
-  const { log, authenticate } = parts;
+/** Whoever watches the api must see it also when it is asked too much. */
+const unlimited = new Set(['/healthz', '/metrics']);
+
+/** Whom the edge believes, and how often it lets somebody ask. */
+export interface EdgeOptions {
+  authenticate: Authenticate;
+  /** Addresses and networks of proxies, whose X-Forwarded-For is believed. */
+  trustedProxies?: readonly string[];
+  /** Requests a minute; 0 or left out: no limit. */
+  limits?: { subject: number; address: number };
+}
+
+/** @example createHttpServer(createApp({ catalog, orders, progress, keyRing, authenticate, log }).fetch, log) */
+export function createApp(parts: Parts & EdgeOptions): OpenAPIHono<ApiEnvironment> {
+  const { log, authenticate, trustedProxies = [], limits = { subject: 0, address: 0 } } = parts;
+  const bySubject = rateLimit(limits.subject, 'These credentials');
   const metrics = createMetrics();
   // Not strict: a trailing slash is served as without.
   const app = new OpenAPIHono<ApiEnvironment>({ strict: false });
   app.use(requestId({ limitLength: 100 }));
-  app.use(secureHeaders());
+  app.use(async (c, next) => inRequest(c.get('requestId'), next));
+  app.use(secured());
   app.use(watch(metrics, log));
+  app.use(limitAddresses(clientAddress(trustedProxies), limits.address));
   app.use(
     bodyLimit({
       maxSize: mostBodyBytes,
@@ -60,7 +78,10 @@ export function createApp(parts: Parts & { authenticate: Authenticate }): OpenAP
         });
         c.set('caller', caller.subject);
         c.set('organization', caller.organization);
-        return answerWith(c, operation, await operation.answer(c, caller, parts));
+        bySubject.take(JSON.stringify([caller.organization, caller.how, caller.subject]));
+        const { answer, replayed } = await operation.answer(c, caller, parts);
+        if (replayed) c.header('Idempotent-Replayed', 'true');
+        return answerWith(c, operation, answer);
       });
     }
     const served = operations.filter(({ path: other }) => other === operation.path);
@@ -104,6 +125,20 @@ function refuseOtherMethods(app: OpenAPIHono<ApiEnvironment>, paths: string[], s
   }
 }
 
+/** Before anything is looked at, the credentials included: guessing them is asking, too. */
+function limitAddresses(
+  addressOf: ReturnType<typeof clientAddress>,
+  perMinute: number,
+): MiddlewareHandler<ApiEnvironment> {
+  const byAddress = rateLimit(perMinute, 'Requests from this address');
+  return async (c, next) => {
+    const address = addressOf(c.env?.incoming?.socket?.remoteAddress, c.req.header('x-forwarded-for'));
+    c.set('address', address);
+    if (!unlimited.has(c.req.path)) byAddress.take(limitedAs(address));
+    await next();
+  };
+}
+
 /** One line and one measurement for each request; neither has its token, query or body. */
 function watch(metrics: ApiMetrics, log: ApiLog): MiddlewareHandler<ApiEnvironment> {
   return async (c, next) => {
@@ -124,6 +159,7 @@ function watch(metrics: ApiMetrics, log: ApiLog): MiddlewareHandler<ApiEnvironme
         path: c.req.path,
         status: c.res.status,
         milliseconds,
+        address: c.get('address'),
         organization: c.get('organization'),
         caller: c.get('caller'),
       },

@@ -1,5 +1,6 @@
 /** What the api is made of, and what an operation is handed. */
 import type { Catalog } from '../catalog/types.ts';
+import type { KeyRing } from '../sealing/key-ring.ts';
 import type { LiveProgress } from './progress.ts';
 import type { Orders } from './orders.ts';
 
@@ -14,10 +15,14 @@ export interface Parts {
   catalog: Catalog;
   orders: Orders;
   progress: LiveProgress;
+  /** Seals what is secret before it is stored. */
+  keyRing: KeyRing;
   log: ApiLog;
 }
 
 /** What Hono carries along with a request. */
 export interface ApiEnvironment {
-  Variables: { requestId: string; caller?: string; organization?: string; route?: string };
+  /** What the HTTP server hands over; nothing when the app is asked without one. */
+  Bindings: { incoming?: { socket?: { remoteAddress?: string } } } | undefined;
+  Variables: { requestId: string; address: string; caller?: string; organization?: string; route?: string };
 }

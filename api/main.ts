@@ -1,5 +1,5 @@
 /** The api's process: settings, catalog, Temporal, a port; and an orderly end. */
-import { serve } from '@hono/node-server';
+import type { AddressInfo } from 'node:net';
 import { Client, Connection } from '@temporalio/client';
 import { pino } from 'pino';
 import { openCatalog } from '../catalog/open.ts';
@@ -10,11 +10,14 @@ import { runProcess } from '../config/process.ts';
 import { timingsOf } from '../config/timings.ts';
 import { readSecret } from '../config/secret.ts';
 import { messageOf } from '../domain/errors.ts';
+import { keyRing } from '../sealing/key-ring.ts';
 import { loadTemporal } from '../temporal/connect.ts';
 import { basePath, createApp } from './app.ts';
 import { openAuthentication } from './auth/open.ts';
+import { createHttpServer } from './http-server.ts';
 import { ordersThrough } from './orders.ts';
 import { progressThrough } from './progress.ts';
+import { withRequestIds } from './request-log.ts';
 
 /** Without a limit of ours the waits grow to two minutes, for which a Temporal that is back would count as away. */
 const reconnecting = { 'grpc.initial_reconnect_backoff_ms': 200, 'grpc.max_reconnect_backoff_ms': 1_000 };
@@ -30,7 +33,8 @@ await runProcess(
 async function start(): Promise<void> {
   const settings = loadFromEnvironment(apiSettings);
   const temporal = loadTemporal();
-  const log = pino({ name: 'api', level: settings.log_level });
+  const log = withRequestIds(pino({ name: 'api', level: settings.log_level }));
+  const sealing = keyRing((await readSecret(settings.sealing_key_file)) ?? '', settings.sealing_key_file);
   const password = await readSecret(settings.catalog_password_file);
   const catalog = await openCatalog(settings.catalog, { password });
   const authenticate = await openAuthentication(settings, { catalog, log });
@@ -44,9 +48,23 @@ async function start(): Promise<void> {
     catalog,
     log,
   });
-  const app = createApp({ catalog, orders, progress: progressThrough(client), authenticate, log });
+  const app = createApp({
+    catalog,
+    orders,
+    progress: progressThrough(client),
+    keyRing: sealing,
+    authenticate,
+    log,
+    trustedProxies: settings.trusted_proxies,
+    limits: {
+      subject: settings.subject_requests_per_minute,
+      address: settings.address_requests_per_minute,
+    },
+  });
 
-  const server = serve({ fetch: app.fetch, hostname: settings.listen, port: settings.port }, ({ port }) => {
+  const server = createHttpServer(app.fetch, log);
+  server.on('listening', () => {
+    const { port } = server.address() as AddressInfo;
     const address = `http://${settings.listen.includes(':') ? `[${settings.listen}]` : settings.listen}:${port}`;
     log.info({ address, base_path: basePath, settings: describeSettings(settings) }, 'ready');
   });
@@ -54,11 +72,12 @@ async function start(): Promise<void> {
     process.stderr.write(`${listenMessage(settings, error)}\n`);
     process.exit(2);
   });
+  server.listen(settings.port, settings.listen);
 
   const stop = async (): Promise<void> => {
     log.info({}, 'stopping');
     const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-    const cut = setTimeout(() => 'closeAllConnections' in server && server.closeAllConnections(), finishMs);
+    const cut = setTimeout(() => server.closeAllConnections(), finishMs);
     await closed;
     clearTimeout(cut);
     await connection.close();

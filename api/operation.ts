@@ -1,11 +1,13 @@
 /** One operation of the API: its path, what it takes and answers, who may ask, and what it does. */
 import { type RouteConfig, z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
-import { type ErrorName, errorTable, TidemarkError } from '../domain/errors.ts';
+import { type ErrorName, errorTable } from '../domain/errors.ts';
 import type { Role } from '../domain/operations.ts';
+import { audited } from './audit.ts';
 import { type Caller, requireRole } from './auth/caller.ts';
 import type { ApiEnvironment, Parts } from './context.ts';
 import { basePath, basePath2024, mediaType2024 } from './generations.ts';
+import { type Answered, carryOutOnce, idempotencyKeyOf, type ReceiptFor } from './idempotency.ts';
 import { type Input, type InputSchemas, readInput } from './input.ts';
 import { errorAnswer } from './schemas/error.ts';
 
@@ -36,7 +38,16 @@ interface Definition<
   in2024?: { answer: z.ZodType; of: (answer: z.input<A>) => object };
   /** What it can be refused with, besides what every operation can. */
   errors: ErrorName[];
-  handle(request: Input<P, Q, B> & { caller: Caller }, parts: Parts): Promise<z.input<A>>;
+  /** Of a POST: it changes nothing. Such requests are not audited. */
+  reads?: true;
+  /**
+   * A POST that writes into the catalog hands `receipt((made) => answer)` over to the transaction that does, so that
+   * the order and the answer kept under its Idempotency-Key are there together.
+   */
+  handle(
+    request: Input<P, Q, B> & { caller: Caller; receipt: ReceiptFor<z.input<A>> },
+    parts: Parts,
+  ): Promise<z.input<A>>;
 }
 
 export interface Operation {
@@ -47,8 +58,8 @@ export interface Operation {
   readonly role: Role;
   /** Its description, with the base path; one for each shape of its answer. */
   readonly routes: readonly RouteConfig[];
-  /** @returns what is answered as JSON; undefined: nothing. @throws TidemarkError for everything that is refused */
-  answer(c: Context<ApiEnvironment>, caller: Caller, parts: Parts): Promise<object | undefined>;
+  /** What is answered is JSON, or nothing. @throws TidemarkError for everything that is refused */
+  answer(c: Context<ApiEnvironment>, caller: Caller, parts: Parts): Promise<Answered>;
   /** The answer in the shape of 2024; left out where there is one shape. */
   in2024?(answer: object): object;
 }
@@ -59,10 +70,12 @@ const commonErrors: ErrorName[] = [
   'unauthorized',
   'forbidden',
   'internal',
+  'too_many_requests',
   'catalog_unavailable',
   'issuer_unavailable',
 ];
 const bodyErrors: ErrorName[] = ['invalid_json', 'body_too_large', 'unsupported_media_type'];
+const postErrors: ErrorName[] = ['idempotency_key_reused', 'request_in_progress', 'sealing_key_missing'];
 
 /**
  * @example
@@ -75,6 +88,7 @@ export function operation<
   A extends z.ZodType,
 >(definition: Definition<P, Q, B, A>): Operation {
   const { name, method, path, summary, role, in2024 } = definition;
+  const changes = method !== 'get' && definition.reads !== true;
   return {
     name,
     method,
@@ -83,29 +97,37 @@ export function operation<
     role,
     routes: routesOf(definition),
     async answer(c, caller, parts) {
-      requireRole(caller, definition.role, `"${summary}"`);
-      refuseIdempotencyKey(c);
-      const input = await readInput(c, definition);
-      return (await definition.handle({ ...input, caller }, parts)) as object | undefined;
+      return audited(c, { operation: { name, path }, changes, caller }, parts, async (begin) => {
+        const authorize = (least: Role): void => requireRole(caller, least, `"${summary}"`);
+        authorize(role);
+        const key = idempotencyKeyOf(c);
+        const input = await readInput(c, definition);
+        await begin([input.params, input.body]);
+        const request = {
+          organization: caller.organization,
+          operation: name,
+          role: caller.role,
+          content: input,
+        };
+        return carryOutOnce<z.input<A>>(key, request, parts, authorize, (receipt) =>
+          definition.handle({ ...input, caller, receipt }, parts),
+        );
+      });
     },
     ...(in2024 && { in2024: (answer) => in2024.of(answer as z.input<A>) }),
   };
-}
-
-/** To ignore it would run an order twice where the client relies on once. */
-function refuseIdempotencyKey(c: Context): void {
-  if (c.req.method !== 'POST' || c.req.header('idempotency-key') === undefined) return;
-  throw new TidemarkError(
-    'not_available',
-    'Idempotency-Key is not available yet: leave the header out, and look into the list before an order is repeated.',
-  );
 }
 
 function routesOf<P extends z.ZodObject, Q extends z.ZodObject, B extends z.ZodType, A extends z.ZodType>(
   definition: Definition<P, Q, B, A>,
 ): RouteConfig[] {
   const { name, method, path, summary, description, role, params, query, body, answer, errors } = definition;
-  const names = [...commonErrors, ...(method === 'get' ? [] : bodyErrors), ...errors];
+  const names = [
+    ...commonErrors,
+    ...(method === 'get' ? [] : bodyErrors),
+    ...(method === 'post' ? postErrors : []),
+    ...errors,
+  ];
   const route = {
     operationId: name,
     method,
@@ -117,6 +139,7 @@ function routesOf<P extends z.ZodObject, Q extends z.ZodObject, B extends z.ZodT
     request: {
       params,
       query,
+      ...(method === 'post' ? { headers: idempotencyHeader } : {}),
       ...(body ? { body: { required: true, content: { 'application/json': { schema: body } } } } : {}),
     },
   };
@@ -139,6 +162,15 @@ function routesOf<P extends z.ZodObject, Q extends z.ZodObject, B extends z.ZodT
     },
   ];
 }
+
+/** Only described here: what it has to be is said by idempotencyKeyOf. */
+const idempotencyHeader = z.object({
+  'Idempotency-Key': z.string().max(255).optional().openapi({
+    description:
+      'The same key with the same request gives the first 200 answer again for a day (with `Idempotent-Replayed: true`), and nothing is carried out twice; with another request it is 409.',
+    example: '6f1f9ad0-3f0f-4a53-9a55-0e2c4f1c8f5e',
+  }),
+});
 
 /** One entry a status, naming the errors that have it. */
 function errorResponses(names: ErrorName[]): RouteConfig['responses'] {

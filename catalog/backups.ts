@@ -1,6 +1,7 @@
 /** Backups: ordered, followed while they run, listed. */
 import { instant, now, present, prose } from './columns.ts';
 import type { Database } from './database.ts';
+import { keepReceipt } from './idempotency.ts';
 import { limitsOf } from './pages.ts';
 import { insertPlace } from './places.ts';
 import { followBackup, insertOneTimeSchedule } from './schedules.ts';
@@ -49,7 +50,9 @@ export function backupsIn(database: Database): BackupQueries {
           operation: `backup ${backupId}`,
           held: false,
         });
-        return { schedule, backup: recordOf(row) };
+        const made = { schedule, backup: recordOf(row) };
+        await keepReceipt(db, order.receipt, made);
+        return made;
       });
     },
 

@@ -4,12 +4,14 @@ import { Migrator, type Migration } from 'kysely/migration';
 import { messageOf, TidemarkError } from '../domain/errors.ts';
 import { up as first } from './migrations/0001-first.ts';
 import { up as apiKeys } from './migrations/0002-api-keys.ts';
+import { up as guard } from './migrations/0003-guard.ts';
 import type { Tables } from './schema.ts';
 
 /** A name, once released, never changes, and neither does what is behind it: databases remember it. */
 const migrations: Record<string, Migration> = {
   '0001-first': { up: first },
   '0002-api-keys': { up: apiKeys },
+  '0003-guard': { up: guard },
 };
 
 /**

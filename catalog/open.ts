@@ -2,8 +2,10 @@
 import { Kysely, sql } from 'kysely';
 import { TidemarkError } from '../domain/errors.ts';
 import { apiKeysIn } from './api-keys.ts';
+import { auditIn } from './audit.ts';
 import { backupsIn } from './backups.ts';
 import { type Backend, Database } from './database.ts';
+import { idempotencyIn } from './idempotency.ts';
 import { migrateToLatest } from './migrate.ts';
 import { placesIn } from './places.ts';
 import { postgresBackend } from './postgres.ts';
@@ -52,6 +54,8 @@ export async function openCatalog(location: string, options: { password?: string
     ...restores,
     ...placesIn(database),
     ...apiKeysIn(database),
+    ...idempotencyIn(database),
+    ...auditIn(database),
   };
 }
 

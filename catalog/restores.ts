@@ -1,6 +1,7 @@
 /** Restores: ordered together with their place, followed while they run, listed. */
 import { instant, isCountedId, now, present, prose } from './columns.ts';
 import type { Database } from './database.ts';
+import { keepReceipt } from './idempotency.ts';
 import { limitsOf } from './pages.ts';
 import { insertPlace, refuseBusyService } from './places.ts';
 import type { RestoreRow } from './schema.ts';
@@ -49,7 +50,9 @@ export function restoresIn(database: Database): RestoreQueries {
           operation: `restore ${row.id}`,
           held: true,
         });
-        return recordOf({ ...row, workflow_id: workflowId });
+        const made = recordOf({ ...row, workflow_id: workflowId });
+        await keepReceipt(db, order.receipt, made);
+        return made;
       });
     },
 

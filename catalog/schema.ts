@@ -7,7 +7,7 @@
  */
 import type { Generated, Selectable } from 'kysely';
 import type { BackupType, OperationStatus, RestoreMode, Role } from '../domain/operations.ts';
-import type { BackupRecord, RestoreRecord, ScheduleRecord } from './types.ts';
+import type { AuditOutcome, BackupRecord, RestoreRecord, ScheduleRecord } from './types.ts';
 
 export interface Tables {
   deployment: { id: string };
@@ -17,6 +17,8 @@ export interface Tables {
   restores: RestoresTable;
   places: PlacesTable;
   api_keys: ApiKeysTable;
+  idempotency_keys: IdempotencyKeysTable;
+  audit: AuditTable;
 }
 
 interface ServicesTable {
@@ -132,9 +134,42 @@ interface ApiKeysTable {
   last_used_at: string | null;
 }
 
+interface IdempotencyKeysTable {
+  id: string;
+  fingerprint: string;
+  claim: string;
+  claimed_until: string;
+  /** Sealed; null while the request is carried out. */
+  answer: string | null;
+  expires_at: string;
+}
+
+interface AuditTable {
+  id: Generated<number>;
+  organization: string;
+  operation: string;
+  method: string;
+  path: string;
+  subject: string;
+  role: string;
+  address: string;
+  request_id: string;
+  /** JSON */
+  service_ids: string;
+  /** JSON */
+  record_ids: string;
+  outcome: AuditOutcome;
+  status: number | null;
+  error: string | null;
+  replayed: number;
+  created_at: string;
+  finished_at: string | null;
+}
+
 export type ServiceRow = Selectable<ServicesTable>;
 export type ScheduleRow = Selectable<SchedulesTable>;
 export type BackupRow = Selectable<BackupsTable>;
 export type RestoreRow = Selectable<RestoresTable>;
 export type PlaceRow = Selectable<PlacesTable>;
 export type ApiKeyRow = Selectable<ApiKeysTable>;
+export type AuditRow = Selectable<AuditTable>;

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { jwtSettings } from './jwt.ts';
 import { timingSettings } from './timings.ts';
-import { catalogLocation, filePath, logLevel, port } from './values.ts';
+import { catalogLocation, filePath, logLevel, networkList, port, wholeNumber } from './values.ts';
 
 export const apiSettings = z.strictObject({
   listen: z.string().min(1).default('127.0.0.1').describe('The address to listen on'),
@@ -17,6 +17,18 @@ export const apiSettings = z.strictObject({
       'Who may do what: a line each with token, organization, role and, if wanted, a name, separated by blanks; # begins a comment. API keys need no file',
     ),
   jwt: jwtSettings.optional(),
+  sealing_key_file: filePath.describe(
+    'The keys under which secrets are sealed: 32 random bytes in base64 a line; the first seals, the others open what was sealed before',
+  ),
+  trusted_proxies: networkList
+    .prefault('')
+    .describe("Proxies before the api: what they say in X-Forwarded-For is taken as the client's address"),
+  subject_requests_per_minute: wholeNumber(0, 10_000_000)
+    .prefault(6000)
+    .describe('How often the same credentials may ask within a minute, at each api process; 0: no limit'),
+  address_requests_per_minute: wholeNumber(0, 10_000_000)
+    .prefault(12_000)
+    .describe('How often may be asked from one address within a minute, at each api process; 0: no limit'),
   ...timingSettings,
   log_level: logLevel.default('info'),
 });

@@ -2,6 +2,7 @@
  * Kinds of values that settings have. What is allowed is said once, in the metadata `allowed`: the message about
  * a wrong value, `--help` and docs/configuration.md all read it there.
  */
+import { isIP } from 'node:net';
 import { z } from 'zod';
 import { isServerName, isServiceId } from '../domain/ids.ts';
 
@@ -11,7 +12,7 @@ function text(form: RegExp, allowed: string): z.ZodString {
 }
 
 /** A whole number; from the environment it comes as digits. */
-function wholeNumber(least: number, most: number): z.ZodPreprocess<z.ZodInt> {
+export function wholeNumber(least: number, most: number): z.ZodPreprocess<z.ZodInt> {
   const fromDigits = (value: unknown): unknown =>
     typeof value === 'string' && /^\d{1,15}$/.test(value) ? Number(value) : value;
   return z.preprocess(fromDigits, z.int().min(least).max(most));
@@ -74,6 +75,29 @@ export const ageRecipient = text(/^age1[0-9a-z]+$/, 'an age public key: age1…'
 export const absolutePath = text(/^\//, 'an absolute path');
 
 export const filePath = text(/./, 'the path of a file');
+
+const networks = 'addresses and networks, separated by commas: 10.0.0.0/8, fd00::1';
+
+/** A list in one text, since it comes from the environment, or a list where it stands in a file. */
+export const networkList = z
+  .preprocess(
+    (value) => (Array.isArray(value) ? value.join(',') : value),
+    z.string().refine((value) => listed(value).every(isNetwork), networks),
+  )
+  .transform(listed)
+  .meta({ allowed: networks });
+
+function listed(value: string): string[] {
+  return value.split(',').flatMap((part) => (part.trim() === '' ? [] : [part.trim()]));
+}
+
+/** `10.0.0.7`, `10.0.0.0/8`, `fd00::/8` */
+function isNetwork(text: string): boolean {
+  const [address = '', prefix, ...rest] = text.split('/');
+  const family = isIP(address);
+  if (family === 0 || rest.length > 0) return false;
+  return prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= (family === 6 ? 128 : 32));
+}
 
 export const logLevel = z
   .enum(['trace', 'debug', 'info', 'warn', 'error'])

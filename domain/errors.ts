@@ -90,6 +90,48 @@ export const errorTable = {
     'There is no API key with this number.',
     '`tidemark keys list` shows the keys there are.',
   ),
+  idempotency_key_reused: entry(
+    409,
+    false,
+    'The `Idempotency-Key` was used before, with another request.',
+    'Send a new key for a new request; to repeat a request, send exactly the same one.',
+  ),
+  request_in_progress: entry(
+    409,
+    true,
+    'A request with the same `Idempotency-Key` is still being carried out.',
+    'Ask again with the same key after `Retry-After` seconds: its answer is given then.',
+  ),
+  too_many_requests: entry(
+    429,
+    true,
+    'These credentials, or this address, asked too often within a minute.',
+    'Wait `Retry-After` seconds, then ask less often. The limits are settings of the api.',
+  ),
+  malformed_request: entry(
+    400,
+    false,
+    'What came is no HTTP request.',
+    'Look at the first line, the headers and the `Host` of the request.',
+  ),
+  request_timeout: entry(
+    408,
+    true,
+    'The request did not come whole in time.',
+    'Send it again; look at the network between.',
+  ),
+  expectation_failed: entry(
+    417,
+    false,
+    'The `Expect` header asks for something else than `100-continue`.',
+    'Leave the header out.',
+  ),
+  headers_too_large: entry(
+    431,
+    false,
+    'The headers of the request, its address included, are larger than 16 KiB.',
+    'Send fewer or shorter ones.',
+  ),
   method_not_allowed: entry(
     405,
     false,
@@ -158,6 +200,12 @@ export const errorTable = {
     true,
     'The issuer of JWTs does not answer, and none of its keys is known yet.',
     'See that the address in `jwt.jwks_url` can be reached from the api. API keys and tokens of the file go on working.',
+  ),
+  sealing_key_missing: entry(
+    503,
+    false,
+    'Something was sealed under a key that the sealing key file does not have any more.',
+    'Put the old key back into the file, below the first line, and start the process again.',
   ),
   catalog_incompatible: entry(
     503,
@@ -362,15 +410,18 @@ export class TidemarkError extends Error {
   readonly code: ErrorName;
   /** All findings, when more than one thing is wrong at once; the first is this error itself. */
   readonly items: readonly ErrorItem[];
+  /** When asking again can help, where that is known. */
+  readonly retryAfterSeconds: number | undefined;
 
   constructor(
     code: ErrorName,
     message: string,
-    options: { cause?: unknown; items?: readonly ErrorItem[] } = {},
+    options: { cause?: unknown; items?: readonly ErrorItem[]; retryAfterSeconds?: number } = {},
   ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.items = options.items ?? [{ error: code, message }];
+    this.retryAfterSeconds = options.retryAfterSeconds;
   }
 
   get retryable(): boolean {

@@ -16,6 +16,8 @@ export interface DataPaths {
   storage: string;
   /** Who may do what at the api; 0600, written anew at each start. */
   tokens: string;
+  /** Under which the api seals secrets; 0600, made once: what was sealed is lost without it. */
+  sealingKey: string;
   /** One log a process. */
   logs: string;
   /** Who runs: the lock of the stack and a record of each of its processes. */
@@ -35,6 +37,7 @@ export function dataPaths(root: string): DataPaths {
     temporalConfig: join(root, 'run', 'temporal.toml'),
     storage: join(root, 'storage'),
     tokens: join(root, 'tokens'),
+    sealingKey: join(root, 'sealing-key'),
     logs: join(root, 'logs'),
     run: join(root, 'run'),
     agents: join(root, 'agents'),

@@ -42,6 +42,7 @@ export function apiProcess(wiring: Wiring): ProcessSpec {
     TIDEMARK_PORT: String(wiring.port),
     TIDEMARK_CATALOG: `sqlite://${paths.catalog}`,
     TIDEMARK_TOKENS_FILE: paths.tokens,
+    TIDEMARK_SEALING_KEY_FILE: paths.sealingKey,
     TIDEMARK_LOG_LEVEL: wiring.logLevel,
   };
   return { ...node(wiring, 'api', ['api/main.ts'], settings), graceMs: grace.api };

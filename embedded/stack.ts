@@ -1,7 +1,8 @@
 /** The whole of Tidemark on one machine: what is started, in which order, and how it ends. */
 import { randomBytes } from 'node:crypto';
-import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import { chmod, link, mkdir, rm, writeFile } from 'node:fs/promises';
 import { Client } from '../client/client.ts';
+import { newKeyLine } from '../sealing/keys.ts';
 import { isServing } from '../mariadb/server/lifecycle.ts';
 import { commonStorage, readAgent, writeSampleAgent, type StackAgent } from './agents.ts';
 import { endLeftovers, stopSurplusServers } from './leftovers.ts';
@@ -102,6 +103,7 @@ async function startParts(
     ...(await choosePorts(options)),
   };
   const token = await writeToken(paths);
+  await makeSealingKey(paths.sealingKey);
   const began = Date.now();
   const address = `127.0.0.1:${wiring.temporalPort}`;
   const hasAttributes = (): Promise<boolean> =>
@@ -184,6 +186,19 @@ async function writeToken({ tokens, temporalConfig }: DataPaths): Promise<string
   await chmod(tokens, 0o600);
   await writeFile(temporalConfig, '[profile.default]\n');
   return token;
+}
+
+/** Made once, whole or not at all: everything that is sealed is opened with it. */
+async function makeSealingKey(path: string): Promise<void> {
+  const unfinished = `${path}.new`;
+  await writeFile(unfinished, `${newKeyLine()}\n`, { mode: 0o600, flush: true });
+  try {
+    await link(unfinished, path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  } finally {
+    await rm(unfinished, { force: true });
+  }
 }
 
 /** Nothing new comes in first, then those who work, then what they work with. */

@@ -38,7 +38,7 @@ export const createRestore = operation({
     'agent_unavailable',
     'temporal_unavailable',
   ],
-  async handle({ query, body, caller: { organization } }, parts) {
+  async handle({ query, body, caller: { organization }, receipt }, parts) {
     const { catalog, orders } = parts;
     refuseNotAvailable(body, query.dry_run);
     const backup = await namedBackup(body.id ?? body.key ?? '', organization, parts);
@@ -57,6 +57,7 @@ export const createRestore = operation({
       bucket: '',
       message: 'Restore is scheduled.',
       workflowId: (id) => workflowIds.restore(id, randomBytes(4).toString('hex')),
+      receipt: receipt(restoreView),
     });
     await orders.restore({
       restoreId: record.id,

@@ -5,6 +5,7 @@ import { TidemarkError } from '../../domain/errors.ts';
 import { formatBackupId, isServiceId, workflowIds } from '../../domain/ids.ts';
 import { requireRole } from '../auth/caller.ts';
 import type { Parts } from '../context.ts';
+import type { ReceiptFor } from '../idempotency.ts';
 import { operation } from '../operation.ts';
 import { nothing } from '../schemas/common.ts';
 import {
@@ -31,14 +32,14 @@ export const createSchedule = operation({
   fieldErrors: { schedule: 'invalid_schedule' },
   answer: schedule,
   errors: ['invalid_schedule', 'not_available', 'service_not_found', 'temporal_unavailable'],
-  async handle({ query, body, caller }, parts) {
+  async handle({ query, body, caller, receipt }, parts) {
     if (body.schedule !== 'once') requireRole(caller, 'administrator', 'A schedule that repeats');
     refuseNotAvailable(body, query.explain);
     const service = isServiceId(body.service_id)
       ? await parts.catalog.findService(body.service_id, caller.organization)
       : undefined;
     if (!service) throw noService(body.service_id);
-    return orderBackup(service, parts);
+    return orderBackup(service, parts, receipt);
   },
 });
 
@@ -64,7 +65,11 @@ function refuseNotAvailable(body: ScheduleRequest, explain: boolean): void {
   if (explain) refuse('"explain" is for schedules that repeat, which are not available yet: leave it out.');
 }
 
-async function orderBackup(service: ServiceRecord, parts: Parts): Promise<ScheduleView> {
+async function orderBackup(
+  service: ServiceRecord,
+  parts: Parts,
+  receipt: ReceiptFor<ScheduleView>,
+): Promise<ScheduleView> {
   const { catalog, orders } = parts;
   const { serviceId, serverName, organization } = service;
   await orders.ensureReachable();
@@ -76,6 +81,7 @@ async function orderBackup(service: ServiceRecord, parts: Parts): Promise<Schedu
     backupId,
     message: 'Backup is scheduled.',
     workflowId: (scheduleId) => workflowIds.backup(backupId, scheduleId),
+    receipt: receipt((made) => scheduleView(made.schedule, service.cloudProvider)),
   });
   await orders.backup({
     backupId,

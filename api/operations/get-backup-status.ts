@@ -10,6 +10,7 @@ import { backupPage } from './list-backups.ts';
 export const getBackupStatus = operation({
   name: 'getBackupStatus',
   method: 'post',
+  reads: true,
   path: '/backups/status',
   summary: "List a service's backups, by a body",
   description: 'The same list as `GET /backups/{service_id}`. It changes nothing.',

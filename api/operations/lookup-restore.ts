@@ -14,6 +14,7 @@ const pageSize = 1_000;
 export const lookupRestore = operation({
   name: 'lookupRestore',
   method: 'post',
+  reads: true,
   path: '/restores/lookup',
   summary: 'Look up where a backup can be restored to',
   description:

@@ -134,11 +134,6 @@ describe('POST /backups/schedules', () => {
     expect(operator.status).toBe(403);
     expect(operator.messages).toContain('administrator');
   });
-
-  test('refuses an Idempotency-Key rather than ignoring it', async () => {
-    const answer = await api.ask('POST', schedules, { body: order, headers: { 'Idempotency-Key': '1' } });
-    expect(answer.errors).toEqual(['not_available']);
-  });
 });
 
 describe('GET /backups/schedules/{id}', () => {

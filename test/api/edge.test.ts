@@ -6,7 +6,7 @@ import { ordersThrough } from '../../api/orders.ts';
 import { progressThrough } from '../../api/progress.ts';
 import type { Caller } from '../../api/auth/caller.ts';
 import type { Catalog } from '../../catalog/types.ts';
-import { type Harness, openApi, serviceRecord, tokens } from './harness.ts';
+import { type Harness, openApi, serviceRecord, testKeyRing, tokens } from './harness.ts';
 
 let api: Harness;
 beforeAll(async () => {
@@ -198,6 +198,7 @@ describe('the error object', () => {
         log: { info: write, warn: write, error: write },
       }),
       progress: progressThrough(api.client),
+      keyRing: testKeyRing(),
       authenticate: async () => viewer,
       log: { info: write, warn: write, error: write },
     });
@@ -214,7 +215,7 @@ describe('the error object', () => {
   test('comes with the headers that a browser needs to stay harmless', async () => {
     const { headers } = await api.askRaw('GET', '/nothing');
     expect(headers.get('x-content-type-options')).toBe('nosniff');
-    expect(headers.get('x-frame-options')).toBe('SAMEORIGIN');
+    expect(headers.get('x-frame-options')).toBe('DENY');
   });
 });
 

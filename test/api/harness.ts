@@ -13,6 +13,8 @@ import { progressThrough } from '../../api/progress.ts';
 import { apiKeysIn } from '../../api/auth/api-keys.ts';
 import { authenticator } from '../../api/auth/authenticate.ts';
 import { parseTokens } from '../../api/auth/tokens-file.ts';
+import { withRequestIds } from '../../api/request-log.ts';
+import { type KeyRing, keyRing } from '../../sealing/key-ring.ts';
 import { openCatalog } from '../../catalog/open.ts';
 import type { BackupRecord, Catalog, ServiceRecord } from '../../catalog/types.ts';
 import { workflowIds } from '../../domain/ids.ts';
@@ -79,6 +81,11 @@ export const awsCredentials = Buffer.from(
 /** Nobody listens on port 1. */
 const nowhere = { address: '127.0.0.1:1', namespace: 'default' };
 
+/** A ring with one key that is always the same. */
+export function testKeyRing(): KeyRing {
+  return keyRing(Buffer.alloc(32, 7).toString('base64'), 'sealing-key');
+}
+
 /** @param temporal `away` for an address where nobody listens */
 export async function openApi(temporal: 'there' | 'away'): Promise<Harness> {
   const folder = await mkdtemp(join(tmpdir(), 'api-'));
@@ -93,7 +100,7 @@ export async function openApi(temporal: 'there' | 'away'): Promise<Harness> {
     (fields: object, message: string): void => {
       lines.push({ level, fields: { ...fields }, message });
     };
-  const log = { info: write('info'), warn: write('warn'), error: write('error') };
+  const log = withRequestIds({ info: write('info'), warn: write('warn'), error: write('error') });
   const app = createApp({
     catalog,
     orders: ordersThrough(client, {
@@ -103,6 +110,7 @@ export async function openApi(temporal: 'there' | 'away'): Promise<Harness> {
       log,
     }),
     progress: progressThrough(client),
+    keyRing: testKeyRing(),
     authenticate: authenticator({
       tokens: parseTokens(tokensFile, 'tokens'),
       apiKeys: apiKeysIn(catalog, log),

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { newKeyLine } from '../../sealing/keys.ts';
 
 let folder: string;
 const running: ChildProcess[] = [];
@@ -14,6 +15,7 @@ const running: ChildProcess[] = [];
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'api-main-'));
   await writeFile(join(folder, 'tokens'), 'sesame acme viewer\n');
+  await writeFile(join(folder, 'sealing-key'), `${newKeyLine()}\n`);
 });
 afterEach(async () => {
   for (const child of running.splice(0)) {
@@ -54,6 +56,7 @@ const good = (): Record<string, string> => ({
   TIDEMARK_PORT: '0',
   TIDEMARK_CATALOG: `sqlite://${folder}/catalog.db`,
   TIDEMARK_TOKENS_FILE: join(folder, 'tokens'),
+  TIDEMARK_SEALING_KEY_FILE: join(folder, 'sealing-key'),
 });
 
 /** The line that is logged once the api answers. */
@@ -111,6 +114,14 @@ test('does not start with a wrong tokens file, and does not show it', async () =
   expect(await api.ended).toBe(2);
   expect(api.errors()).toContain('Line 1 of the tokens file');
   expect(api.errors()).not.toContain('sesame');
+});
+
+test('does not start with a wrong sealing key file, and does not show it', async () => {
+  await writeFile(join(folder, 'sealing-key'), '# ours\nc2VzYW1l\n');
+  const api = run(good());
+  expect(await api.ended).toBe(2);
+  expect(api.errors()).toContain('Line 2 of the sealing key file');
+  expect(api.errors()).not.toContain('c2VzYW1l');
 });
 
 test('names the port that is taken, and its setting', async () => {

@@ -5,6 +5,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseTokens } from '../../api/auth/tokens-file.ts';
+import { parseKeys } from '../../sealing/keys.ts';
 import { testIf } from '../support/skip.ts';
 
 const script = resolve(import.meta.dirname, '../../deploy/make-secrets');
@@ -25,7 +26,7 @@ const contents = (folder: string): Record<string, string> =>
 testAsRoot('secrets are long, all different, and readable by their users alone', () => {
   inFolder((folder) => {
     execFileSync(script, [folder]);
-    const { tokens = '', ...random } = contents(folder);
+    const { tokens = '', sealing_key: sealingKey = '', ...random } = contents(folder);
     expect(Object.keys(random).sort()).toEqual([
       'catalog_password',
       'postgres_password',
@@ -38,6 +39,8 @@ testAsRoot('secrets are long, all different, and readable by their users alone',
     for (const value of values) expect(value).toMatch(/^[A-Za-z0-9]{36,40}$/);
     expect(new Set(values).size).toBe(values.length);
     for (const name of readdirSync(folder)) expect(statSync(join(folder, name)).mode & 0o777).toBe(0o440);
+    const { id } = parseKeys(sealingKey, 'sealing_key')[0];
+    expect(id).toMatch(/^[0-9a-f]{16}$/);
     expect(parseTokens(tokens, 'tokens').find(random['token']?.trim() ?? '')).toEqual({
       organization: 'default',
       role: 'administrator',

@@ -1,0 +1,103 @@
+/** The audit: who asked what, when, from where, with what outcome. Entries are added and finished, never removed. */
+import { now, present, prose } from './columns.ts';
+import type { Database } from './database.ts';
+import { limitsOf } from './pages.ts';
+import type { AuditRow } from './schema.ts';
+import type { AuditRecord, Catalog } from './types.ts';
+
+type AuditQueries = Pick<Catalog, 'addAuditEntry' | 'finishAuditEntry' | 'listAudit'>;
+
+export function auditIn(database: Database): AuditQueries {
+  return {
+    async addAuditEntry(entry, end) {
+      const createdAt = now();
+      const { id } = await database.write(
+        async (db) =>
+          await db
+            .insertInto('audit')
+            .values({
+              organization: entry.organization,
+              operation: entry.operation,
+              method: entry.method,
+              path: prose(entry.path),
+              subject: prose(entry.subject),
+              role: entry.role,
+              address: entry.address,
+              request_id: entry.requestId,
+              service_ids: JSON.stringify(end?.serviceIds ?? entry.serviceIds),
+              record_ids: JSON.stringify(end?.recordIds ?? entry.recordIds),
+              outcome: end?.outcome ?? 'unfinished',
+              status: end?.status ?? null,
+              error: end?.error ?? null,
+              replayed: end?.replayed === true ? 1 : 0,
+              created_at: createdAt,
+              finished_at: end ? createdAt : null,
+            })
+            .returning('id')
+            .executeTakeFirstOrThrow(),
+      );
+      return id;
+    },
+
+    async finishAuditEntry(id, end) {
+      await database.write(
+        async (db) =>
+          await db
+            .updateTable('audit')
+            .set({
+              service_ids: JSON.stringify(end.serviceIds),
+              record_ids: JSON.stringify(end.recordIds),
+              outcome: end.outcome,
+              status: end.status,
+              error: end.error ?? null,
+              replayed: end.replayed === true ? 1 : 0,
+              finished_at: now(),
+            })
+            .where('id', '=', id)
+            .where('outcome', '=', 'unfinished')
+            .execute(),
+      );
+    },
+
+    async listAudit(organization, filter, page) {
+      const { limit, offset, before } = limitsOf(page);
+      return await database.read(async (db) => {
+        const matching = db
+          .selectFrom('audit')
+          .where((eb) => eb.and(present({ organization, ...filter })))
+          .where('created_at', '<', before);
+        const { count } = await matching
+          .select((eb) => eb.fn.countAll<number>().as('count'))
+          .executeTakeFirstOrThrow();
+        const rows = await matching
+          .selectAll()
+          .orderBy('created_at', page.order)
+          .orderBy('id', page.order)
+          .limit(limit)
+          .offset(offset)
+          .execute();
+        return { items: rows.map(recordOf), count };
+      });
+    },
+  };
+}
+
+function recordOf(row: AuditRow): AuditRecord {
+  return {
+    id: row.id,
+    organization: row.organization,
+    operation: row.operation,
+    method: row.method,
+    path: row.path,
+    subject: row.subject,
+    role: row.role,
+    address: row.address,
+    requestId: row.request_id,
+    serviceIds: JSON.parse(row.service_ids) as string[],
+    recordIds: JSON.parse(row.record_ids) as string[],
+    outcome: row.outcome,
+    replayed: row.replayed === 1,
+    createdAt: row.created_at,
+    ...present({ status: row.status, error: row.error, finishedAt: row.finished_at }),
+  };
+}
