@@ -4,6 +4,7 @@ import { createApp } from '../../api/app.ts';
 import { operations as operationsServed } from '../../api/operations/index.ts';
 import { ordersThrough } from '../../api/orders.ts';
 import { progressThrough } from '../../api/progress.ts';
+import { withRequestIds } from '../../api/request-log.ts';
 import type { Caller } from '../../api/auth/caller.ts';
 import type { Catalog } from '../../catalog/types.ts';
 import { type Harness, openApi, serviceRecord, testKeyRing, tokens } from './harness.ts';
@@ -184,6 +185,7 @@ describe('the error object', () => {
   test('of a defect tells nothing but the trace id; the log has the stack', async () => {
     const log: { fields: Record<string, unknown>; message: string }[] = [];
     const write = (fields: object, message: string): number => log.push({ fields: { ...fields }, message });
+    const appLog = withRequestIds({ info: write, warn: write, error: write });
     const broken: Catalog = {
       ...api.catalog,
       listServices: async () => Promise.reject(new TypeError('inner workings')),
@@ -195,12 +197,12 @@ describe('the error object', () => {
         address: '',
         timings: defaultTimings,
         catalog: broken,
-        log: { info: write, warn: write, error: write },
+        log: appLog,
       }),
       progress: progressThrough(api.client),
       keyRing: testKeyRing(),
       authenticate: async () => viewer,
-      log: { info: write, warn: write, error: write },
+      log: appLog,
     });
     const response = await app.request('/skybackup/v1/services', { headers: { 'X-API-Key': 't' } });
     const text = await response.text();
