@@ -83,7 +83,7 @@ function parseAwsFile(text: string): S3Credentials | Wrong {
     const equals = line.indexOf('=');
     const key = (equals < 0 ? line : line.slice(0, equals)).trim().toLowerCase();
     const value = equals < 0 ? '' : line.slice(equals + 1).trim();
-    if (!isAwsKey(key)) return wrong(`${called(key, index)} is not allowed in it`);
+    if (!isAwsKey(key)) return wrong(`${called(equals < 0 ? '' : key, index)} is not allowed in it`);
     if (values[key] !== undefined) return wrong(`${key} is there twice`);
     if (!awsForms[key].test(value)) return wrong(`the value of ${key} has not the form of one`);
     values[key] = value;

@@ -1,9 +1,9 @@
 /** POST /restores/{id}/cancel: stops a restore and puts the server back. */
+import { findRestore } from '../find.ts';
 import { notAvailable } from '../not-available.ts';
 import { operation } from '../operation.ts';
 import { nothing } from '../schemas/common.ts';
 import { restore, restoreId } from '../schemas/restore.ts';
-import { findRestore } from './get-restore.ts';
 
 export const cancelRestore = operation({
   name: 'cancelRestore',

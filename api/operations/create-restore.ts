@@ -1,20 +1,23 @@
 /** POST /restores: brings a backup back, to its own service or to another one. */
 import { randomBytes } from 'node:crypto';
-import type { BackupRecord } from '../../catalog/types.ts';
+import { z } from '@hono/zod-openapi';
+import type { BackupRecord, ServiceRecord } from '../../catalog/types.ts';
 import { TidemarkError } from '../../domain/errors.ts';
 import { isServiceId, parseBackupId, workflowIds } from '../../domain/ids.ts';
 import type { Parts } from '../context.ts';
+import { findService } from '../find.ts';
+import { notAvailable } from '../not-available.ts';
 import { operation } from '../operation.ts';
 import { nothing } from '../schemas/common.ts';
 import {
   fieldsNotAvailable,
-  restore,
+  pointFields,
   restoreQuery,
   type RestoreRequest,
   restoreRequest,
-} from '../schemas/restore.ts';
+} from '../schemas/restore-request.ts';
+import { restore, restorePlan } from '../schemas/restore.ts';
 import { restoreView } from '../views/restore.ts';
-import { noService } from './get-backups.ts';
 
 export const createRestore = operation({
   name: 'createRestore',
@@ -28,7 +31,7 @@ export const createRestore = operation({
   query: restoreQuery,
   body: restoreRequest,
   inspectBody: refuseScheduleRequest,
-  answer: restore,
+  answer: z.union([restore, restorePlan]),
   errors: [
     'not_available',
     'backup_not_found',
@@ -40,12 +43,9 @@ export const createRestore = operation({
   ],
   async handle({ query, body, caller: { organization }, receipt }, parts) {
     const { catalog, orders } = parts;
+    const service = await findService(catalog, body.service_id, organization);
+    const backup = await namedBackup(body, service, organization, parts);
     refuseNotAvailable(body, query.dry_run);
-    const backup = await namedBackup(body.id ?? body.key ?? '', organization, parts);
-    const service = isServiceId(body.service_id)
-      ? await catalog.findService(body.service_id, organization)
-      : undefined;
-    if (!service) throw noService(body.service_id);
     refuseNotRestorable(backup);
     await orders.ask(service);
     const { serviceId } = service;
@@ -87,18 +87,43 @@ function refuseScheduleRequest(body: unknown): void {
 function refuseNotAvailable(body: RestoreRequest, dryRun: boolean): void {
   const asked = fieldsNotAvailable.filter((field) => body[field] !== undefined).map((field) => `"${field}"`);
   if (asked.length > 0) {
-    throw new TidemarkError(
-      'not_available',
-      `${asked.join(', ')} ${asked.length === 1 ? 'is' : 'are'} not available yet: what can be restored is a whole backup, by its "id".`,
+    throw notAvailable(
+      `${asked.join(', ')} ${asked.length === 1 ? 'is' : 'are'} not available yet.`,
+      'What can be restored is a whole backup, by its "id".',
     );
   }
-  if (dryRun) throw new TidemarkError('not_available', '"dry_run" is not available yet: leave it out.');
+  if (dryRun) throw notAvailable('"dry_run" is not available yet.', 'Leave it out.');
 }
 
-/** @throws backup_not_found, telling what else the id may have meant */
-async function namedBackup(id: string, organization: string, { catalog }: Parts): Promise<BackupRecord> {
+/**
+ * The backup that a request names.
+ *
+ * @throws backup_not_found, telling what else the id may have meant
+ * @throws not_available when it names, as it may, something else than a backup
+ */
+async function namedBackup(
+  body: RestoreRequest,
+  target: ServiceRecord,
+  organization: string,
+  { catalog }: Parts,
+): Promise<BackupRecord> {
+  const id = body.id ?? body.key ?? '';
+  if (body.external_source) {
+    requireCredentials(body.external_source, target);
+    throw notAvailable(
+      '"external_source", restoring from a bucket of your own, is not available yet.',
+      'What can be restored is a backup that GET /backups lists, by its "id".',
+    );
+  }
   const found = parseBackupId(id) ? await catalog.findBackup(id, organization) : undefined;
   if (found) return found;
+  const forward = pointFields.filter((field) => body[field] !== undefined).map((field) => `"${field}"`);
+  if (forward.length > 0 && isServiceId(id) && (await catalog.findService(id, organization))) {
+    throw notAvailable(
+      `${forward.join(', ')} is not available yet.`,
+      `Restore one of the backups that GET /backups/${id} lists.`,
+    );
+  }
   const shown = id.slice(0, 250);
   if (/^\d{1,15}$/.test(id)) {
     const meant = await catalog.findSchedule(Number(id), organization);
@@ -118,6 +143,18 @@ async function namedBackup(id: string, organization: string, { catalog }: Parts)
   throw new TidemarkError(
     'backup_not_found',
     `There is no backup "${shown}". GET /backups lists those there are.`,
+  );
+}
+
+/** The managed storage of the target is the one place that is read without credentials of the caller. */
+function requireCredentials(
+  { bucket, credentials }: NonNullable<RestoreRequest['external_source']>,
+  target: ServiceRecord,
+): void {
+  if (credentials || target.storage.split('/')[2] === bucket.replace(/^\w+:\/\/|\/$/g, '')) return;
+  throw new TidemarkError(
+    'invalid_request',
+    'The field "external_source.credentials" is missing: it has to be credentials in base64 for a bucket that is not the managed storage of the service.',
   );
 }
 

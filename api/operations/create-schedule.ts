@@ -2,9 +2,10 @@
 import { randomBytes } from 'node:crypto';
 import type { ServiceRecord } from '../../catalog/types.ts';
 import { TidemarkError } from '../../domain/errors.ts';
-import { formatBackupId, isServiceId, workflowIds } from '../../domain/ids.ts';
+import { formatBackupId, workflowIds } from '../../domain/ids.ts';
 import { requireRole } from '../auth/caller.ts';
 import type { Parts } from '../context.ts';
+import { findService } from '../find.ts';
 import type { ReceiptFor } from '../idempotency.ts';
 import { operation } from '../operation.ts';
 import { nothing } from '../schemas/common.ts';
@@ -16,7 +17,6 @@ import {
   type ScheduleView,
 } from '../schemas/schedule.ts';
 import { scheduleView } from '../views/schedule.ts';
-import { noService } from './get-backups.ts';
 
 export const createSchedule = operation({
   name: 'createSchedule',
@@ -34,11 +34,8 @@ export const createSchedule = operation({
   errors: ['invalid_schedule', 'not_available', 'service_not_found', 'temporal_unavailable'],
   async handle({ query, body, caller, receipt }, parts) {
     if (body.schedule !== 'once') requireRole(caller, 'administrator', 'A schedule that repeats');
+    const service = await findService(parts.catalog, body.service_id, caller.organization);
     refuseNotAvailable(body, query.explain);
-    const service = isServiceId(body.service_id)
-      ? await parts.catalog.findService(body.service_id, caller.organization)
-      : undefined;
-    if (!service) throw noService(body.service_id);
     return orderBackup(service, parts, receipt);
   },
 });

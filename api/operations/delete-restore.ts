@@ -1,9 +1,9 @@
 /** DELETE /restores/{id}: takes a restore off the lists. */
 import { TidemarkError } from '../../domain/errors.ts';
+import { findRestore } from '../find.ts';
 import { empty, operation } from '../operation.ts';
 import { nothing } from '../schemas/common.ts';
 import { restoreId } from '../schemas/restore.ts';
-import { findRestore } from './get-restore.ts';
 
 export const deleteRestore = operation({
   name: 'deleteRestore',

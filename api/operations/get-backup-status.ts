@@ -1,10 +1,9 @@
 /** POST /backups/status: the backups of a service, asked for as the vendor's own scripts do. */
 import { z } from '@hono/zod-openapi';
-import { isServiceId } from '../../domain/ids.ts';
+import { findService } from '../find.ts';
 import { operation } from '../operation.ts';
 import { backupFilter, backupList } from '../schemas/backup.ts';
-import { paging, text } from '../schemas/common.ts';
-import { noService } from './get-backups.ts';
+import { nothing, paging, text } from '../schemas/common.ts';
 import { backupPage } from './list-backups.ts';
 
 export const getBackupStatus = operation({
@@ -15,15 +14,14 @@ export const getBackupStatus = operation({
   summary: "List a service's backups, by a body",
   description: 'The same list as `GET /backups/{service_id}`. It changes nothing.',
   role: 'viewer',
-  params: z.strictObject({}),
+  params: nothing,
   query: z.strictObject({ ...paging, ...backupFilter }),
   body: z.strictObject({ service_id: text('a service id') }).openapi('BackupStatusRequest'),
   answer: backupList,
   errors: ['service_not_found'],
   async handle({ body, query, caller: { organization } }, { catalog }) {
     const { service_id: id } = body;
-    const service = isServiceId(id) ? await catalog.findService(id, organization) : undefined;
-    if (!service) throw noService(id);
+    await findService(catalog, id, organization);
     return backupPage(catalog, organization, { ...query, service_id: id });
   },
 });

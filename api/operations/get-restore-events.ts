@@ -1,10 +1,10 @@
 /** GET /restores/{id}/events: the progress of a restore as it happens. */
 import { z } from '@hono/zod-openapi';
+import { findRestore } from '../find.ts';
 import { notAvailable } from '../not-available.ts';
 import { operation } from '../operation.ts';
 import { nothing } from '../schemas/common.ts';
 import { restoreId } from '../schemas/restore.ts';
-import { findRestore } from './get-restore.ts';
 
 export const getRestoreEvents = operation({
   name: 'getRestoreEvents',

@@ -1,7 +1,6 @@
 /** GET /restores/{id}: one restore, with its progress while it runs. */
 import { z } from '@hono/zod-openapi';
-import type { Catalog, RestoreRecord } from '../../catalog/types.ts';
-import { TidemarkError } from '../../domain/errors.ts';
+import { findRestore } from '../find.ts';
 import { operation } from '../operation.ts';
 import { nothing } from '../schemas/common.ts';
 import { restore, restoreId } from '../schemas/restore.ts';
@@ -22,17 +21,3 @@ export const getRestore = operation({
     return restoreView(await progress.ofRestore(await findRestore(catalog, id, organization)));
   },
 });
-
-/** @throws restore_not_found, also for a restore of another organization */
-export async function findRestore(
-  catalog: Catalog,
-  id: number,
-  organization: string,
-): Promise<RestoreRecord> {
-  const record = await catalog.findRestore(id, organization);
-  if (record) return record;
-  throw new TidemarkError(
-    'restore_not_found',
-    `There is no restore ${id}. GET /restores lists those there are.`,
-  );
-}

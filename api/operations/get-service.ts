@@ -1,12 +1,11 @@
 /** GET /services/{id}: one service, with its newest backups, and whether its agent asks for work now. */
 import { z } from '@hono/zod-openapi';
-import { isServiceId } from '../../domain/ids.ts';
 import { backupTypes } from '../../domain/operations.ts';
+import { findService } from '../find.ts';
 import { operation } from '../operation.ts';
 import { nothing } from '../schemas/common.ts';
 import { service } from '../schemas/service.ts';
 import { serviceView, withBackups } from '../views/service.ts';
-import { noService } from './get-backups.ts';
 
 export const getService = operation({
   name: 'getService',
@@ -19,8 +18,7 @@ export const getService = operation({
   answer: service,
   errors: ['service_not_found'],
   async handle({ params: { id }, caller: { organization } }, { catalog, orders }) {
-    const record = isServiceId(id) ? await catalog.findService(id, organization) : undefined;
-    if (!record) throw noService(id);
+    const record = await findService(catalog, id, organization);
     const first = { page: 1, pageSize: 1, order: 'desc' } as const;
     const newest = await Promise.all(
       backupTypes.map(async (type) =>

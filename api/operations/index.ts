@@ -3,19 +3,26 @@ import type { Operation } from '../operation.ts';
 import { cancelRestore } from './cancel-restore.ts';
 import { createRestore } from './create-restore.ts';
 import { createSchedule } from './create-schedule.ts';
+import { deleteBackup } from './delete-backup.ts';
 import { deleteRestore } from './delete-restore.ts';
 import { getBackupStatus } from './get-backup-status.ts';
 import { getBackups } from './get-backups.ts';
+import { getBinlog } from './get-binlog.ts';
+import { getRecoveryWindow } from './get-recovery-window.ts';
 import { getRestoreEvents } from './get-restore-events.ts';
 import { getRestore } from './get-restore.ts';
 import { getSchedule } from './get-schedule.ts';
 import { getService } from './get-service.ts';
+import { getVerification } from './get-verification.ts';
 import { listBackups } from './list-backups.ts';
+import { listProofs } from './list-proofs.ts';
 import { listRestores } from './list-restores.ts';
 import { listServices } from './list-services.ts';
+import { listTransactions } from './list-transactions.ts';
 import { lookupPointsInTime } from './lookup-points-in-time.ts';
 import { lookupRestore } from './lookup-restore.ts';
 import { undoRestore } from './undo-restore.ts';
+import { verifyBackup } from './verify-backup.ts';
 import { whoAmI } from './who-am-i.ts';
 
 export const operations: readonly Operation[] = [
@@ -23,6 +30,9 @@ export const operations: readonly Operation[] = [
   listBackups,
   getBackupStatus,
   getBackups,
+  deleteBackup,
+  verifyBackup,
+  getVerification,
   // Schedules.
   createSchedule,
   getSchedule,
@@ -39,5 +49,9 @@ export const operations: readonly Operation[] = [
   // Services.
   listServices,
   getService,
+  getRecoveryWindow,
+  listTransactions,
+  getBinlog,
+  listProofs,
   whoAmI,
 ];

@@ -1,12 +1,11 @@
 /** POST /restores/lookup: to which services a backup can be restored. */
 import type { Catalog, ServiceRecord } from '../../catalog/types.ts';
 import { TidemarkError } from '../../domain/errors.ts';
-import { isServiceId } from '../../domain/ids.ts';
 import { suits } from '../../domain/restore-plan.ts';
+import { findBackup, findService } from '../find.ts';
 import { operation } from '../operation.ts';
 import { nothing } from '../schemas/common.ts';
 import { restoreLookupRequest, restoreTargets } from '../schemas/lookup.ts';
-import { findBackup, noService } from './get-backups.ts';
 
 /** Services read at a time. */
 const pageSize = 1_000;
@@ -27,15 +26,14 @@ export const lookupRestore = operation({
   errors: ['backup_not_found', 'service_not_found'],
   async handle({ body, caller: { organization } }, { catalog }) {
     const backup = await findBackup(catalog, body.backup_id, organization);
-    const named = body.service_id ?? backup.serviceId;
-    const source = isServiceId(named) ? await catalog.findService(named, organization) : undefined;
-    if (!source && body.service_id !== undefined) throw noService(named);
-    if (named !== backup.serviceId) {
+    if (body.service_id !== undefined) await findService(catalog, body.service_id, organization);
+    if ((body.service_id ?? backup.serviceId) !== backup.serviceId) {
       throw new TidemarkError(
         'invalid_request',
         `The field "service_id" has to be the service that the backup is of, "${backup.serviceId}", or left out.`,
       );
     }
+    const source = await catalog.findService(backup.serviceId, organization);
     if (backup.status !== 'Succeeded' || !source) return { services: [] };
     const targets = (await allServices(catalog, organization)).filter((target) => suits(source, target));
     return {

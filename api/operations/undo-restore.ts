@@ -1,10 +1,10 @@
 /** POST /restores/{id}/undo: puts back the data that a restore replaced. */
 import { z } from '@hono/zod-openapi';
+import { findRestore } from '../find.ts';
 import { notAvailable } from '../not-available.ts';
 import { operation } from '../operation.ts';
 import { flag } from '../schemas/common.ts';
 import { restore, restoreId } from '../schemas/restore.ts';
-import { findRestore } from './get-restore.ts';
 
 export const undoRestore = operation({
   name: 'undoRestore',

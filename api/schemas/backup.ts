@@ -9,6 +9,11 @@ export const typeAliases = { physical: 'full', logical: 'dump' } as const;
 /** Every word that `type` and `backup_type` may have in a request. */
 export const requestedType = oneOf([...backupTypes, 'physical', 'logical', 'snapshot']);
 
+/** The path segment of one backup. */
+export const backupId = z.strictObject({
+  id: z.string().openapi({ description: 'A backup id, as GET /backups lists it' }),
+});
+
 export const backup = z
   .strictObject({
     id: z.string(),

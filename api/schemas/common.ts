@@ -60,6 +60,20 @@ export const paging = {
     }),
 };
 
+/** A time in a request. */
+export const instantInput = z.iso
+  .datetime({ offset: true, error: 'a time such as 2024-03-26T17:18:57Z' })
+  .openapi({ format: 'date-time', example: '2024-03-26T17:18:57Z' });
+
+/** The answer of a list: the items of the page, how many match on all pages, and how many pages that is. */
+export function listAnswer<K extends string, T extends z.ZodType>(name: K, item: T) {
+  return z.strictObject({
+    ...({ [name]: z.array(item) } as Record<K, z.ZodArray<T>>),
+    ...({ [`${name}_count`]: z.int() } as Record<`${K}_count`, z.ZodInt>),
+    pages_count: z.int(),
+  });
+}
+
 export const serviceFilter = text('a service id').optional();
 
 export const nothing = z.strictObject({});

@@ -1,0 +1,90 @@
+/** What the archive of binlogs knows of a service, and what was proved of it. Additions of ours. */
+import { z } from '@hono/zod-openapi';
+import { instant, instantInput, listAnswer, paging, text } from './common.ts';
+
+/** The path segment of one service. */
+export const serviceId = z.strictObject({ id: z.string().openapi({ description: 'A service id' }) });
+
+export const recoveryWindow = z
+  .strictObject({
+    service_id: z.string(),
+    intervals: z.array(
+      z.strictObject({
+        start_time: instant,
+        end_time: instant,
+        resolution: z.enum(['commit_clock', 'event_time']),
+        chain: z.array(z.string()).openapi({ description: 'Ids of the backups that it rests on' }),
+        estimated_seconds: z.int().openapi({ description: 'How long a restore to its end would take' }),
+      }),
+    ),
+    holes: z.array(z.strictObject({ start_time: instant, end_time: instant, cause: z.string() })),
+  })
+  .openapi('RecoveryWindow');
+
+export const transactionsQuery = z.strictObject({
+  from: instantInput.optional(),
+  to: instantInput.optional(),
+  table: z
+    .string()
+    .regex(/^[^.]{1,64}\.[^.]{1,64}$/, 'a table as database.table')
+    .optional(),
+  timeline: text('the id of a timeline').optional(),
+});
+
+export const transactions = z
+  .strictObject({
+    transactions: z.array(
+      z.strictObject({
+        gtid: z.string(),
+        timeline: z.string(),
+        time: instant,
+        kind: z.string(),
+        tables: z.array(z.string()),
+        size_bytes: z.int(),
+      }),
+    ),
+  })
+  .openapi('Transactions');
+
+export const binlogFile = z.strictObject({
+  id: z.string().openapi({ description: 'A service id' }),
+  file: z
+    .string()
+    .regex(/^[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}$/, 'the name of a binlog, such as binlog.000007')
+    .openapi({ example: 'binlog.000007' }),
+});
+
+export const binlogSegments = z
+  .strictObject({
+    service_id: z.string(),
+    file: z.string(),
+    segments: z.array(
+      z.strictObject({
+        timeline: z.string(),
+        object: z.string().openapi({ description: 'Its key in the storage' }),
+        start: z.int(),
+        end: z.int(),
+        sha256: z.string(),
+        size_bytes: z.int(),
+        recipients: z
+          .array(z.string())
+          .openapi({ description: 'Who can decrypt it; empty: it is not encrypted' }),
+      }),
+    ),
+  })
+  .openapi('BinlogSegments');
+
+const proof = z
+  .strictObject({
+    id: z.int(),
+    service_id: z.string(),
+    backup_id: z.string(),
+    status: z.enum(['Succeeded', 'Failed']),
+    message: z.string(),
+    started_at: instant,
+    finished_at: instant,
+  })
+  .openapi('Proof');
+
+export const proofQuery = z.strictObject(paging);
+export const proofList = listAnswer('proofs', proof).openapi('ProofList');
