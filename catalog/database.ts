@@ -48,10 +48,15 @@ export class Database {
     }
   }
 
-  /** As {@link write}, alone among those that work on the places of this service. */
-  async writeAlone<T>(serviceId: string, work: (transaction: Transaction<Tables>) => Promise<T>): Promise<T> {
+  /** As {@link write}, alone among those that work on the places or the backups of this service, or these. */
+  async writeAlone<T>(
+    serviceIds: string | readonly string[],
+    work: (transaction: Transaction<Tables>) => Promise<T>,
+  ): Promise<T> {
+    const ids = new Set(typeof serviceIds === 'string' ? [serviceIds] : serviceIds);
     return await this.write(async (transaction) => {
-      await this.#backend.lockService(transaction, serviceId);
+      // In one order everywhere, so that two of them never wait for each other.
+      for (const id of [...ids].toSorted()) await this.#backend.lockService(transaction, id);
       return await work(transaction);
     });
   }

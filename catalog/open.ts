@@ -10,8 +10,10 @@ import { migrateToLatest } from './migrate.ts';
 import { placesIn } from './places.ts';
 import { postgresBackend } from './postgres.ts';
 import { restoresIn } from './restores.ts';
+import { retentionIn } from './retention.ts';
 import { schedulesIn } from './schedules.ts';
 import type { Tables } from './schema.ts';
+import { serviceSettingsIn } from './service-settings.ts';
 import { servicesIn } from './services.ts';
 import { sqliteBackend } from './sqlite.ts';
 import type { Catalog } from './types.ts';
@@ -56,6 +58,8 @@ export async function openCatalog(location: string, options: { password?: string
     ...apiKeysIn(database),
     ...idempotencyIn(database),
     ...auditIn(database),
+    ...serviceSettingsIn(database),
+    ...retentionIn(database),
   };
 }
 

@@ -1,10 +1,12 @@
 /** Restores: ordered together with their place, followed while they run, listed. */
+import type { Transaction } from 'kysely';
+import { TidemarkError } from '../domain/errors.ts';
 import { instant, isCountedId, now, present, prose } from './columns.ts';
 import type { Database } from './database.ts';
 import { keepReceipt } from './idempotency.ts';
 import { limitsOf } from './pages.ts';
 import { insertPlace, refuseBusyService } from './places.ts';
-import type { RestoreRow } from './schema.ts';
+import type { RestoreRow, Tables } from './schema.ts';
 import { unfinished } from './statuses.ts';
 import type { Catalog, RestorePatch, RestoreRecord } from './types.ts';
 
@@ -20,8 +22,10 @@ export function restoresIn(database: Database): RestoreQueries {
   return {
     async createRestore(order) {
       const { service, backup } = order;
-      return await database.writeAlone(service.serviceId, async (db) => {
+      // Alone on the backup's service, too: what removes backups then sees this restore, or this the removal.
+      return await database.writeAlone([service.serviceId, backup.serviceId], async (db) => {
         await refuseBusyService(db, service.serviceId);
+        await refuseRemovedBackup(db, backup.id);
         const createdAt = now();
         const row = await db
           .insertInto('restores')
@@ -139,6 +143,16 @@ export function restoresIn(database: Database): RestoreQueries {
       return rows.map(recordOf);
     },
   };
+}
+
+/** @throws backup_not_found */
+async function refuseRemovedBackup(transaction: Transaction<Tables>, id: string): Promise<void> {
+  const there = await transaction.selectFrom('backups').select('id').where('id', '=', id).executeTakeFirst();
+  if (there) return;
+  throw new TidemarkError(
+    'backup_not_found',
+    `The backup "${id}" is not there any more: it was removed meanwhile. GET /backups lists those there are.`,
+  );
 }
 
 function changesOf(patch: RestorePatch): Partial<RestoreRow> {

@@ -19,6 +19,9 @@ export interface Tables {
   api_keys: ApiKeysTable;
   idempotency_keys: IdempotencyKeysTable;
   audit: AuditTable;
+  service_settings: { service_id: string; settings: string; updated_at: string };
+  nightlies: { service_id: string; schedule_id: number; made_at: string };
+  removals: RemovalsTable;
 }
 
 interface ServicesTable {
@@ -87,6 +90,7 @@ interface BackupsTable {
   manifest_sha256: string;
   /** JSON */
   progress: string | null;
+  due_since: string | null;
 }
 
 interface RestoresTable {
@@ -109,6 +113,18 @@ interface RestoresTable {
   progress: string | null;
   /** JSON */
   reached: string | null;
+}
+
+interface RemovalsTable {
+  sequence: Generated<number>;
+  backup_id: string;
+  organization: string;
+  service_id: string;
+  schedule_id: number;
+  whole: number;
+  stored_bytes: number;
+  reason: string;
+  began_at: string;
 }
 
 interface PlacesTable {
@@ -173,3 +189,4 @@ export type RestoreRow = Selectable<RestoresTable>;
 export type PlaceRow = Selectable<PlacesTable>;
 export type ApiKeyRow = Selectable<ApiKeysTable>;
 export type AuditRow = Selectable<AuditTable>;
+export type RemovalRow = Selectable<RemovalsTable>;

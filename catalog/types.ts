@@ -3,6 +3,7 @@ import type { Layout } from '../domain/layout.ts';
 import type { BinlogPosition } from '../domain/manifest.ts';
 import type { BackupType, OperationStatus, RestoreMode, Role } from '../domain/operations.ts';
 import type { Progress } from '../domain/progress.ts';
+import type { RetentionCatalog } from './retention-types.ts';
 
 export interface ServiceRecord {
   serviceId: string;
@@ -234,7 +235,7 @@ export type RestorePatch = Partial<
  * @throws invalid_request for a text with a NUL character (a message is kept without it) and for what is no time.
  * @throws service_not_found when something is recorded for a service that was never upserted.
  */
-export interface Catalog {
+export interface Catalog extends RetentionCatalog {
   /**
    * Brings the schema up to date. Several processes may call it at once.
    *
@@ -278,7 +279,8 @@ export interface Catalog {
   /**
    * One transaction: a restore, Scheduled, and its place, held.
    *
-   * @throws service_busy, naming the operation that holds or waits for the place.
+   * @throws service_busy, naming the operation that holds or waits for the place; backup_not_found when the backup
+   *   was removed meanwhile.
    */
   createRestore(order: {
     organization: string;

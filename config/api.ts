@@ -1,6 +1,7 @@
 /** The settings of the api: environment variables, or the file that TIDEMARK_CONFIG names. */
 import { z } from 'zod';
 import { jwtSettings } from './jwt.ts';
+import { serviceDefaultSettings } from './service-defaults.ts';
 import { timingSettings } from './timings.ts';
 import { catalogLocation, filePath, logLevel, networkList, port, wholeNumber } from './values.ts';
 
@@ -30,6 +31,7 @@ export const apiSettings = z.strictObject({
     .prefault(12_000)
     .describe('How often may be asked from one address within a minute, at each api process; 0: no limit'),
   ...timingSettings,
+  ...serviceDefaultSettings,
   log_level: logLevel.default('info'),
 });
 

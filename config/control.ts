@@ -1,7 +1,8 @@
 /** The settings of the control worker: environment variables, or the file that TIDEMARK_CONFIG names. */
 import { z } from 'zod';
+import { serviceDefaultSettings } from './service-defaults.ts';
 import { timingSettings } from './timings.ts';
-import { catalogLocation, interval, filePath, logLevel, port, storageLocation } from './values.ts';
+import { catalogLocation, duration, interval, filePath, logLevel, port, storageLocation } from './values.ts';
 
 export const controlSettings = z.strictObject({
   catalog: catalogLocation,
@@ -10,7 +11,16 @@ export const controlSettings = z.strictObject({
     .describe("A file with the catalog database's password, in one line"),
   storage: storageLocation,
   ...timingSettings,
+  ...serviceDefaultSettings,
   reconcile_interval: interval.prefault('30s').describe('How often the catalog is compared with Temporal'),
+  retention_interval: interval
+    .prefault('1h')
+    .describe('How often it is looked which backups have expired, and these are removed'),
+  retention_grace: duration
+    .prefault('1h')
+    .describe(
+      'How long a backup stays after it was found to have expired, so that a clock that is wrong for a moment removes nothing',
+    ),
   metrics_listen: z.string().min(1).default('127.0.0.1').describe('The address to serve metrics on'),
   metrics_port: port
     .optional()

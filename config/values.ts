@@ -5,6 +5,8 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { isServerName, isServiceId } from '../domain/ids.ts';
+import { nightlyWindowRule, parseNightlyWindow } from '../domain/nightly.ts';
+import { longestRetentionDays } from '../domain/retention.ts';
 
 /** A text of a certain form; `allowed` says which. */
 function text(form: RegExp, allowed: string): z.ZodString {
@@ -19,6 +21,13 @@ export function wholeNumber(least: number, most: number): z.ZodPreprocess<z.ZodI
 }
 
 export const port = wholeNumber(0, 65_535);
+
+export const retentionDays = wholeNumber(1, longestRetentionDays);
+
+export const nightlyWindow = z
+  .string()
+  .refine((value) => parseNightlyWindow(value) !== undefined, nightlyWindowRule)
+  .meta({ allowed: nightlyWindowRule });
 
 const units: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 

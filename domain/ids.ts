@@ -62,6 +62,7 @@ export const workflowIds = {
   /** One question whether an agent is there; the nonce tells questions apart. */
   ping: (agentId: string, nonce: string): string => `agent/${agentId}/ping/${nonce}`,
   reconcile: (): string => 'reconcile',
+  retention: (): string => 'retention',
 };
 
 export const controlTaskQueue = 'tidemark';

@@ -16,7 +16,7 @@ export async function removeParts(
   store: ObjectStore,
   backupId: string,
 ): Promise<{ removed: number; manifestExists: boolean }> {
-  if (await exists(store, objectKeys.manifest(backupId))) return { removed: 0, manifestExists: true };
+  if (await manifestExists(store, backupId)) return { removed: 0, manifestExists: true };
   const keys: string[] = [];
   // Only what is named as a part: anything else in the folder is not ours to remove.
   const partPrefix = `${objectKeys.backupFolder(backupId)}/part-`;
@@ -29,9 +29,10 @@ export async function removeParts(
   return { removed: keys.length, manifestExists: false };
 }
 
-async function exists(store: ObjectStore, key: string): Promise<boolean> {
+/** Whether a backup exists in the store. @throws storage_unavailable */
+export async function manifestExists(store: ObjectStore, backupId: string): Promise<boolean> {
   try {
-    await store.stat(key);
+    await store.stat(objectKeys.manifest(backupId));
     return true;
   } catch (error) {
     if (error instanceof TidemarkError && error.code === 'object_missing') return false;

@@ -11,6 +11,7 @@ import { type ControlSettings, controlSettings } from '../config/control.ts';
 import { environmentHelp } from '../config/describe.ts';
 import { loadFromEnvironment } from '../config/load.ts';
 import { runProcess } from '../config/process.ts';
+import { serviceDefaultsOf } from '../config/service-defaults.ts';
 import { timingsOf } from '../config/timings.ts';
 import { readSecret } from '../config/secret.ts';
 import { controlTaskQueue, workflowIds } from '../domain/ids.ts';
@@ -65,6 +66,8 @@ async function gather(
     client,
     timings: timingsOf(settings),
     reconcileIntervalMs: settings.reconcile_interval,
+    defaults: serviceDefaultsOf(settings),
+    retention: { intervalMs: settings.retention_interval, graceMs: settings.retention_grace },
     log,
   };
   const worker = await Worker.create({
@@ -82,6 +85,12 @@ async function gather(
     workflowId: workflowIds.reconcile(),
     workflowIdConflictPolicy: 'USE_EXISTING',
     staticSummary: 'Compares the catalog with Temporal',
+  });
+  await client.workflow.start('retention', {
+    taskQueue: controlTaskQueue,
+    workflowId: workflowIds.retention(),
+    workflowIdConflictPolicy: 'USE_EXISTING',
+    staticSummary: 'Removes backups that have expired',
   });
   log.info(
     { address: temporal.connectionOptions.address, storage: store.location },

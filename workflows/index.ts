@@ -4,3 +4,4 @@ export { backup, backupCleanup } from './backup.ts';
 export { pingAgent } from './ping-agent.ts';
 export { reconcile } from './reconcile.ts';
 export { restore, restoreCleanup } from './restore.ts';
+export { retention } from './retention.ts';

@@ -41,6 +41,8 @@ export interface ControlActivities {
    * `rival`; when it is given back as `silentRival`, because it did not answer, the service is taken over from it.
    */
   registerService(input: Announcement & { silentRival?: string }): Promise<RegistrationAnswer>;
+  /** Removes the backups that have expired. @param input `now` is Temporal's own time, in Unix milliseconds */
+  removeExpired(input: { now: number }): Promise<{ removed: number; nextMs: number }>;
   /** Compares the catalog with Temporal and settles what differs; also says when to look again. */
   reconcile(): Promise<{ started: number; settled: number; released: number; nextMs: number }>;
 }

@@ -5,6 +5,7 @@ import type { Plane } from './plane.ts';
 import { reconciliationActivities } from './reconciliation.ts';
 import { recordActivities } from './records.ts';
 import { registrationActivities } from './registration.ts';
+import { retentionActivities } from './retention.ts';
 
 export function controlActivities(plane: Plane): ControlActivities {
   return {
@@ -12,5 +13,6 @@ export function controlActivities(plane: Plane): ControlActivities {
     ...recordActivities(plane),
     ...registrationActivities(plane),
     ...reconciliationActivities(plane),
+    ...retentionActivities(plane),
   };
 }

@@ -3,6 +3,7 @@ import type { Client } from '@temporalio/client';
 import type { Catalog } from '../../catalog/types.ts';
 import type { Log } from '../../domain/log.ts';
 import type { OperationTimings } from '../../domain/operations.ts';
+import type { ServiceDefaults } from '../../domain/service-settings.ts';
 import type { ObjectStore } from '../../storage/store.ts';
 
 export interface Plane {
@@ -13,5 +14,13 @@ export interface Plane {
   timings: OperationTimings;
   /** How often the catalog is compared with Temporal. */
   reconcileIntervalMs: number;
+  /** What holds for a service that is not set otherwise. */
+  defaults: ServiceDefaults;
+  retention: {
+    /** How often expired backups are looked for. */
+    intervalMs: number;
+    /** How long one stays that was found. */
+    graceMs: number;
+  };
   log: Log;
 }

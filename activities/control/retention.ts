@@ -1,0 +1,179 @@
+/**
+ * Retention carried out. A backup goes in steps, each of which can be repeated: it is judged and moved to the removals
+ * in the catalog, its manifest is removed, then its parts, then the removal is forgotten. A sweep that is killed
+ * leaves removals, and the next one begins with those.
+ */
+import { Context } from '@temporalio/activity';
+import type { RemovalRecord } from '../../catalog/retention-types.ts';
+import { messageOf, TidemarkError } from '../../domain/errors.ts';
+import { workflowIds } from '../../domain/ids.ts';
+import {
+  judge,
+  newestGoodFull,
+  type RetentionCandidate,
+  type RetentionFacts,
+  type Verdict,
+  youngSince,
+} from '../../domain/retention.ts';
+import { readManifest } from '../../storage/manifest.ts';
+import { removeBackup } from '../../storage/remove.ts';
+import { manifestExists, removeParts } from '../../storage/sweep.ts';
+import { statParts } from '../../storage/verify.ts';
+import { beating } from '../heartbeat.ts';
+import type { ControlActivities } from './contract.ts';
+import { workflowState } from './places.ts';
+import type { Plane } from './plane.ts';
+
+const servicesAtOnce = 500;
+
+type Service = { serviceId: string; organization: string };
+
+export function retentionActivities(plane: Plane): Pick<ControlActivities, 'removeExpired'> {
+  return {
+    async removeExpired({ now }) {
+      // Of two clocks the slower one is believed: it removes less.
+      const slower = Math.min(Date.now(), now);
+      const removed = await beating(() => sweep(plane, slower, Context.current().cancellationSignal));
+      return { removed, nextMs: plane.retention.intervalMs };
+    },
+  };
+}
+
+/**
+ * Finishes what an earlier sweep began, then looks at every service. What fails is logged, and left to the next sweep.
+ *
+ * @param now Unix milliseconds
+ * @returns how many backups were removed
+ */
+export async function sweep(plane: Plane, now: number, signal: AbortSignal): Promise<number> {
+  let removed = 0;
+  const finish = async (removals: readonly RemovalRecord[]): Promise<void> => {
+    for (const removal of removals) {
+      signal.throwIfAborted();
+      if (await succeeds(plane, removal.backupId, () => carryOut(plane, removal))) removed += 1;
+    }
+  };
+  await finish(await plane.catalog.listRemovals());
+  for (let after = ''; ;) {
+    const services = await plane.catalog.serviceIdsAfter(after, servicesAtOnce);
+    for (const service of services) {
+      signal.throwIfAborted();
+      await succeeds(plane, service.serviceId, async () => finish(await beginRemovals(plane, service, now)));
+    }
+    const last = services.at(-1);
+    if (!last) return removed;
+    after = last.serviceId;
+  }
+}
+
+/** One that fails must not keep the others from it. */
+async function succeeds(plane: Plane, what: string, work: () => Promise<void>): Promise<boolean> {
+  try {
+    await work();
+    return true;
+  } catch (error) {
+    plane.log.error({ what, reason: messageOf(error) }, 'Retention could not be carried out; trying again.');
+    return false;
+  }
+}
+
+/** Judges, makes sure of what the judgement rests on, and judges again where nothing can change meanwhile. */
+async function beginRemovals(plane: Plane, service: Service, now: number): Promise<RemovalRecord[]> {
+  const { catalog, retention, defaults } = plane;
+  const { serviceId } = service;
+  const policy =
+    (await catalog.findServiceSettings([serviceId])).get(serviceId)?.retention ?? defaults.retention;
+  // Most services have nothing that could have expired, and no more is read of those.
+  if (!(await catalog.mayHaveExpired(service, youngSince(policy, now)))) return [];
+  const expired = removable(judge(await catalog.retentionFacts(serviceId), policy, { now, graceMs: 0 }));
+  await catalog.markDue(serviceId, expired, new Date(now).toISOString());
+  const clock = { now, graceMs: retention.graceMs };
+  const facts = await catalog.retentionFacts(serviceId);
+  const ripe = new Set(removable(judge(facts, policy, clock)));
+  const sound = await soundOf(plane, facts, ripe);
+  if (sound.size === 0) return [];
+  return await catalog.beginRemovals(serviceId, (latest) => {
+    const pins = new Map(latest.pins);
+    for (const { id } of latest.candidates) if (!sound.has(id)) pins.set(id, 'It was not looked at.');
+    return judge({ ...latest, pins }, policy, clock);
+  });
+}
+
+function removable(verdicts: readonly Verdict[]): string[] {
+  return verdicts.filter(({ keep }) => !keep).map(({ id }) => id);
+}
+
+/** Those whose objects are known to be nothing but what is to be removed. */
+async function soundOf(
+  plane: Plane,
+  { candidates }: RetentionFacts,
+  ripe: ReadonlySet<string>,
+): Promise<Set<string>> {
+  const chosen = candidates.filter(({ id }) => ripe.has(id));
+  if (chosen.some(({ status }) => status === 'Succeeded')) await proveLastFull(plane, candidates);
+  const sound = new Set<string>();
+  for (const { id, status } of chosen) {
+    const obstacle = status === 'Succeeded' ? await foreign(plane, id) : await unsettled(plane, id);
+    if (obstacle === undefined) sound.add(id);
+    else plane.log.warn({ backup: id, reason: obstacle }, 'A backup has expired and is not removed.');
+  }
+  return sound;
+}
+
+/**
+ * What older backups may go for has to be there itself.
+ *
+ * @throws object_missing, object_damaged, saying that nothing is removed
+ */
+async function proveLastFull(plane: Plane, candidates: readonly RetentionCandidate[]): Promise<void> {
+  const id = newestGoodFull(candidates)?.id;
+  if (id === undefined) return;
+  try {
+    const backup = await plane.catalog.findBackup(id);
+    const { manifest } = await readManifest(plane.store, id, backup?.manifestSha256);
+    await statParts(plane.store, manifest);
+  } catch (error) {
+    if (!(error instanceof TidemarkError)) throw error;
+    const message = `The newest full backup, ${id}, cannot be restored, so no older one is removed. ${error.message}`;
+    throw new TidemarkError(error.code, message, { cause: error });
+  }
+}
+
+/** Why the objects of a backup that succeeded are not ours to remove. One without a manifest is none any more. */
+async function foreign({ catalog, store }: Plane, backupId: string): Promise<string | undefined> {
+  try {
+    const backup = await catalog.findBackup(backupId);
+    const { manifest } = await readManifest(store, backupId, backup?.manifestSha256);
+    if (manifest.deploymentId === (await catalog.deploymentId())) return undefined;
+    return `Another deployment, ${manifest.deploymentId}, took it: only that one may remove it.`;
+  } catch (error) {
+    if (!(error instanceof TidemarkError) || error.retryable) throw error;
+    return error.code === 'object_missing'
+      ? undefined
+      : `Its manifest does not say whose it is. ${error.message}`;
+  }
+}
+
+/** Why parts that a failed backup left may still be somebody's. */
+async function unsettled(plane: Plane, backupId: string): Promise<string | undefined> {
+  const backup = await plane.catalog.findBackup(backupId);
+  if (!backup) return undefined;
+  const own = workflowIds.backup(backupId, backup.scheduleId);
+  for (const workflowId of [own, workflowIds.cleanUp(own)]) {
+    if ((await workflowState(plane, workflowId)) === 'open')
+      return `The workflow ${workflowId} has not ended.`;
+  }
+  if (!(await manifestExists(plane.store, backupId))) return undefined;
+  return 'It is recorded as not succeeded, and is whole in the store: its manifest is there.';
+}
+
+/** Removes the objects of one backup. Again after a kill, it goes on where it stopped. */
+async function carryOut({ catalog, store, log }: Plane, removal: RemovalRecord): Promise<void> {
+  const { backupId, serviceId, whole, storedBytes, reason } = removal;
+  const parts = whole ? await removeBackup(store, backupId) : (await removeParts(store, backupId)).removed;
+  await catalog.finishRemoval(backupId);
+  log.info(
+    { backup: backupId, service: serviceId, reason, bytes: storedBytes, parts },
+    'A backup was removed.',
+  );
+}

@@ -1,0 +1,30 @@
+/** What holds for a service unless it is set otherwise. The api shows it and the control worker acts on it. */
+import { z } from 'zod';
+import type { ServiceDefaults } from '../domain/service-settings.ts';
+import { parseNightlyWindow } from '../domain/nightly.ts';
+import { nightlyWindow, retentionDays } from './values.ts';
+
+export const serviceDefaultSettings = {
+  retention_days: retentionDays
+    .prefault(7)
+    .describe('How many days a backup is kept, where its service is not set otherwise'),
+  nightly: z
+    .enum(['on', 'off'])
+    .default('on')
+    .describe(
+      'Whether a service gets a nightly full backup when it is registered; off: those that have one keep it',
+    ),
+  nightly_window: nightlyWindow
+    .default('00:00-06:00')
+    .describe('When nightly backups begin; each service has a minute of its own in it, by its service_id'),
+};
+
+export function serviceDefaultsOf(settings: {
+  retention_days: number;
+  nightly: 'on' | 'off';
+  nightly_window: string;
+}): ServiceDefaults {
+  const nightlyWindow = parseNightlyWindow(settings.nightly_window);
+  if (!nightlyWindow) throw new Error(`"${settings.nightly_window}" passed for a window`);
+  return { retention: { days: settings.retention_days }, nightly: settings.nightly === 'on', nightlyWindow };
+}

@@ -1,0 +1,24 @@
+/** The settings of one service that the API can change. What is not set follows the deployment's own settings. */
+import type { NightlyWindow } from './nightly.ts';
+import type { RetentionPolicy } from './retention.ts';
+
+export interface ServiceSettings {
+  retention?: RetentionPolicy;
+}
+
+/** What holds for every service of the deployment. */
+export interface ServiceDefaults {
+  retention: RetentionPolicy;
+  /** Whether a service is given a nightly backup. */
+  nightly: boolean;
+  nightlyWindow: NightlyWindow;
+}
+
+/** What a service's settings are changed to; `default` makes one follow the deployment again. */
+export type ServiceSettingsPatch = { [K in keyof ServiceSettings]?: ServiceSettings[K] | 'default' };
+
+/** @example applySettings({ retention: { days: 30 } }, { retention: 'default' }) // {} */
+export function applySettings(settings: ServiceSettings, patch: ServiceSettingsPatch): ServiceSettings {
+  const merged = Object.entries({ ...settings, ...patch });
+  return Object.fromEntries(merged.filter(([, value]) => value !== 'default' && value !== undefined));
+}

@@ -1,0 +1,282 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import {
+  judge,
+  newestGoodFull,
+  type RetentionCandidate,
+  type RetentionFacts,
+  type Verdict,
+  youngSince,
+} from '../../domain/retention.ts';
+import { longRun } from '../support/long.ts';
+
+const day = 86_400_000;
+const hour = 3_600_000;
+const now = Date.parse('2026-03-26T12:00:00.000Z');
+const policy = { days: 7 };
+
+function daysAgo(days: number): string {
+  return new Date(now - days * day).toISOString();
+}
+
+function full(id: string, days: number, changes: Partial<RetentionCandidate> = {}): RetentionCandidate {
+  return {
+    id,
+    type: 'full',
+    status: 'Succeeded',
+    createdAt: daysAgo(days),
+    endedAt: daysAgo(days - 0.01),
+    dependsOn: [],
+    ...changes,
+  };
+}
+
+function verdicts(
+  candidates: RetentionCandidate[],
+  pins: [string, string][] = [],
+  clock = { now, graceMs: 0 },
+): Record<string, string> {
+  const judged = judge({ candidates, pins: new Map(pins) }, policy, clock);
+  return Object.fromEntries(
+    judged.map(({ id, keep, reason }) => [id, `${keep ? 'keep' : 'remove'}: ${reason}`]),
+  );
+}
+
+describe('a policy of days', () => {
+  test('removes what ended longer ago, and says since when and until when', () => {
+    expect(verdicts([full('old', 8), full('young', 6)])).toEqual({
+      old: 'remove: It expired at 2026-03-25 12:14:24 UTC: 7 days after it ended.',
+      young: 'keep: It is kept until 2026-03-27 12:14:24 UTC: 7 days after it ended.',
+    });
+  });
+
+  test('keeps the newest full that succeeded, however old, and not one that did not', () => {
+    const failed = full('failed', 20, { status: 'Failed' });
+    expect(verdicts([full('older', 40), full('newest', 30), failed])).toEqual({
+      older: expect.stringMatching(/^remove/),
+      newest:
+        'keep: It is the newest full backup of the service that succeeded, and is kept until there is a newer one.',
+      failed: 'remove: It expired at 2026-03-13 12:14:24 UTC: 7 days after it failed.',
+    });
+  });
+
+  test('keeps what is under way, and what somebody uses, with the words of who does', () => {
+    const backups = [full('used', 30), full('running', 20, { status: 'Running' }), full('newest', 1)];
+    expect(verdicts(backups, [['used', 'Restore 12 needs it.']])).toMatchObject({
+      used: 'keep: Restore 12 needs it.',
+      running: 'keep: It is Running: only what has ended can expire.',
+    });
+  });
+
+  test('keeps what a kept backup depends on, over several steps, and lets go what only a failed one needed', () => {
+    const on = (...dependsOn: string[]): Partial<RetentionCandidate> => ({ type: 'incremental', dependsOn });
+    const backups = [
+      full('base', 30),
+      full('first', 29, on('base')),
+      full('second', 3, on('first')),
+      full('other base', 28),
+      full('failed', 2, { ...on('other base'), status: 'Failed' }),
+      full('newest', 1),
+    ];
+    expect(verdicts(backups)).toMatchObject({
+      base: 'keep: The backup first, which is kept, depends on it.',
+      first: 'keep: The backup second, which is kept, depends on it.',
+      'other base': expect.stringMatching(/^remove/),
+    });
+  });
+
+  test('takes a chain as long as the service is old', () => {
+    const chain = Array.from({ length: 20_000 }, (_, index) =>
+      full(`b${index}`, 90 - index / 1000, {
+        type: 'incremental',
+        dependsOn: index === 0 ? [] : [`b${index - 1}`],
+      }),
+    );
+    const judged = judge({ candidates: [...chain, full('newest', 1)], pins: new Map() }, policy, {
+      now,
+      graceMs: 0,
+    });
+    expect(judged[0]?.id).toBe('b19999');
+    expect(judged.at(-2)?.id).toBe('b0');
+  });
+});
+
+describe('clocks', () => {
+  test("a host's clock in the past does not make its backup old, one in the future does not keep it for ever", () => {
+    const past = full('past', 1, { endedAt: '1970-01-01T00:00:00.000Z' });
+    const future = full('future', 0.5, { endedAt: '2099-01-01T00:00:00.000Z' });
+    expect(verdicts([past, future, full('newest', 0)])).toMatchObject({
+      past: expect.stringMatching(/^keep/),
+      future: 'keep: It is kept until 2026-04-02 12:00:00 UTC: 7 days after it ended.',
+    });
+  });
+
+  test('which full is the newest is not for the clocks of hosts to say', () => {
+    const boasting = full('boasting', 20, { endedAt: '2099-01-01T00:00:00.000Z' });
+    expect(newestGoodFull([boasting, full('newest', 10)])?.id).toBe('newest');
+  });
+
+  test('our own clock set back removes nothing', () => {
+    const clock = { now: now - 30 * day, graceMs: 0 };
+    const judged = verdicts([full('old', 8), full('older', 20), full('newest', 1)], [], clock);
+    expect(Object.values(judged).every((verdict) => verdict.startsWith('keep'))).toBe(true);
+  });
+
+  test('our own clock set forward makes due, and removes nothing before the grace is over', () => {
+    const candidates = [full('old', 3), full('newest', 1)];
+    const forward = { now: now + 365 * day, graceMs: hour };
+    expect(verdicts(candidates, [], forward)).toMatchObject({
+      old: 'keep: It has expired, and is removed after 2027-03-26 13:00:00 UTC.',
+    });
+    // The mark that it made is not believed once the clock is right again.
+    const marked = full('old', 8, { dueSince: new Date(forward.now).toISOString() });
+    expect(verdicts([marked, full('newest', 1)], [], { now, graceMs: hour }).old).toMatch(/^keep/);
+  });
+
+  test('one that is due only now keeps what it depends on until it goes itself', () => {
+    const candidates = [
+      full('base', 30, { dueSince: daysAgo(1) }),
+      full('increment', 8, { type: 'incremental', dependsOn: ['base'], dueSince: daysAgo(0.01) }),
+      full('newest', 1),
+    ];
+    expect(verdicts(candidates, [], { now, graceMs: hour })).toMatchObject({
+      base: 'keep: The backup increment, which is kept, depends on it.',
+    });
+    expect(verdicts(candidates, [], { now: now + hour, graceMs: hour })).toMatchObject({
+      base: expect.stringMatching(/^remove/),
+      increment: expect.stringMatching(/^remove/),
+    });
+  });
+});
+
+/** What has to be kept, written down as slowly and plainly as it can be said. */
+function model({ candidates, pins }: RetentionFacts, days: number): Set<string> {
+  const fulls = candidates.filter(({ type, status }) => type === 'full' && status === 'Succeeded');
+  const kept = new Set<string>();
+  for (const backup of candidates) {
+    const isOver = ['Succeeded', 'Failed', 'Cancelled'].includes(backup.status);
+    const begin = Date.parse(backup.createdAt);
+    const end = backup.endedAt === undefined ? begin : Math.min(Date.parse(backup.endedAt), now);
+    const age = (now - Math.max(begin, end)) / day;
+    const isNewest =
+      fulls.includes(backup) &&
+      fulls.every(
+        (other) =>
+          other.createdAt < backup.createdAt ||
+          (other.createdAt === backup.createdAt && other.id <= backup.id),
+      );
+    if (!isOver || pins.has(backup.id) || age < days || isNewest) kept.add(backup.id);
+  }
+  for (let grown = true; grown;) {
+    grown = false;
+    for (const { id, status, dependsOn } of candidates) {
+      if (!kept.has(id) || status === 'Failed' || status === 'Cancelled') continue;
+      for (const base of dependsOn) {
+        if (kept.has(base) || !candidates.some((other) => other.id === base)) continue;
+        kept.add(base);
+        grown = true;
+      }
+    }
+  }
+  return kept;
+}
+
+/** Backups of any kind and age; each may depend on earlier ones, and on one that is gone. */
+const history: fc.Arbitrary<RetentionCandidate[]> = fc
+  .array(
+    fc.record({
+      type: fc.constantFrom('full', 'incremental', 'dump'),
+      status: fc.constantFrom('Succeeded', 'Failed', 'Cancelled', 'Running', 'Scheduled'),
+      created: fc.integer({ min: -2, max: 30 }),
+      ended: fc.option(fc.integer({ min: -30, max: 60 }), { nil: undefined }),
+      bases: fc.array(fc.nat(100), { maxLength: 2 }),
+    }),
+    { maxLength: 12 },
+  )
+  .map((entries) =>
+    entries.map(({ type, status, created, ended, bases }, index) => ({
+      id: `b${index}`,
+      type,
+      status,
+      createdAt: daysAgo(created),
+      ...(ended === undefined ? {} : { endedAt: daysAgo(ended) }),
+      dependsOn: bases.map((base) => (index === 0 ? 'gone' : `b${base % index}`)),
+    })),
+  );
+
+const facts = history.chain((candidates) =>
+  fc
+    .subarray(candidates.map(({ id }) => id))
+    .map((pinned): RetentionFacts => ({ candidates, pins: new Map(pinned.map((id) => [id, 'In use.'])) })),
+);
+
+describe('whatever a service has', () => {
+  const runs = { numRuns: longRun ? 20_000 : 1_000 };
+  const judged = (given: RetentionFacts, days: number): Verdict[] =>
+    judge(given, { days }, { now, graceMs: 0 });
+
+  test('the verdicts are those of the plain model, one for each backup', () => {
+    fc.assert(
+      fc.property(facts, fc.integer({ min: 1, max: 20 }), (given, days) => {
+        const answer = judged(given, days);
+        expect(answer.map(({ id }) => id).toSorted()).toEqual(
+          given.candidates.map(({ id }) => id).toSorted(),
+        );
+        const kept = answer.filter(({ keep }) => keep).map(({ id }) => id);
+        expect(new Set(kept)).toEqual(model(given, days));
+        expect(answer.every(({ reason }) => /^[A-Z].*\.$/.test(reason))).toBe(true);
+      }),
+      runs,
+    );
+  });
+
+  test('nothing is removed before what depends on it', () => {
+    fc.assert(
+      fc.property(facts, (given) => {
+        const order = judged(given, 1).filter(({ keep }) => !keep);
+        const place = new Map(order.map(({ id }, index) => [id, index]));
+        for (const { id, dependsOn } of given.candidates) {
+          for (const base of dependsOn) {
+            const [own, bases] = [place.get(id), place.get(base)];
+            if (own !== undefined && bases !== undefined) expect(own).toBeLessThan(bases);
+          }
+        }
+      }),
+      runs,
+    );
+  });
+
+  test('what is removed in steps, as marks allow, ends where removing at once ends', () => {
+    fc.assert(
+      fc.property(facts, fc.array(fc.integer({ min: 0, max: 120 })), (given, minutes) => {
+        const marked = given.candidates.map((backup, index) => ({
+          ...backup,
+          dueSince: new Date(now - (minutes[index] ?? 0) * 60_000).toISOString(),
+        }));
+        const early = judge({ ...given, candidates: marked }, policy, { now, graceMs: hour });
+        const gone = new Set(early.filter(({ keep }) => !keep).map(({ id }) => id));
+        const atOnce = new Set(
+          judge(given, policy, { now, graceMs: 0 })
+            .filter(({ keep }) => !keep)
+            .map(({ id }) => id),
+        );
+        expect([...gone].filter((id) => !atOnce.has(id))).toEqual([]);
+        const rest = { ...given, candidates: given.candidates.filter(({ id }) => !gone.has(id)) };
+        const later = judge(rest, policy, { now, graceMs: 0 }).filter(({ keep }) => !keep);
+        expect(new Set([...gone, ...later.map(({ id }) => id)])).toEqual(atOnce);
+      }),
+      runs,
+    );
+  });
+
+  test('what is young by the index is kept by the judgement', () => {
+    fc.assert(
+      fc.property(facts, fc.integer({ min: 1, max: 20 }), (given, days) => {
+        const kept = new Set(judged(given, days).flatMap(({ id, keep }) => (keep ? [id] : [])));
+        const border = youngSince({ days }, now);
+        for (const { id, createdAt } of given.candidates) if (createdAt > border) expect(kept).toContain(id);
+      }),
+      runs,
+    );
+  });
+});
