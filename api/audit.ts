@@ -41,6 +41,7 @@ export async function audited(
     method: c.req.method,
     path: c.req.path.slice(0, 300),
     subject: caller.subject,
+    how: caller.how,
     role: caller.role,
     address: c.get('address'),
     requestId: c.get('requestId'),

@@ -7,7 +7,7 @@
  */
 import type { Generated, Selectable } from 'kysely';
 import type { BackupType, OperationStatus, RestoreMode, Role } from '../domain/operations.ts';
-import type { AuditOutcome, BackupRecord, RestoreRecord, ScheduleRecord } from './types.ts';
+import type { AuditOutcome, AuditRecord, BackupRecord, RestoreRecord, ScheduleRecord } from './types.ts';
 
 export interface Tables {
   deployment: { id: string };
@@ -167,7 +167,8 @@ interface AuditTable {
   method: string;
   path: string;
   subject: string;
-  role: string;
+  how: AuditRecord['how'];
+  role: Role;
   address: string;
   request_id: string;
   /** JSON */

@@ -152,7 +152,9 @@ export interface AuditIntent {
   /** Without its query. */
   path: string;
   subject: string;
-  role: string;
+  /** What the subject was known by. */
+  how: 'tokens_file' | 'jwt' | 'api_key';
+  role: Role;
   /** Of the client. */
   address: string;
   requestId: string;

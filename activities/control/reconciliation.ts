@@ -33,9 +33,15 @@ export function reconciliationActivities(plane: Plane): Pick<ControlActivities, 
       for (const place of await plane.catalog.listPlaces()) {
         await one(plane, place.workflowId, () => freePlace(plane, place, outcome));
       }
+      await one(plane, 'expired idempotency keys', () => removeExpiredKeys(plane));
       return { ...outcome, nextMs: plane.reconcileIntervalMs };
     },
   };
+}
+
+/** What an Idempotency-Key has kept is good for a day; nothing asks for it afterwards. */
+async function removeExpiredKeys(plane: Plane): Promise<void> {
+  while ((await plane.catalog.removeExpiredKeys()) > 0) Context.current().heartbeat();
 }
 
 /** One that cannot be settled now must not keep the others from it. */

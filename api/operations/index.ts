@@ -14,6 +14,7 @@ import { getRestore } from './get-restore.ts';
 import { getSchedule } from './get-schedule.ts';
 import { getService } from './get-service.ts';
 import { getVerification } from './get-verification.ts';
+import { listAudit } from './list-audit.ts';
 import { listBackups } from './list-backups.ts';
 import { listProofs } from './list-proofs.ts';
 import { listRestores } from './list-restores.ts';
@@ -54,4 +55,5 @@ export const operations: readonly Operation[] = [
   getBinlog,
   listProofs,
   whoAmI,
+  listAudit,
 ];

@@ -35,6 +35,7 @@ async function makeAudit(db: Kysely<unknown>): Promise<void> {
     .addColumn('method', 'text', (column) => column.notNull())
     .addColumn('path', 'text', (column) => column.notNull())
     .addColumn('subject', key, (column) => column.notNull())
+    .addColumn('how', 'text', (column) => column.notNull())
     .addColumn('role', 'text', (column) => column.notNull())
     .addColumn('address', 'text', (column) => column.notNull())
     .addColumn('request_id', 'text', (column) => column.notNull())

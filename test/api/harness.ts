@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { defaultTimings } from '../../domain/operations.ts';
-import { basePath, createApp } from '../../api/app.ts';
+import { basePath, createApp, type EdgeOptions } from '../../api/app.ts';
 import { ordersThrough } from '../../api/orders.ts';
 import { progressThrough } from '../../api/progress.ts';
 import { apiKeysIn } from '../../api/auth/api-keys.ts';
@@ -40,6 +40,8 @@ export interface Question {
   headers?: Record<string, string>;
   /** An object is sent as JSON, a text as it is. */
   body?: unknown;
+  /** Where the connection comes from. */
+  address?: string;
 }
 
 export interface LogLine {
@@ -48,8 +50,17 @@ export interface LogLine {
   message: string;
 }
 
+export interface HarnessOptions extends Pick<EdgeOptions, 'limits' | 'trustedProxies'> {
+  /** Another api, whose Temporal and catalog this one shares, as a process of its own would. */
+  beside?: Harness;
+  /** Puts something before the catalog. */
+  over?: (catalog: Catalog) => Catalog;
+}
+
 export interface Harness {
   client: Client;
+  /** Of the catalog. */
+  location: string;
   catalog: Catalog;
   namespace: { address: string; namespace: string };
   log: LogLine[];
@@ -87,12 +98,14 @@ export function testKeyRing(): KeyRing {
 }
 
 /** @param temporal `away` for an address where nobody listens */
-export async function openApi(temporal: 'there' | 'away'): Promise<Harness> {
+export async function openApi(temporal: 'there' | 'away', options: HarnessOptions = {}): Promise<Harness> {
+  const { beside, over = (plain) => plain, ...edge } = options;
   const folder = await mkdtemp(join(tmpdir(), 'api-'));
-  const namespace = temporal === 'there' ? await createNamespace('api') : nowhere;
+  const namespace = beside?.namespace ?? (temporal === 'there' ? await createNamespace('api') : nowhere);
+  const location = beside?.location ?? `sqlite://${folder}/catalog.db`;
   const connection = Connection.lazy({ address: namespace.address });
   const client = new Client({ connection, namespace: namespace.namespace });
-  const catalog = await openCatalog(`sqlite://${folder}/catalog.db`);
+  const catalog = over(await openCatalog(location));
   await catalog.migrate();
   const lines: LogLine[] = [];
   const write =
@@ -116,14 +129,15 @@ export async function openApi(temporal: 'there' | 'away'): Promise<Harness> {
       apiKeys: apiKeysIn(catalog, log),
     }),
     log,
+    ...edge,
   });
   const description = (await (await app.request('/openapi.json')).json()) as OpenApi;
   const check = checkerOf(description);
 
   const askRaw: Harness['askRaw'] = async (method, path, question = {}) => {
-    const { token = tokens.administrator, headers = {}, body } = question;
+    const { token = tokens.administrator, headers = {}, body, address = '192.0.2.1' } = question;
     const text = body === undefined || typeof body === 'string' ? body : JSON.stringify(body);
-    const response = await app.request(path, {
+    const init = {
       method,
       headers: {
         ...(token === '' ? {} : { Authorization: `Bearer ${token}` }),
@@ -131,7 +145,8 @@ export async function openApi(temporal: 'there' | 'away'): Promise<Harness> {
         ...headers,
       },
       ...(text === undefined ? {} : { body: text }),
-    });
+    };
+    const response = await app.request(path, init, { incoming: { socket: { remoteAddress: address } } });
     const contentType = response.headers.get('content-type') ?? '';
     const content = await response.text();
     check({ method, path, status: response.status, contentType, text: content });
@@ -149,6 +164,7 @@ export async function openApi(temporal: 'there' | 'away'): Promise<Harness> {
   };
   return {
     client,
+    location,
     catalog,
     namespace,
     log: lines,
