@@ -1,17 +1,15 @@
 /** The settings of the api: environment variables, or the file that TIDEMARK_CONFIG names. */
 import { z } from 'zod';
+import { catalogSettings } from './catalog.ts';
 import { jwtSettings } from './jwt.ts';
 import { serviceDefaultSettings } from './service-defaults.ts';
 import { timingSettings } from './timings.ts';
-import { catalogLocation, filePath, logLevel, networkList, port, wholeNumber } from './values.ts';
+import { filePath, logLevel, networkList, port, wholeNumber } from './values.ts';
 
 export const apiSettings = z.strictObject({
   listen: z.string().min(1).default('127.0.0.1').describe('The address to listen on'),
   port: port.prefault(8080).describe('The port to listen on; 0: one that is free'),
-  catalog: catalogLocation,
-  catalog_password_file: filePath
-    .optional()
-    .describe("A file with the catalog database's password, in one line"),
+  ...catalogSettings,
   tokens_file: filePath
     .optional()
     .describe(

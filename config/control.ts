@@ -1,14 +1,12 @@
 /** The settings of the control worker: environment variables, or the file that TIDEMARK_CONFIG names. */
 import { z } from 'zod';
+import { catalogSettings } from './catalog.ts';
 import { serviceDefaultSettings } from './service-defaults.ts';
 import { timingSettings } from './timings.ts';
-import { catalogLocation, duration, interval, filePath, logLevel, port, storageLocation } from './values.ts';
+import { duration, interval, logLevel, port, storageLocation } from './values.ts';
 
 export const controlSettings = z.strictObject({
-  catalog: catalogLocation,
-  catalog_password_file: filePath
-    .optional()
-    .describe("A file with the catalog database's password, in one line"),
+  ...catalogSettings,
   storage: storageLocation,
   ...timingSettings,
   ...serviceDefaultSettings,

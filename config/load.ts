@@ -27,21 +27,28 @@ export function variableOf(setting: string): string {
  * Settings from environment variables `TIDEMARK_<SETTING>` over those in the YAML or JSON file that TIDEMARK_CONFIG
  * names. An empty variable counts as not set, since a compose file or a unit cannot leave one out.
  *
+ * @param others what to do with settings that the schema does not have. A command that is run beside a process, in
+ *   its environment, ignores them; for a process they are mistakes.
  * @throws invalid_setting with every wrong or unknown setting in `items`
  */
 export function loadFromEnvironment<S extends z.ZodObject>(
   schema: S,
   env: Environment = process.env,
+  others: 'refuse' | 'ignore' = 'refuse',
 ): z.output<S> {
   const findings: ErrorItem[] = [];
   const file = env['TIDEMARK_CONFIG'];
   const values: Record<string, unknown> = file === undefined || file === '' ? {} : readSettings(file);
+  if (others === 'ignore') {
+    for (const name of Object.keys(values)) if (!Object.hasOwn(schema.shape, name)) delete values[name];
+  }
   const inFile = new Set(Object.keys(values));
   const fromEnvironment = new Set<string>();
   const known = new Map(settingsOf(schema).map(({ path }) => [variableOf(path), path]));
   for (const [variable, value] of Object.entries(env)) {
     if (!variable.startsWith(prefix) || otherVariables.test(variable)) continue;
     const setting = known.get(variable);
+    if (setting === undefined && others === 'ignore') continue;
     if (setting === undefined) {
       findings.push(finding(`${variable} is unknown. There are ${[...known.keys()].join(', ')}.`));
     } else if (value !== undefined && value !== '') {
