@@ -69,7 +69,9 @@ function list(io: HostIo): Command {
     .option('--organization <name>', 'only those of this organization', name)
     .addOption(new Option('--json', 'print each key as JSON, on a line of its own'))
     .addHelpText('after', '\nExamples:\n  $ tidemark keys list\n  $ tidemark keys list --json | jq -r .name')
-    .action(async (flags: CatalogFlags & { organization?: string; json?: true }) => {
+    .action(async (_flags, command: Command) => {
+      // `--json` is an option of the program, too, which takes it wherever it stands.
+      const flags = command.optsWithGlobals<CatalogFlags & { organization?: string; json?: true }>();
       const records = await withCatalog(flags, io.env, async (catalog) =>
         catalog.listApiKeys(flags.organization),
       );

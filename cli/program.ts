@@ -18,6 +18,7 @@ interface Entry {
 
 const ordering = 'Order and follow:';
 const looking = 'Look:';
+const onTheHost = "On the deployment's host:";
 
 /** Every command by its name, in the order of the help. */
 export const commands: Record<string, Entry> = {
@@ -30,6 +31,11 @@ export const commands: Record<string, Entry> = {
     summary: 'show whose token this is, and what it may do',
     group: looking,
     load: async (io) => (await import('./commands/whoami.ts')).whoamiCommand(io),
+  },
+  keys: {
+    summary: 'make, list and end API keys',
+    group: onTheHost,
+    load: async (io) => (await import('./keys.ts')).keysCommand(io),
   },
 };
 

@@ -132,7 +132,7 @@ describe('an API key', () => {
     const { key } = await newKey();
     const lines: string[] = [];
     const broken: Pick<Catalog, 'findApiKey' | 'touchApiKey'> = {
-      findApiKey: host().findApiKey,
+      findApiKey: async (digest) => host().findApiKey(digest),
       touchApiKey: async () => Promise.reject(new Error('disk full')),
     };
     const ask = apiKeysIn(broken, { warn: (_fields, message) => void lines.push(message) });
