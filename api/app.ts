@@ -8,6 +8,7 @@ import { answerError } from './answer-error.ts';
 import type { Authenticate } from './auth/caller.ts';
 import { clientAddress, limitedAs } from './client-address.ts';
 import type { ApiEnvironment, ApiLog, Parts } from './context.ts';
+import { docsPath, mountDocs } from './docs.ts';
 import { mountHealth } from './health.ts';
 import { type ApiMetrics, createMetrics } from './metrics.ts';
 import { accepts2024, basePath, basePaths, mediaType2024, wants2024 } from './generations.ts';
@@ -20,6 +21,9 @@ import { secured } from './security-headers.ts';
 export { basePath };
 
 const mostBodyBytes = 1024 * 1024;
+
+/** What stands outside the base paths. */
+const fixedPaths = ['/healthz', '/readyz', '/metrics', '/openapi.json', docsPath];
 
 /** Whoever watches the api must see it also when it is asked too much. */
 const unlimited = new Set(['/healthz', '/metrics']);
@@ -58,7 +62,8 @@ export function createApp(parts: Parts & EdgeOptions): OpenAPIHono<ApiEnvironmen
     answerError(c, new TidemarkError('not_found', `There is nothing at ${c.req.path.slice(0, 250)}.`), log),
   );
   mountHealth(app, parts, metrics);
-  refuseOtherMethods(app, ['/healthz', '/readyz', '/metrics', '/openapi.json'], () => ['GET']);
+  mountDocs(app);
+  refuseOtherMethods(app, fixedPaths, () => ['GET']);
 
   app.openAPIRegistry.registerComponent('securitySchemes', 'bearer', { type: 'http', scheme: 'bearer' });
   app.openAPIRegistry.registerComponent('securitySchemes', 'apiKey', {
@@ -170,5 +175,5 @@ function watch(metrics: ApiMetrics, log: ApiLog): MiddlewareHandler<ApiEnvironme
 
 /** Paths without parameters stand for themselves, the rest for "other". */
 function fixedRoute(c: Context): string {
-  return ['/healthz', '/readyz', '/metrics', '/openapi.json'].includes(c.req.path) ? c.req.path : 'other';
+  return fixedPaths.includes(c.req.path) ? c.req.path : 'other';
 }

@@ -2,7 +2,12 @@
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import { type ErrorItem, messageOf, TidemarkError } from '../domain/errors.ts';
 import type { ApiEnvironment, Parts } from './context.ts';
+import { basePath2024, mediaType2024 } from './generations.ts';
 import type { ApiMetrics } from './metrics.ts';
+
+const description = `Backs MariaDB servers up and brings them back. Speaks the API of the SkySQL Backup Service.
+
+Put your token in with *Authorize*; it goes to this server only. Every operation is also served below \`${basePath2024}\`, where restores are bare arrays, as clients of 2024 know them; \`Accept: ${mediaType2024}\` does the same here. Every answer that is no success is the error object.`;
 
 export function mountHealth(app: OpenAPIHono<ApiEnvironment>, parts: Parts, metrics: ApiMetrics): void {
   app.get('/healthz', (c) => c.json({ status: 'ok' }));
@@ -18,10 +23,14 @@ export function mountHealth(app: OpenAPIHono<ApiEnvironment>, parts: Parts, metr
     info: {
       title: 'Tidemark',
       version: '0.1.0',
-      description:
-        'Backs MariaDB servers up and brings them back. Speaks the API of the SkySQL Backup Service; every answer that is no success is the error object.',
+      description,
       license: { name: 'Apache-2.0', url: 'https://www.apache.org/licenses/LICENSE-2.0' },
     },
+    tags: [
+      { name: 'backups', description: 'What was taken, and the schedules that take it' },
+      { name: 'restores', description: 'Bringing a backup back' },
+      { name: 'services', description: 'The servers that are managed' },
+    ],
   });
 }
 

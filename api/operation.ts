@@ -36,6 +36,8 @@ interface Definition<
   answerType?: string;
   /** Where the answer to clients of 2024 has another shape. */
   in2024?: { answer: z.ZodType; of: (answer: z.input<A>) => object };
+  /** A body that runs against the sample of `npm start`, for `/docs`. */
+  example?: object;
   /** What it can be refused with, besides what every operation can. */
   errors: ErrorName[];
   /** Of a POST: it changes nothing. Such requests are not audited. */
@@ -140,7 +142,7 @@ function routesOf<P extends z.ZodObject, Q extends z.ZodObject, B extends z.ZodT
       params,
       query,
       ...(method === 'post' ? { headers: idempotencyHeader } : {}),
-      ...(body ? { body: { required: true, content: { 'application/json': { schema: body } } } } : {}),
+      ...(body ? { body: bodyOf(body, definition.example) } : {}),
     },
   };
   const answered = (content: Record<string, { schema: z.ZodType }>): RouteConfig['responses'] => ({
@@ -163,12 +165,18 @@ function routesOf<P extends z.ZodObject, Q extends z.ZodObject, B extends z.ZodT
   ];
 }
 
+function bodyOf(
+  schema: z.ZodType,
+  example: object | undefined,
+): NonNullable<NonNullable<RouteConfig['request']>['body']> {
+  return { required: true, content: { 'application/json': { schema, ...(example && { example }) } } };
+}
+
 /** Only described here: what it has to be is said by idempotencyKeyOf. */
 const idempotencyHeader = z.object({
   'Idempotency-Key': z.string().max(255).optional().openapi({
     description:
       'The same key with the same request gives the first 200 answer again for a day (with `Idempotent-Replayed: true`), and nothing is carried out twice; with another request it is 409.',
-    example: '6f1f9ad0-3f0f-4a53-9a55-0e2c4f1c8f5e',
   }),
 });
 

@@ -30,6 +30,7 @@ export const createRestore = operation({
   params: nothing,
   query: restoreQuery,
   body: restoreRequest,
+  example: { id: 'eda3b72460c8c0d9d61a7f01b6a22e32:sample-1:sample-1', service_id: 'sample-1' },
   inspectBody: refuseScheduleRequest,
   answer: z.union([restore, restorePlan]),
   errors: [

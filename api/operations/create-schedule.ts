@@ -29,6 +29,7 @@ export const createSchedule = operation({
   params: nothing,
   query: scheduleQuery,
   body: scheduleRequest,
+  example: { backup_type: 'full', schedule: 'once', service_id: 'sample-1' },
   fieldErrors: { schedule: 'invalid_schedule' },
   answer: schedule,
   errors: ['invalid_schedule', 'not_available', 'service_not_found', 'temporal_unavailable'],

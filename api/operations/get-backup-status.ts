@@ -17,6 +17,7 @@ export const getBackupStatus = operation({
   params: nothing,
   query: z.strictObject({ ...paging, ...backupFilter }),
   body: z.strictObject({ service_id: text('a service id') }).openapi('BackupStatusRequest'),
+  example: { service_id: 'sample-1' },
   answer: backupList,
   errors: ['service_not_found'],
   async handle({ body, query, caller: { organization } }, { catalog }) {

@@ -22,6 +22,7 @@ export const lookupRestore = operation({
   params: nothing,
   query: nothing,
   body: restoreLookupRequest,
+  example: { backup_id: 'eda3b72460c8c0d9d61a7f01b6a22e32:sample-1:sample-1' },
   answer: restoreTargets,
   errors: ['backup_not_found', 'service_not_found'],
   async handle({ body, caller: { organization } }, { catalog }) {

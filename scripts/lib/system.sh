@@ -1,4 +1,4 @@
-# Programs that come from the system's packages: MariaDB and its tools, zstd, age; for tests, PostgreSQL.
+# Programs that come from the system's packages: MariaDB and its tools, zstd, age; for tests, PostgreSQL and a browser.
 
 # The package that a missing program comes in, as Debian calls it.
 wanted_programs='mariadbd:mariadb-server mariadb-backup:mariadb-backup mbstream:mariadb-backup mariadb:mariadb-client zstd:zstd age:age'
@@ -154,4 +154,32 @@ set_up_system() {
   local why="these packages are missing: $missing"
   if have apt-get; then why="$why; installing them needs root, and sudo asks for a password or is not there"; fi
   fail 'Looking for programs' "$why" "run '$(install_command)'$(have brew || echo ' as root'), then this again"
+}
+
+# --- A browser, for the test that opens /docs -------------------------------------------------------------------------
+# Wished for, not needed: where there is none, that test is skipped and says so.
+
+have_browser() {
+  have chromium-headless-shell || have chromium || have chromium-browser || have google-chrome
+}
+
+# Debian has it; of the lists, an empty one is filled first.
+can_install_browser() {
+  have apt-get && have apt-cache && may_be_root || return 1
+  ls /var/lib/apt/lists/*Packages* >/dev/null 2>&1 || apt update || return 1
+  apt-cache show --no-all-versions chromium-headless-shell >/dev/null 2>&1
+}
+
+install_browser() {
+  apt -y --no-install-recommends install chromium-headless-shell ||
+    echo 'Without it the test of /docs in a browser is skipped.' >&2
+}
+
+set_up_browser() {
+  [ -n "$dev" ] || return 0
+  if have_browser; then
+    there 'A browser: there'
+  elif can_install_browser; then
+    step 'Installing chromium-headless-shell' 'the test of /docs in a browser is skipped' install_browser
+  fi
 }

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { defaultTimings } from '../../domain/operations.ts';
 import { basePath, createApp, type EdgeOptions } from '../../api/app.ts';
+import type { ApiLog } from '../../api/context.ts';
 import { ordersThrough } from '../../api/orders.ts';
 import { progressThrough } from '../../api/progress.ts';
 import { apiKeysIn } from '../../api/auth/api-keys.ts';
@@ -64,6 +65,9 @@ export interface Harness {
   catalog: Catalog;
   namespace: { address: string; namespace: string };
   log: LogLine[];
+  logger: ApiLog;
+  /** The app as a server is given it. */
+  fetch: ReturnType<typeof createApp>['fetch'];
   /** Asks below the base path. */
   ask(method: string, path: string, question?: Question): Promise<Answer>;
   /** Asks for a path as it is. */
@@ -168,6 +172,8 @@ export async function openApi(temporal: 'there' | 'away', options: HarnessOption
     catalog,
     namespace,
     log: lines,
+    logger: log,
+    fetch: app.fetch,
     askRaw,
     ask: async (method, path, question) => askRaw(method, basePath + path, question),
     async close() {
