@@ -19,7 +19,7 @@ const activityQueue = 2;
 export interface Agents {
   /** Whether anybody polls the agent's queue. A killed agent is seen only when its last poll has run out. */
   polls(agentId: string): Promise<boolean>;
-  /** Gets an answer from the agent. @throws agent_unavailable, temporal_unavailable */
+  /** Gets an answer from the agent. @throws agent_revoked, agent_unavailable, temporal_unavailable */
   ask(agent: { agentId: string; serviceId: string; lastSeenAt: string }): Promise<void>;
 }
 
@@ -68,6 +68,12 @@ export function agentsThrough(client: Client, address: string): Agents {
   return {
     polls,
     async ask({ agentId, serviceId, lastSeenAt }) {
+      if (agentId === '') {
+        throw new TidemarkError(
+          'agent_revoked',
+          `The agent of service "${serviceId}" was revoked. Enrol another one: POST /agents. Nothing was started.`,
+        );
+      }
       const reason = (await polls(agentId)) ? await silence(agentId) : 'it asks for no work';
       if (reason === undefined) return;
       throw new TidemarkError(

@@ -2,7 +2,7 @@
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import type { Catalog } from '../catalog/types.ts';
 import { messageOf } from '../domain/errors.ts';
-import { workflowIds } from '../domain/ids.ts';
+import { controlTaskQueue, workflowIds } from '../domain/ids.ts';
 import { type BackupInput, type OperationTimings, type RestoreInput } from '../domain/operations.ts';
 import { startBackup, startRestore } from '../temporal/start.ts';
 import { type Agents, agentsThrough } from './agents.ts';
@@ -22,6 +22,11 @@ export interface Orders extends Agents {
   restore(input: RestoreInput): Promise<void>;
   /** Asks a workflow to stop. One that never began, or has ended, gives its place up here. @throws temporal_unavailable */
   cancel(workflowId: string): Promise<void>;
+  /**
+   * Has what a revoked agent does called off, and the agent told. Without Temporal this is done when the agent is heard
+   * of next: no new order reaches it in any case.
+   */
+  dismiss(agentId: string): Promise<void>;
 }
 
 export function ordersThrough(
@@ -70,6 +75,23 @@ export function ordersThrough(
       } catch (error) {
         if (!(error instanceof WorkflowNotFoundError)) throw temporalError(error, address, namespace);
         await catalog.releasePlace(workflowId);
+      }
+    },
+    async dismiss(agentId) {
+      try {
+        await client.connection.withDeadline(Date.now() + callMs, async () =>
+          client.workflow.signalWithStart('agent', {
+            taskQueue: controlTaskQueue,
+            workflowId: workflowIds.agent(agentId),
+            signal: 'dismiss',
+            signalArgs: [{ agentId }],
+          }),
+        );
+      } catch (error) {
+        log.warn(
+          { agent_id: agentId, err: error },
+          'the revoked agent is told when it announces itself next',
+        );
       }
     },
     async backup(input) {

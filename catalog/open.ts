@@ -3,6 +3,7 @@ import { Kysely, sql } from 'kysely';
 import { TidemarkError } from '../domain/errors.ts';
 import { apiKeysIn } from './api-keys.ts';
 import { auditIn } from './audit.ts';
+import { agentsIn } from './agents.ts';
 import { backupsIn } from './backups.ts';
 import { type Backend, Database } from './database.ts';
 import { idempotencyIn } from './idempotency.ts';
@@ -60,6 +61,7 @@ export async function openCatalog(location: string, options: { password?: string
     ...auditIn(database),
     ...serviceSettingsIn(database),
     ...retentionIn(database),
+    ...agentsIn(database),
   };
 }
 

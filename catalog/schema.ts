@@ -7,7 +7,14 @@
  */
 import type { Generated, Selectable } from 'kysely';
 import type { BackupType, OperationStatus, RestoreMode, Role } from '../domain/operations.ts';
-import type { AuditOutcome, AuditRecord, BackupRecord, RestoreRecord, ScheduleRecord } from './types.ts';
+import type {
+  AgentRecord,
+  AuditOutcome,
+  AuditRecord,
+  BackupRecord,
+  RestoreRecord,
+  ScheduleRecord,
+} from './types.ts';
 
 export interface Tables {
   deployment: { id: string };
@@ -22,6 +29,7 @@ export interface Tables {
   service_settings: { service_id: string; settings: string; updated_at: string };
   nightlies: { service_id: string; schedule_id: number; made_at: string };
   removals: RemovalsTable;
+  agents: AgentsTable;
 }
 
 interface ServicesTable {
@@ -183,6 +191,31 @@ interface AuditTable {
   finished_at: string | null;
 }
 
+interface AgentsTable {
+  id: string;
+  organization: string;
+  service_id: string;
+  state: AgentRecord['state'];
+  message: string;
+  /** SHA-256 of the token, in hex digits; empty for an agent of before there were tokens. */
+  token_digest: string;
+  take_over: number;
+  created_at: string;
+  created_by: string;
+  expires_at: string;
+  agent_id: string | null;
+  signing_key: string;
+  recipient: string;
+  sequence: number;
+  hostname: string;
+  agent_version: string;
+  enrolled_at: string | null;
+  last_seen_at: string | null;
+  revoked_at: string | null;
+  /** Of a revoked agent: whether what it was working on has been called off. */
+  orders_ended: number;
+}
+
 export type ServiceRow = Selectable<ServicesTable>;
 export type ScheduleRow = Selectable<SchedulesTable>;
 export type BackupRow = Selectable<BackupsTable>;
@@ -191,3 +224,4 @@ export type PlaceRow = Selectable<PlacesTable>;
 export type ApiKeyRow = Selectable<ApiKeysTable>;
 export type AuditRow = Selectable<AuditTable>;
 export type RemovalRow = Selectable<RemovalsTable>;
+export type AgentRow = Selectable<AgentsTable>;

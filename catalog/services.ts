@@ -1,9 +1,10 @@
 /** The services that agents have announced. */
+import type { Transaction } from 'kysely';
 import { TidemarkError } from '../domain/errors.ts';
 import { instant, present, prose } from './columns.ts';
 import type { Database } from './database.ts';
 import { limitsOf } from './pages.ts';
-import type { ServiceRow } from './schema.ts';
+import type { ServiceRow, Tables } from './schema.ts';
 import type { Catalog, ServiceRecord } from './types.ts';
 
 type ServiceQueries = Pick<Catalog, 'upsertService' | 'findService' | 'listServices'>;
@@ -11,29 +12,7 @@ type ServiceQueries = Pick<Catalog, 'upsertService' | 'findService' | 'listServi
 export function servicesIn(database: Database): ServiceQueries {
   return {
     async upsertService(service) {
-      const row = rowOf(service);
-      const written = await database.write(
-        async (db) =>
-          await db
-            .insertInto('services')
-            .values(row)
-            .onConflict((conflict) =>
-              conflict
-                .column('service_id')
-                .doUpdateSet({ ...row, registered_at: (eb) => eb.ref('services.registered_at') })
-                // In the statement itself: a check before it could be overtaken by another announcement.
-                .whereRef('services.organization', '=', 'excluded.organization'),
-            )
-            .returning('service_id')
-            .executeTakeFirst(),
-      );
-      if (!written) {
-        throw new TidemarkError(
-          'service_taken',
-          `The service ${service.serviceId} belongs to another organization than ${service.organization}. ` +
-            'Give the agent another service_id, or the organization that has the service.',
-        );
-      }
+      await database.write(async (db) => await upsertServiceIn(db, service));
     },
 
     async findService(serviceId, organization) {
@@ -69,6 +48,32 @@ export function servicesIn(database: Database): ServiceQueries {
       });
     },
   };
+}
+
+/** As `Catalog.upsertService`, within a transaction. @throws service_taken */
+export async function upsertServiceIn(
+  transaction: Transaction<Tables>,
+  service: ServiceRecord,
+): Promise<void> {
+  const row = rowOf(service);
+  const written = await transaction
+    .insertInto('services')
+    .values(row)
+    .onConflict((conflict) =>
+      conflict
+        .column('service_id')
+        .doUpdateSet({ ...row, registered_at: (eb) => eb.ref('services.registered_at') })
+        // In the statement itself: a check before it could be overtaken by another announcement.
+        .whereRef('services.organization', '=', 'excluded.organization'),
+    )
+    .returning('service_id')
+    .executeTakeFirst();
+  if (written) return;
+  throw new TidemarkError(
+    'service_taken',
+    `The service ${service.serviceId} belongs to another organization than ${service.organization}. ` +
+      'Give the agent another service_id, or the organization that has the service.',
+  );
 }
 
 function rowOf(service: ServiceRecord): ServiceRow {

@@ -1,5 +1,6 @@
 /** The settings of one agent: a YAML or JSON file, `npm run agent -- --config FILE`. */
 import { z } from 'zod';
+import { variableOf } from './load.ts';
 import {
   absolutePath,
   ageRecipient,
@@ -103,6 +104,11 @@ export const agentSettings = z.strictObject({
   state_directory: absolutePath.describe(
     "Where the agent keeps its identity, locks and journals; never the server's data",
   ),
+  enrolment_token_file: absolutePath
+    .optional()
+    .describe(
+      'A file with the token that enrols this agent, in one line; needed once. TIDEMARK_ENROLMENT_TOKEN_FILE wins over it',
+    ),
   storage: storageLocation,
   server: serverSettings,
   backup: backupSettings.prefault({}),
@@ -113,6 +119,14 @@ export const agentSettings = z.strictObject({
   announce_interval: interval.prefault('5m').describe('How often the agent says that it is there'),
   log_level: logLevel.default('info'),
 });
+
+/** Where the enrolment token is looked for; the environment wins over the file of settings. */
+export function enrolmentTokenFile(
+  settings: AgentSettings,
+  env: Record<string, string | undefined> = process.env,
+): string | undefined {
+  return env[variableOf('enrolment_token_file')] || settings.enrolment_token_file;
+}
 
 export type AgentSettings = z.infer<typeof agentSettings>;
 export type ServerSettings = z.infer<typeof serverSettings>;

@@ -132,6 +132,12 @@ export const errorTable = {
     'The headers of the request, its address included, are larger than 16 KiB.',
     'Send fewer or shorter ones.',
   ),
+  agent_not_found: entry(
+    404,
+    false,
+    'No agent or enrolment of your organization has this id.',
+    '`GET /agents` lists the agents there are.',
+  ),
   method_not_allowed: entry(
     405,
     false,
@@ -163,6 +169,18 @@ export const errorTable = {
     false,
     'The API key was revoked, which is for good.',
     'Make another one with `tidemark keys create`.',
+  ),
+  agent_enrolled: entry(
+    409,
+    false,
+    'The service has an agent already.',
+    'Let the new agent take over with `take_over: true`, or revoke the one there is.',
+  ),
+  agent_revoked: entry(
+    409,
+    false,
+    'The agent of this service was revoked, and no other one has taken its place.',
+    'Enrol an agent for the service: `POST /agents`, or `tidemark agents enroll`.',
   ),
   agent_unavailable: entry(
     409,

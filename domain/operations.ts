@@ -73,9 +73,15 @@ export interface WorkflowStatus<P extends BackupPhase | RestorePhase = BackupPha
   progress: Progress;
 }
 
-/** What an agent says of itself and of its server. Signalled to its workflow `agent/<agent_id>`. */
+/** What an agent says of itself and of its server. Signalled, signed, to its workflow `agent/<agent_id>`. */
 export interface Announcement {
   agentId: string;
+  /** The public half of the key that signs: Ed25519, 32 bytes, base64. */
+  signingKey: string;
+  /** The age key to which the control worker seals what this agent needs: `age1…`. */
+  recipient: string;
+  /** Grows from one announcement to the next: one that was sent before is told from a new one. */
+  sequence: number;
   organization: string;
   serviceId: string;
   serviceName: string;
@@ -96,4 +102,36 @@ export interface Announcement {
   /** What a person should know: no binlog, privileges missing, … Each a sentence. */
   warnings: string[];
   announcedAt: string;
+}
+
+/** The signal `announce`. */
+export interface SignedAnnouncement {
+  /** JSON of an {@link Announcement}: the very text that was signed. */
+  announcement: string;
+  /** Ed25519, base64. Also names the announcement in the query `registration`. */
+  signature: string;
+  /** Of an agent that is not enrolled yet: the HMAC that proves its token. */
+  proof?: string;
+}
+
+/** The answer to the query `registration`, by the signature of the announcement that it is about. */
+export interface Registration {
+  signature: string;
+  accepted: boolean;
+  /** Why not; empty when accepted. */
+  reason: string;
+  /** This agent may work no more: somebody revoked it, or another one took its service over. */
+  revoked: boolean;
+  /** Revoked, but an operation that it began is still being ended: it has to serve its queues until that is over. */
+  finishing: boolean;
+  /** The highest sequence number known of this agent. */
+  lastSequence: number;
+}
+
+/** The signal `agentDismissed` to an operation: the agent that it works with was revoked. */
+export interface AgentDismissal {
+  /** A sentence for the operation's message. */
+  reason: string;
+  /** It does not answer either: nobody will put anything back on its host. */
+  gone: boolean;
 }

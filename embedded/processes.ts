@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { dataPaths, repositoryRoot } from './paths.ts';
 import type { StackAgent } from './agents.ts';
+import { tokenFileOf } from './enrolment.ts';
 import type { ProcessSpec } from './supervisor.ts';
 import { temporalArguments } from './temporal.ts';
 
@@ -60,7 +61,9 @@ export function workerProcess(wiring: Wiring): ProcessSpec {
 export function agentProcess(wiring: Wiring, agent: StackAgent): ProcessSpec {
   const name = `agent-${agent.settings.service_id}`;
   return {
-    ...node(wiring, name, ['worker/agent.ts', '--config', agent.settingsFile], {}),
+    ...node(wiring, name, ['worker/agent.ts', '--config', agent.settingsFile], {
+      TIDEMARK_ENROLMENT_TOKEN_FILE: tokenFileOf(dataPaths(wiring.data), agent),
+    }),
     graceMs: grace.agent,
   };
 }

@@ -7,6 +7,7 @@ import { isServing } from '../mariadb/server/lifecycle.ts';
 import { commonStorage, readAgent, writeSampleAgent, type StackAgent } from './agents.ts';
 import { endLeftovers, stopSurplusServers } from './leftovers.ts';
 import { lockData } from './lock.ts';
+import { enrolAgents, removeTokens } from './enrolment.ts';
 import type { StackOptions } from './options.ts';
 import { dataPaths, type DataPaths } from './paths.ts';
 import { findPorts } from './ports.ts';
@@ -120,6 +121,7 @@ async function startParts(
   const samples = startSamples(parts, options, storage, say, signal);
   await together<unknown>([samples, untilReady([temporal], options.readyTimeoutMs, signal)]);
   const agents = [...(await samples), ...named];
+  await enrolAgents(paths, agents);
 
   parts.agents.push(...agents.map((agent) => keep(agentProcess(wiring, agent))));
   await together(parts.agents.map((agent) => agent.start()));
@@ -135,6 +137,7 @@ async function startParts(
   }));
   const apiCondition = { what: 'GET /readyz', process: parts.api, check: () => apiIsReady(api) };
   await untilReady([apiCondition, ...conditions], options.readyTimeoutMs, signal);
+  await removeTokens(paths, agents);
   return {
     api,
     token,

@@ -7,7 +7,7 @@ import { type NativeConnection, Worker } from '@temporalio/worker';
 import pino from 'pino';
 import { hostBulkActivities, hostControlActivities } from '../activities/host/index.ts';
 import { type Host, Turn } from '../activities/host/host.ts';
-import { type AgentSettings, agentSettings } from '../config/agent.ts';
+import { type AgentSettings, agentSettings, enrolmentTokenFile } from '../config/agent.ts';
 import { misplaced } from '../activities/host/placement.ts';
 import { fileHelp } from '../config/describe.ts';
 import { loadFromFile } from '../config/load.ts';
@@ -20,12 +20,13 @@ import { acquireLock } from '../mariadb/lock.ts';
 import { inspectLayout } from '../mariadb/server/layout.ts';
 import { openStore } from '../storage/open.ts';
 import { loadTemporal, type TemporalSettings } from '../temporal/connect.ts';
-import { loadAgentId } from './agent-identity.ts';
-import { announceForEver } from './announcer.ts';
+import { loadIdentity } from './agent-identity.ts';
+import { Announcer } from './announcer.ts';
 import { keepHouse, settleLeftovers } from './housekeeper.ts';
 import { keepServerRunning } from './server-keeper.ts';
 import { onStopSignal } from './stop-signal.ts';
 import { connectPatiently, installRuntime, runWorkers, workerDefaults } from './temporal-runtime.ts';
+import { Waker } from './waker.ts';
 
 await exitWithMessage(async () => {
   const settings = readCommandLine();
@@ -55,19 +56,29 @@ async function main(settings: AgentSettings): Promise<void> {
   const signal = onStopSignal(log);
   installRuntime(log);
   await refuseMisplaced(settings, log);
-  const agentId = await loadAgentId(settings.state_directory);
   const lockPath = path.join(settings.state_directory, 'agent.lock');
   await using _only = await acquireLock(lockPath, {
     operation: `the agent of ${settings.service_id}`,
     waitMs: 5_000,
   });
+  const identity = await loadIdentity(settings.state_directory);
   const store = await openStore(settings.storage);
-  const host: Host = { agentId, settings, store, log, attempts: new Map(), turn: new Turn() };
+  const waker = new Waker();
+  const host: Host = {
+    agentId: identity.agentId,
+    settings,
+    store,
+    log,
+    announceNow: () => waker.wake(),
+    attempts: new Map(),
+    turn: new Turn(),
+  };
   await settleLeftovers(host);
+  const announcer = new Announcer({ host, identity, tokenFile: enrolmentTokenFile(settings), waker });
   const tasks = [
     keepHouse(host, signal),
     keepServerRunning(host, signal),
-    serveTemporal(host, temporal, signal),
+    serveTemporal(host, announcer, temporal, signal),
   ];
   await Promise.all(tasks);
 }
@@ -86,16 +97,23 @@ async function refuseMisplaced(settings: AgentSettings, log: Log): Promise<void>
   if (findings.length > 0) throw new TidemarkError('invalid_setting', findings.join('\n'));
 }
 
-async function serveTemporal(host: Host, temporal: TemporalSettings, signal: AbortSignal): Promise<void> {
+/** One that was revoked goes on announcing itself, so that it is heard when it is enrolled again. */
+async function serveTemporal(
+  host: Host,
+  announcer: Announcer,
+  temporal: TemporalSettings,
+  signal: AbortSignal,
+): Promise<void> {
   const { log } = host;
   const { connectionOptions, namespace } = temporal;
   await runWorkers(
     () => connectPatiently(temporal, log, signal),
     async (connection) => {
-      const workers = await createWorkers(host, connection, namespace);
-      log.info({ agentId: host.agentId, address: connectionOptions.address }, 'The agent is ready.');
+      const workers = announcer.released ? [] : await createWorkers(host, connection, namespace);
+      if (!announcer.released)
+        log.info({ agentId: host.agentId, address: connectionOptions.address }, 'The agent is ready.');
       const client = new Client({ connection, namespace });
-      return { workers, alongside: (ended) => announceForEver(host, client, ended) };
+      return { workers, alongside: (ended) => announcer.run(client, ended) };
     },
     log,
     signal,

@@ -1,6 +1,9 @@
 /**
  * The long life of an agent: it signals what it and its server are, and each time the service is brought up to date.
  * Whether the two see the same store is proven in both directions before the service is accepted.
+ *
+ * Anybody who reaches Temporal can signal here. What an announcement is worth is decided by an activity, which checks
+ * its signature; the answer is kept under that signature, so that nobody else's stands in its place.
  */
 import {
   condition,
@@ -12,69 +15,73 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { HostControlActivities } from '../activities/host/contract.ts';
-import type { Announcement } from '../domain/operations.ts';
+import type { Registration, SignedAnnouncement } from '../domain/operations.ts';
 import { defaultTimings } from '../domain/operations.ts';
-import { agentProxies, controlPlaneOf } from './agents.ts';
+import { agentProxies, type ControlPlane, controlPlaneOf } from './agents.ts';
 import { findingOf } from './failures.ts';
 import { hostPing } from './profiles.ts';
 
-/** The answer to the query `registration`. */
-export interface Registration {
-  /** `announcedAt` of the announcement that this is about. */
-  announcedAt: string;
-  accepted: boolean;
-  /** Why not; empty when accepted. */
-  reason: string;
-}
+/** So many announcements may wait for their answers; of more, the oldest are dropped. */
+const mostWaiting = 20;
+const mostAnswers = 20;
 
-const announceSignal = defineSignal<[Announcement]>('announce');
-const registrationQuery = defineQuery<Registration | undefined>('registration');
+const announceSignal = defineSignal<[SignedAnnouncement]>('announce');
+/** An agent was revoked: what it does is called off, and it is told. */
+const dismissSignal = defineSignal<[{ agentId: string }]>('dismiss');
+const registrationQuery = defineQuery<Registration | undefined, [string]>('registration');
 
-export async function agent(carried?: Registration): Promise<void> {
-  let latest: Announcement | undefined;
-  let registration = carried;
-  setHandler(announceSignal, (announcement) => {
-    latest = announcement;
-  });
-  setHandler(registrationQuery, () => registration);
-  for (;;) {
-    await condition(() => latest !== undefined);
-    if (latest !== undefined) {
-      const announcement = latest;
-      latest = undefined;
-      registration = { announcedAt: announcement.announcedAt, ...(await register(announcement)) };
-    }
-    if (workflowInfo().continueAsNewSuggested && latest === undefined)
-      await continueAsNew<typeof agent>(registration);
-  }
-}
-
-async function register(announcement: Announcement): Promise<{ accepted: boolean; reason: string }> {
+export async function agent(carried: Registration[] = []): Promise<void> {
   const { control } = controlPlaneOf(defaultTimings);
-  try {
-    let answer = await control.registerService(announcement);
-    if (answer.rival !== '' && !(await answers(answer.rival))) {
-      answer = await control.registerService({ ...announcement, silentRival: answer.rival });
+  const waiting: SignedAnnouncement[] = [];
+  const dismissed: string[] = [];
+  // An earlier version carried one alone.
+  const answers = Array.isArray(carried) ? carried : [];
+  // What comes in is nobody's word yet: it must not be able to make this workflow fail.
+  setHandler(announceSignal, (announcement: SignedAnnouncement | null | undefined) => {
+    if (typeof announcement !== 'object' || announcement === null) return;
+    waiting.push(announcement);
+    if (waiting.length > mostWaiting) waiting.shift();
+  });
+  setHandler(dismissSignal, (order: { agentId: string } | null | undefined) => {
+    const agentId = String(order?.agentId);
+    if (!dismissed.includes(agentId) && dismissed.length < mostWaiting) dismissed.push(agentId);
+  });
+  setHandler(registrationQuery, (signature) => answers.find((answer) => answer.signature === signature));
+  for (;;) {
+    await condition(() => waiting.length > 0 || dismissed.length > 0);
+    for (const announcement of waiting.splice(0)) {
+      answers.push(await register(control, announcement, dismissed));
+      if (answers.length > mostAnswers) answers.shift();
     }
-    if (!answer.accepted) return { accepted: false, reason: answer.reason };
-    const { control: host } = agentProxies(announcement.agentId, defaultTimings);
-    await host.confirmStore({ probe: answer.probe });
-    return { accepted: true, reason: '' };
-  } catch (error) {
-    return { accepted: false, reason: findingOf(error).message };
+    for (const agentId of dismissed.splice(0)) await dismiss(control, agentId);
+    if (workflowInfo().continueAsNewSuggested && waiting.length === 0 && dismissed.length === 0)
+      await continueAsNew<typeof agent>(answers);
   }
 }
 
-/** A host that was replaced is not there to hand its service over: an agent that is silent for 15 s, longer
- * than a restart takes, has lost it. */
-async function answers(agentId: string): Promise<boolean> {
-  for (let tries = 0; tries < 3; tries += 1) {
-    try {
-      await proxyActivities<HostControlActivities>(hostPing(agentId, 5_000)).ping();
-      return true;
-    } catch (error) {
-      if (findingOf(error).code !== 'agent_unavailable') throw error;
-    }
+async function register(
+  control: ControlPlane['control'],
+  announcement: SignedAnnouncement,
+  dismissals: string[],
+): Promise<Registration> {
+  const { signature } = announcement;
+  const refused = { accepted: false, revoked: false, finishing: false, lastSequence: 0 };
+  try {
+    const { agentId, probe, dismissed = [], ...answer } = await control.registerService(announcement);
+    dismissals.push(...dismissed);
+    if (answer.accepted) await agentProxies(agentId, defaultTimings).control.confirmStore({ probe });
+    return { signature, ...answer };
+  } catch (error) {
+    return { signature, ...refused, reason: findingOf(error).message };
   }
-  return false;
+}
+
+/** The agent ends what it does by itself. One that does not answer is not waited for: its host may be no more. */
+async function dismiss(control: ControlPlane['control'], agentId: string): Promise<void> {
+  await control.endOrders({ agentId });
+  try {
+    await proxyActivities<HostControlActivities>(hostPing(agentId, 5_000)).announceNow();
+  } catch (error) {
+    if (findingOf(error).code === 'agent_unavailable') await control.abandonOrders({ agentId });
+  }
 }

@@ -1,6 +1,6 @@
 /** The activities that any control worker can do: they touch the catalog, Temporal and the object store. */
 import type { BackupSummary } from '../../domain/manifest.ts';
-import type { Announcement, OperationStatus } from '../../domain/operations.ts';
+import type { OperationStatus, Registration, SignedAnnouncement } from '../../domain/operations.ts';
 import type { BackupFacts } from '../../domain/restore-plan.ts';
 import type { Progress } from '../../domain/progress.ts';
 
@@ -13,7 +13,7 @@ export interface ControlActivities {
     backupId?: string;
   }): Promise<void>;
   releasePlace(input: { workflowId: string }): Promise<void>;
-  /** The agent that speaks for a service now. @throws service_not_found */
+  /** The agent that speaks for a service now. @throws service_not_found, agent_revoked */
   findAgent(input: {
     serviceId: string;
   }): Promise<{ agentId: string; lastSeenAt: string; deploymentId: string }>;
@@ -37,22 +37,25 @@ export interface ControlActivities {
   /** What a restore has to know of a backup, from its manifest; sees that every part is there. @throws object_missing, object_damaged */
   readBackup(input: { backupId: string }): Promise<BackupFacts>;
   /**
-   * Upserts what an agent says of its service. Where another agent speaks for the service, that one is answered as
-   * `rival`; when it is given back as `silentRival`, because it did not answer, the service is taken over from it.
+   * Takes what an agent says of its service, when the agent signed it and is enrolled, or proves a token that enrols it.
+   * Repeatable.
    */
-  registerService(input: Announcement & { silentRival?: string }): Promise<RegistrationAnswer>;
+  registerService(input: SignedAnnouncement): Promise<RegistrationAnswer>;
   /** Removes the backups that have expired. @param input `now` is Temporal's own time, in Unix milliseconds */
   removeExpired(input: { now: number }): Promise<{ removed: number; nextMs: number }>;
+  /** Cancels what a revoked agent is working on. None, or an agent that is not revoked, is no error. */
+  endOrders(input: { agentId: string }): Promise<void>;
+  /** Lets the same end without its agent, which is not there. */
+  abandonOrders(input: { agentId: string }): Promise<void>;
   /** Compares the catalog with Temporal and settles what differs; also says when to look again. */
   reconcile(): Promise<{ started: number; settled: number; released: number; nextMs: number }>;
 }
 
-export interface RegistrationAnswer {
-  accepted: boolean;
-  /** Why not; empty when accepted. */
-  reason: string;
-  /** The agent that stands in the way; empty when none does. */
-  rival: string;
+export interface RegistrationAnswer extends Omit<Registration, 'signature'> {
+  /** Whose announcement it was; empty for one that nobody signed. */
+  agentId: string;
   /** What the control worker wrote to its store for the agent to find. */
   probe: string;
+  /** Revoked agents of the service that have to be told, and whose operations have to be called off. */
+  dismissed: string[];
 }

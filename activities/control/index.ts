@@ -1,5 +1,6 @@
 /** All activities of the control plane. */
 import type { ControlActivities } from './contract.ts';
+import { dismissalActivities } from './dismissals.ts';
 import { placeActivities } from './places.ts';
 import type { Plane } from './plane.ts';
 import { reconciliationActivities } from './reconciliation.ts';
@@ -12,6 +13,7 @@ export function controlActivities(plane: Plane): ControlActivities {
     ...placeActivities(plane),
     ...recordActivities(plane),
     ...registrationActivities(plane),
+    ...dismissalActivities(plane),
     ...reconciliationActivities(plane),
     ...retentionActivities(plane),
   };

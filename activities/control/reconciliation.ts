@@ -83,7 +83,8 @@ async function settleBackup(plane: Plane, backup: BackupRecord, outcome: Outcome
     if (!current || isFinal(current.status)) return;
     const service = await plane.catalog.findService(backup.serviceId);
     const deploymentId = await plane.catalog.deploymentId();
-    if (service && state === 'closed') {
+    // Without an agent there is nobody to tidy up after it.
+    if (service && service.agentId !== '' && state === 'closed') {
       const order = { backupId: backup.id, serviceId: backup.serviceId, workflowId, deploymentId };
       await startBackupCleanup(plane.client, { agentId: service.agentId, order, timings: plane.timings });
     }

@@ -17,6 +17,7 @@ export function recordActivities({ catalog, store }: Plane): RecordActivities {
     async findAgent({ serviceId }) {
       const service = await catalog.findService(serviceId);
       if (!service) throw new TidemarkError('service_not_found', `There is no service "${serviceId}".`);
+      if (service.agentId === '') throw withoutAgent(serviceId);
       const deploymentId = await catalog.deploymentId();
       return { agentId: service.agentId, lastSeenAt: service.lastSeenAt, deploymentId };
     },
@@ -75,4 +76,11 @@ export function recordActivities({ catalog, store }: Plane): RecordActivities {
       };
     },
   };
+}
+
+function withoutAgent(serviceId: string): TidemarkError {
+  return new TidemarkError(
+    'agent_revoked',
+    `The agent of ${serviceId} was revoked. Enrol one: POST /agents, or tidemark agents enroll --service ${serviceId}.`,
+  );
 }

@@ -1,53 +1,114 @@
 /** What an agent says of its service, taken into the catalog once both are known to see the same store. */
 import { randomUUID } from 'node:crypto';
-import type { Announcement } from '../../domain/operations.ts';
+import { Context } from '@temporalio/activity';
+import type { Announcement, SignedAnnouncement } from '../../domain/operations.ts';
+import { workflowIds } from '../../domain/ids.ts';
 import { readProbe, writeProbe } from '../../storage/probe.ts';
 import type { ServiceRecord } from '../../catalog/types.ts';
-import type { ControlActivities } from './contract.ts';
+import { admit, enrol, readAnnouncement, type Refusal } from './admission.ts';
+import type { ControlActivities, RegistrationAnswer } from './contract.ts';
+import { ordersOf } from './dismissals.ts';
 import type { Plane } from './plane.ts';
+
+const nothing: RegistrationAnswer = {
+  accepted: false,
+  reason: '',
+  probe: '',
+  agentId: '',
+  revoked: false,
+  finishing: false,
+  lastSequence: 0,
+  dismissed: [],
+};
 
 export function registrationActivities(plane: Plane): Pick<ControlActivities, 'registerService'> {
   return {
-    async registerService({ silentRival, ...announcement }) {
-      const known = await plane.catalog.findService(announcement.serviceId);
-      const refusal = await refuse(plane, announcement, known, silentRival);
-      if (refusal) return { accepted: false, rival: '', probe: '', ...refusal };
-      const probe = randomUUID();
-      await writeProbe(plane.store, announcement.agentId, 'control', probe);
-      await plane.catalog.upsertService(recordOf(announcement, known));
-      return { accepted: true, reason: '', rival: '', probe };
+    async registerService(signed) {
+      const said = readAnnouncement(signed);
+      const { workflowId } = Context.current().info.workflowExecution ?? { workflowId: '' };
+      if (said === undefined || workflowId !== workflowIds.agent(said.agentId)) {
+        const reason =
+          'The announcement is not signed by the agent that it names. An agent of an earlier version has to be ' +
+          'upgraded; anything else has no business here.';
+        plane.log.warn({ workflow: workflowId, reason }, 'An announcement was refused.');
+        return { ...nothing, reason };
+      }
+      const answer = await register(plane, said, signed);
+      if ('probe' in answer) return answer;
+      const { reason, lastSequence = 0 } = answer;
+      const { agentId, serviceId, organization, hostname } = said;
+      plane.log.warn({ agentId, serviceId, organization, hostname, reason }, 'An announcement was refused.');
+      return { ...nothing, agentId, reason, lastSequence, ...(await standingOf(plane, agentId)) };
     },
   };
 }
 
-async function refuse(
+/** What a refused agent may still do. */
+async function standingOf(
   plane: Plane,
-  announcement: Announcement,
-  known: ServiceRecord | undefined,
-  silentRival: string | undefined,
-): Promise<{ reason: string; rival?: string } | undefined> {
-  const { agentId, serviceId, organization } = announcement;
-  if (known && known.organization !== organization) {
-    const reason = `The service ${serviceId} belongs to another organization. Give this agent another service_id.`;
-    return { reason };
-  }
-  if (known && known.agentId !== agentId && known.agentId !== silentRival) {
-    const reason =
-      `The service ${serviceId} has an agent on ${known.hostname} that is alive. ` +
-      'Stop that one first, or give this agent another service_id.';
-    return { reason, rival: known.agentId };
-  }
-  const seen = await readProbe(plane.store, agentId, 'agent');
-  if (seen !== announcement.probe) {
-    const reason =
-      `The control worker does not find in ${plane.store.location} what the agent wrote to ${announcement.storage}. ` +
-      'Give both the same storage; a local directory has to be shared.';
-    return { reason };
-  }
-  return undefined;
+  agentId: string,
+): Promise<Pick<RegistrationAnswer, 'revoked' | 'finishing' | 'dismissed'>> {
+  const agent = await plane.catalog.findAgent(agentId);
+  if (agent?.state !== 'revoked') return { revoked: false, finishing: false, dismissed: [] };
+  const { serviceId, revokedAt = agent.createdAt } = agent;
+  const undismissed = await plane.catalog.undismissedAgents(serviceId);
+  return {
+    revoked: true,
+    finishing: (await ordersOf(plane, { serviceId, revokedAt })) !== undefined,
+    dismissed: undismissed.filter((one) => one === agentId),
+  };
 }
 
-function recordOf(announcement: Announcement, known: ServiceRecord | undefined): ServiceRecord {
-  const { probe: _probe, announcedAt, ...said } = announcement;
-  return { ...said, registeredAt: known?.registeredAt ?? announcedAt, lastSeenAt: announcedAt };
+async function register(
+  plane: Plane,
+  said: Announcement,
+  { proof }: SignedAnnouncement,
+): Promise<RegistrationAnswer | Refusal> {
+  const { agentId, serviceId, organization } = said;
+  const admission = await admit(plane.catalog, said, proof);
+  if ('reason' in admission) return admission;
+  const service = await plane.catalog.findService(serviceId);
+  if (service && service.organization !== organization) {
+    return {
+      reason: `The service ${serviceId} belongs to another organization. Give this agent another service_id.`,
+    };
+  }
+  // Before a token is used up, or a service taken over: an agent that writes elsewhere would be of no use.
+  if ((await readProbe(plane.store, agentId, 'agent')) !== said.probe) return otherStore(plane, said);
+  const probe = randomUUID();
+  await writeProbe(plane.store, agentId, 'control', probe);
+  const record = recordOf(said, service);
+  if ('enrolment' in admission) {
+    const refusal = await enrol(plane.catalog, admission.enrolment, said, record);
+    if (refusal) return refusal;
+    plane.log.info({ agentId, serviceId, organization, hostname: said.hostname }, 'An agent was enrolled.');
+  } else {
+    const { id } = admission.known;
+    const taken = await plane.catalog.recordAnnouncement({ id, sequence: said.sequence, service: record });
+    // Revoked, or heard of again, in between.
+    if (!taken) return { reason: 'The announcement was overtaken by another.' };
+  }
+  const dismissed = await plane.catalog.undismissedAgents(serviceId);
+  return {
+    ...nothing,
+    accepted: true,
+    agentId,
+    probe,
+    // One whose keys were replaced has the same name as this one, which goes on.
+    dismissed: dismissed.filter((one) => one !== agentId),
+  };
+}
+
+function otherStore({ store }: Plane, { storage }: Announcement): Refusal {
+  return {
+    reason:
+      `The control worker does not find in ${store.location} what the agent wrote to ${storage}. ` +
+      'Give both the same storage; a local directory has to be shared.',
+  };
+}
+
+function recordOf(said: Announcement, known: ServiceRecord | undefined): ServiceRecord {
+  const { probe: _probe, signingKey: _key, recipient: _recipient, sequence: _sequence, ...facts } = said;
+  const { announcedAt, ...service } = facts;
+  return { ...service, registeredAt: known?.registeredAt ?? announcedAt, lastSeenAt: announcedAt };
 }

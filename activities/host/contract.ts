@@ -41,6 +41,8 @@ export interface HostRestoreInput {
 /** Short orders: task queue `agent:<id>:control`. */
 export interface HostControlActivities {
   ping(): Promise<{ agentId: string }>;
+  /** Announces itself at once, and so hears that it was revoked. */
+  announceNow(): Promise<void>;
   /** Sees that the control worker's probe is in the agent's own store. @throws storage_mismatch */
   confirmStore(input: { probe: string }): Promise<void>;
   inspectHost(input: HostRestoreInput): Promise<HostInspection>;

@@ -9,6 +9,8 @@ export interface Host {
   settings: AgentSettings;
   store: ObjectStore;
   log: Log;
+  /** Makes the agent announce itself now: somebody says that what is known of it has changed. */
+  announceNow: () => void;
   /** The attempts that this process works on now, by operation. */
   attempts: Map<string, RunningAttempt>;
   /** Whose turn it is to stop, start or move the server: a swap, or the keeper that starts it after a crash. */

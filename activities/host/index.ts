@@ -12,6 +12,7 @@ export function hostControlActivities(host: Host): HostControlActivities {
   const { inspectHost } = restoreActivities(host);
   return {
     ping: () => Promise.resolve({ agentId: host.agentId }),
+    announceNow: () => Promise.resolve(host.announceNow()),
     confirmStore: (input) => confirmStore(host, input.probe),
     inspectHost,
     cleanUpBackup,

@@ -39,6 +39,7 @@ export const createRestore = operation({
     'service_not_found',
     'backup_not_restorable',
     'service_busy',
+    'agent_revoked',
     'agent_unavailable',
     'temporal_unavailable',
   ],

@@ -1,6 +1,7 @@
 /** Every operation below the base paths, in the order of the documentation. */
 import type { Operation } from '../operation.ts';
 import { cancelRestore } from './cancel-restore.ts';
+import { createAgent } from './create-agent.ts';
 import { createRestore } from './create-restore.ts';
 import { createSchedule } from './create-schedule.ts';
 import { deleteBackup } from './delete-backup.ts';
@@ -15,6 +16,7 @@ import { getSchedule } from './get-schedule.ts';
 import { getService } from './get-service.ts';
 import { getVerification } from './get-verification.ts';
 import { listAudit } from './list-audit.ts';
+import { listAgents } from './list-agents.ts';
 import { listBackups } from './list-backups.ts';
 import { listProofs } from './list-proofs.ts';
 import { listRestores } from './list-restores.ts';
@@ -22,6 +24,7 @@ import { listServices } from './list-services.ts';
 import { listTransactions } from './list-transactions.ts';
 import { lookupPointsInTime } from './lookup-points-in-time.ts';
 import { lookupRestore } from './lookup-restore.ts';
+import { revokeAgent } from './revoke-agent.ts';
 import { undoRestore } from './undo-restore.ts';
 import { verifyBackup } from './verify-backup.ts';
 import { whoAmI } from './who-am-i.ts';
@@ -54,6 +57,10 @@ export const operations: readonly Operation[] = [
   listTransactions,
   getBinlog,
   listProofs,
+  // Agents.
+  listAgents,
+  createAgent,
+  revokeAgent,
   whoAmI,
   listAudit,
 ];

@@ -4,7 +4,7 @@ import type { ServiceView } from '../schemas/service.ts';
 import { given, wallClock, wholeSeconds } from './format.ts';
 
 /** Twice the interval at which agents announce themselves, and a minute. */
-const silenceMs = 11 * 60_000;
+export const silenceMs = 11 * 60_000;
 
 export function serviceView(record: ServiceRecord, now: number): ServiceView {
   return {

@@ -85,7 +85,11 @@ describe('a restore side by side', () => {
   test('goes to a fresh host that registers under the name of a service whose agent is gone', async () => {
     await service.agent.end('SIGKILL');
     await service.server.kill();
-    const fresh = await stack.addService('shop-1-fresh', { serviceId: 'shop-1', stopped: true });
+    const fresh = await stack.addService('shop-1-fresh', {
+      serviceId: 'shop-1',
+      enrolment: 'take-over',
+      stopped: true,
+    });
     await fresh.agent.start('The agent is ready');
     await until(
       async () => fresh.agent.output,

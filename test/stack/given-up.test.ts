@@ -124,10 +124,14 @@ describe('an agent', () => {
     await stack.takeBackup('given-1');
   });
 
-  test('of another host is refused while the agent of the service is alive', async () => {
-    const rival = await stack.addService('rival', { serviceId: 'given-1', stopped: true });
+  test('of another host is refused where nobody let it take the service over', async () => {
+    const rival = await stack.addService('rival', {
+      serviceId: 'given-1',
+      enrolment: 'none',
+      stopped: true,
+    });
     await rival.agent.start('The service was not registered.');
-    expect(rival.agent.output).toContain('has an agent on');
+    expect(rival.agent.output).toContain('This agent is not enrolled for the service given-1.');
     await rival.agent.end();
     await stack.takeBackup('given-1');
   });

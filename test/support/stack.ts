@@ -55,6 +55,8 @@ export interface AgentOptions {
   env?: Record<string, string>;
   /** The agent is not started. */
   stopped?: boolean;
+  /** How the agent is let in: as the first of its service (the default), in place of another one, or not at all. */
+  enrolment?: 'first' | 'take-over' | 'none';
 }
 
 export const ready = {
@@ -159,9 +161,19 @@ export class TestStack {
     );
     const service = { serviceId, server, agent, stateDirectory };
     await this.configure(service, options.settings);
+    const { enrolment = 'first' } = options;
+    if (enrolment !== 'none') await this.enrol(service, { take_over: enrolment === 'take-over' });
     this.services.push(service);
     if (!options.stopped) await agent.start(ready.agent);
     return service;
+  }
+
+  /** Has an agent enrolled: the token is put where the agent looks for it. @returns the answer */
+  async enrol(service: TestService, fields: Record<string, unknown> = {}): Promise<Answer> {
+    const answer = await this.request('POST', '/agents', { service_id: service.serviceId, ...fields });
+    if (answer.status !== 200) throw new Error(`the enrolment was refused: ${JSON.stringify(answer.body)}`);
+    await writeFile(tokenFile(service), `${String(answer.body['token'])}\n`, { mode: 0o600 });
+    return answer;
   }
 
   /** Writes the agent's settings file; it takes effect at its next start. */
@@ -169,6 +181,7 @@ export class TestStack {
     const text = {
       service_id: service.serviceId,
       state_directory: service.stateDirectory,
+      enrolment_token_file: tokenFile(service),
       storage: `file://${this.storage}`,
       server: fileForm(service.server.settings),
       ...settings,
@@ -250,6 +263,10 @@ export class TestStack {
     await Promise.all(this.services.map(({ server }) => server.remove()));
     await this.client.connection.close();
   }
+}
+
+function tokenFile({ stateDirectory }: TestService): string {
+  return `${stateDirectory}.token`;
 }
 
 /** Asks again and again until the answer is as wanted. */
