@@ -2,7 +2,7 @@
 import { instant, now, present, prose } from './columns.ts';
 import type { Database } from './database.ts';
 import { keepReceipt } from './idempotency.ts';
-import { limitsOf } from './pages.ts';
+import { findPage } from './backup-pages.ts';
 import { insertPlace } from './places.ts';
 import { followBackup, insertOneTimeSchedule } from './schedules.ts';
 import type { BackupRow } from './schema.ts';
@@ -69,18 +69,14 @@ export function backupsIn(database: Database): BackupQueries {
     },
 
     async listBackups(organization, filter, page) {
-      const { limit, offset, before } = limitsOf(page);
       const { serviceId: service_id, status, type } = filter;
       return await database.read(async (db) => {
-        const matching = db
+        const { count, bound, limit, offset } = await findPage(db, organization, filter, page);
+        const rows = await db
           .selectFrom('backups')
-          .where((eb) => eb.and(present({ organization, service_id, status, type })))
-          .where('created_at', '<', before);
-        const { count } = await matching
-          .select((eb) => eb.fn.countAll<number>().as('count'))
-          .executeTakeFirstOrThrow();
-        const rows = await matching
           .selectAll()
+          .where((eb) => eb.and(present({ organization, service_id, status, type })))
+          .where('created_at', ...bound)
           .orderBy('created_at', page.order)
           .orderBy('id', page.order)
           .limit(limit)

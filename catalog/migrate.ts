@@ -7,6 +7,7 @@ import { up as apiKeys } from './migrations/0002-api-keys.ts';
 import { up as guard } from './migrations/0003-guard.ts';
 import { up as agents } from './migrations/0005-agents.ts';
 import { up as retention } from './migrations/0006-retention.ts';
+import { up as backupCounts } from './migrations/0007-backup-counts.ts';
 import type { Tables } from './schema.ts';
 
 /** A name, once released, never changes, and neither does what is behind it: databases remember it. */
@@ -16,6 +17,7 @@ const migrations: Record<string, Migration> = {
   '0003-guard': { up: guard },
   '0005-agents': { up: agents },
   '0006-retention': { up: retention },
+  '0007-backup-counts': { up: backupCounts },
 };
 
 /**

@@ -21,6 +21,7 @@ export interface Tables {
   services: ServicesTable;
   schedules: SchedulesTable;
   backups: BackupsTable;
+  backup_counts: BackupCountsTable;
   restores: RestoresTable;
   places: PlacesTable;
   api_keys: ApiKeysTable;
@@ -72,7 +73,7 @@ interface SchedulesTable {
   backup_id: string | null;
 }
 
-interface BackupsTable {
+export interface BackupsTable {
   id: string;
   organization: string;
   service_id: string;
@@ -99,6 +100,18 @@ interface BackupsTable {
   /** JSON */
   progress: string | null;
   due_since: string | null;
+}
+
+/** Kept by triggers on `backups`. */
+interface BackupCountsTable {
+  organization: string;
+  /** Empty: all services of the organization together. */
+  service_id: string;
+  /** `YYYY-MM-DD` of `created_at`. */
+  day: string;
+  status: OperationStatus;
+  type: BackupType;
+  count: number;
 }
 
 interface RestoresTable {

@@ -52,7 +52,10 @@ describe('with a million rows', () => {
     // Walking through the whole of an index that holds the unfinished alone is meant.
     const walks = lines.filter((line) => line.startsWith('SCAN') && !line.endsWith('_unfinished'));
     expect([...walks, ...lines.filter((line) => line.includes('TEMP B-TREE'))]).toEqual([]);
-    for (const line of lines) expect(line).toMatch(index);
+    // What is counted is read off its own key.
+    const counts =
+      /^SEARCH backup_counts USING INDEX sqlite_autoindex_backup_counts_1 \(organization=\? AND service_id=\?/;
+    for (const line of lines.filter((found) => !counts.test(found))) expect(line).toMatch(index);
   }
 
   const page = { page: 3, pageSize: 50, order: 'desc', createdBefore: '2026-01-01T00:00:00Z' } as const;
