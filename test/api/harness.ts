@@ -13,6 +13,7 @@ import { ordersThrough } from '../../api/orders.ts';
 import { progressThrough } from '../../api/progress.ts';
 import { apiKeysIn } from '../../api/auth/api-keys.ts';
 import { authenticator } from '../../api/auth/authenticate.ts';
+import type { Authenticate } from '../../api/auth/caller.ts';
 import { parseTokens } from '../../api/auth/tokens-file.ts';
 import { withRequestIds } from '../../api/request-log.ts';
 import { type KeyRing, keyRing } from '../../sealing/key-ring.ts';
@@ -56,6 +57,8 @@ export interface HarnessOptions extends Pick<EdgeOptions, 'limits' | 'trustedPro
   beside?: Harness;
   /** Puts something before the catalog. */
   over?: (catalog: Catalog) => Catalog;
+  /** Who may ask, in place of {@link tokens} and API keys. */
+  authenticateBy?: (catalog: Catalog) => Authenticate;
 }
 
 export interface Harness {
@@ -103,7 +106,7 @@ export function testKeyRing(): KeyRing {
 
 /** @param temporal `away` for an address where nobody listens */
 export async function openApi(temporal: 'there' | 'away', options: HarnessOptions = {}): Promise<Harness> {
-  const { beside, over = (plain) => plain, ...edge } = options;
+  const { beside, over = (plain) => plain, authenticateBy, ...edge } = options;
   const folder = await mkdtemp(join(tmpdir(), 'api-'));
   const namespace = beside?.namespace ?? (temporal === 'there' ? await createNamespace('api') : nowhere);
   const location = beside?.location ?? `sqlite://${folder}/catalog.db`;
@@ -128,10 +131,12 @@ export async function openApi(temporal: 'there' | 'away', options: HarnessOption
     }),
     progress: progressThrough(client),
     keyRing: testKeyRing(),
-    authenticate: authenticator({
-      tokens: parseTokens(tokensFile, 'tokens'),
-      apiKeys: apiKeysIn(catalog, log),
-    }),
+    authenticate:
+      authenticateBy?.(catalog) ??
+      authenticator({
+        tokens: parseTokens(tokensFile, 'tokens'),
+        apiKeys: apiKeysIn(catalog, log),
+      }),
     log,
     ...edge,
   });

@@ -78,3 +78,12 @@ export function claimsWith(changes: Record<string, unknown> = {}): JWTPayload {
   };
   return Object.fromEntries(Object.entries(claims).filter(([, value]) => value !== undefined));
 }
+
+export const sharedSecret = 'a secret of thirty-two bytes or more';
+
+/** A token signed with {@link sharedSecret}. */
+export async function signedBySecret(claims: JWTPayload): Promise<string> {
+  return await new SignJWT(claims)
+    .setProtectedHeader({ alg: 'HS256' })
+    .sign(new TextEncoder().encode(sharedSecret));
+}
