@@ -36,7 +36,11 @@ function refusals(load: () => unknown): string[] {
   throw new Error('the settings were taken');
 }
 
-const needed = { TIDEMARK_CATALOG: 'sqlite:///x.db', TIDEMARK_TOKENS_FILE: '/tokens' };
+const needed = {
+  TIDEMARK_CATALOG: 'sqlite:///x.db',
+  TIDEMARK_TOKENS_FILE: '/tokens',
+  TIDEMARK_SEALING_KEY_FILE: '/sealing-key',
+};
 
 describe('settings from the environment', () => {
   test('fill in what is not set, and turn texts into values', () => {
@@ -57,6 +61,7 @@ describe('settings from the environment', () => {
     const settings = loadFromEnvironment(apiSettings, {
       TIDEMARK_CONFIG: path,
       TIDEMARK_CATALOG: 'sqlite:///x.db',
+      TIDEMARK_SEALING_KEY_FILE: '/sealing-key',
       TIDEMARK_PORT: '8082',
     });
     expect(settings).toMatchObject({ port: 8082, log_level: 'debug', tokens_file: '/from/file' });
@@ -81,11 +86,12 @@ describe('settings from the environment', () => {
         TIDEMARK_CATALOGUE: 'x',
       }),
     );
-    expect(messages).toHaveLength(6);
+    expect(messages).toHaveLength(7);
     for (const start of [
       'TIDEMARK_CATALOGUE is unknown. There are TIDEMARK_LISTEN, ',
       'TIDEMARK_PORT has the value "65536"',
       'TIDEMARK_LOG_LEVEL has the value "loud". Allowed: one of trace, debug, info, warn, error.',
+      'TIDEMARK_SEALING_KEY_FILE is missing. Allowed: the path of a file.',
       'TIDEMARK_CATALOG is missing. Allowed: sqlite:///path/of/file or ',
       `agent_wait in ${path} has the value 5. Allowed: at least 100ms: a whole number and a unit`,
       `color in ${path} is unknown. There are listen, port, `,
