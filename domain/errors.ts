@@ -158,6 +158,12 @@ export const errorTable = {
     'Another operation has this service for itself.',
     'Wait for the operation that the message names, then ask again.',
   ),
+  schedule_active: entry(
+    409,
+    false,
+    'The backup of this one-time schedule has not ended.',
+    'Delete the schedule when its backup has ended; the message names the backup.',
+  ),
   service_taken: entry(
     409,
     false,

@@ -65,6 +65,20 @@ export const workflowIds = {
   retention: (): string => 'retention',
 };
 
+/** Schedules in Temporal; the deployment is named because several may share a namespace. */
+export const scheduleIds = {
+  format: (deploymentId: string, scheduleId: number): string => `schedule/${deploymentId}/${scheduleId}`,
+  /** The number of a schedule of this deployment; undefined for what is not one. */
+  parse: (deploymentId: string, id: string): number | undefined => {
+    const prefix = `schedule/${deploymentId}/`;
+    const digits = id.startsWith(prefix) ? id.slice(prefix.length) : '';
+    return /^[1-9]\d{0,14}$/.test(digits) ? Number(digits) : undefined;
+  },
+  /** Temporal adds the time at which the run was due. */
+  run: (deploymentId: string, scheduleId: number): string =>
+    `${scheduleIds.format(deploymentId, scheduleId)}/run`,
+};
+
 export const controlTaskQueue = 'tidemark';
 
 export type AgentQueue = 'control' | 'bulk';

@@ -46,6 +46,12 @@ export interface BackupInput {
   timings: OperationTimings;
 }
 
+/** The input of a run of a schedule. The rest is read from the catalog when it begins. */
+export interface ScheduledRunInput {
+  deploymentId: string;
+  scheduleId: number;
+}
+
 export interface BackupCleanupInput {
   agentId: string;
   /** The order that the agent had. */

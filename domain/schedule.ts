@@ -1,61 +1,97 @@
-/** The grammar of `schedule`: `once`, or a cron expression of five fields, read in UTC. */
-
-interface Field {
-  name: string;
-  least: number;
-  most: number;
-  /** Names that stand for `least`, `least + 1` and so on. */
-  names: string[];
-}
-
-const fields: Field[] = [
-  { name: 'minute', least: 0, most: 59, names: [] },
-  { name: 'hour', least: 0, most: 23, names: [] },
-  { name: 'day of the month', least: 1, most: 31, names: [] },
-  {
-    name: 'month',
-    least: 1,
-    most: 12,
-    names: ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec'],
-  },
-  { name: 'day of the week', least: 0, most: 7, names: ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'] },
-];
+/** Schedules: the grammar of `schedule`, and what a schedule says of itself. */
+import { parseCron } from './cron.ts';
+import { nextRun } from './cron-runs.ts';
+import { isFinal, type OperationStatus } from './operations.ts';
 
 /** What is allowed, to complete "has to be …". */
-export const scheduleRule = '"once" or a cron expression of five fields in UTC, such as "0 3 * * *"';
+export const cronRule = 'a cron expression of five fields in UTC, such as "0 3 * * *"';
+export const scheduleRule = `"once" or ${cronRule}`;
+
+/** Labels of schedules are texts; these are Tidemark's own. */
+export const scheduleLabels = { origin: 'origin', nightly: 'nightly' } as const;
 
 /**
- * The normal form of a schedule, its fields separated by one blank, or why it has none. Four fields of which one is
- * `**` are read as five, because published examples lost the blank between two stars.
+ * The normal form of a schedule, or why it has none.
  *
  * @example parseSchedule('0 9 ** *') // { schedule: '0 9 * * *' }
  */
 export function parseSchedule(text: string): { schedule: string } | { wrong: string } {
-  const words = text.split(/\s+/).filter((word) => word !== '');
-  if (words.length === 1 && words[0] === 'once') return { schedule: 'once' };
-  const parts = words.length === 4 ? words.flatMap((word) => (word === '**' ? ['*', '*'] : [word])) : words;
-  if (parts.length !== fields.length) return { wrong: `this has ${words.length} fields` };
-  for (const [index, field] of fields.entries()) {
-    const part = parts[index] ?? '';
-    if (!part.split(',').every((item) => isItem(item, field))) {
-      return { wrong: `"${part.slice(0, 40)}" is no ${field.name} (${field.least} to ${field.most})` };
-    }
+  if (text.trim() === 'once') return { schedule: 'once' };
+  const cron = parseCron(text);
+  return 'wrong' in cron ? cron : { schedule: cron.text };
+}
+
+/** What is known of a schedule. Times are RFC 3339. */
+export interface ScheduleFacts {
+  schedule: string;
+  /** Of its last run; Scheduled before the first. */
+  status: OperationStatus;
+  message: string;
+  suspended: boolean;
+  /** Of its last run; absent before the first. */
+  backupId?: string;
+  /** Seconds by which each run begins later than the expression says. */
+  offsetSeconds: number;
+  /** Runs that came due after this are accounted for by nothing yet. */
+  countedFrom: string;
+  /** When the newest run was due that was skipped because the one before still ran. */
+  skippedAt?: string;
+  /** Of a one-time schedule: when it was taken up. */
+  scheduledAt?: string;
+}
+
+export interface ScheduleStory {
+  status: OperationStatus | 'Suspended';
+  message: string;
+  /** The next run; of a one-time schedule, when it was taken up. RFC 3339. */
+  scheduledAt?: string;
+}
+
+/** How late a run may begin before that is said. Milliseconds. */
+const patienceMs = 120_000;
+
+/** What a schedule says of itself at `now`, milliseconds since 1970. */
+export function tellSchedule(facts: ScheduleFacts, now: number): ScheduleStory {
+  const { status, message, scheduledAt } = facts;
+  if (facts.schedule === 'once') return { status, message, ...(scheduledAt && { scheduledAt }) };
+  const cron = parseCron(facts.schedule);
+  if ('wrong' in cron) return { status, message: `It does not run: ${cron.wrong}.` };
+  const last = facts.backupId === undefined ? [] : [`The last run: ${message}`];
+  const skipped =
+    facts.skippedAt === undefined
+      ? []
+      : [`The run due at ${utc(facts.skippedAt)} was skipped, because the one before was still running.`];
+  if (facts.suspended) {
+    return {
+      status: 'Suspended',
+      message: ['Suspended: nothing runs until "suspended" is set to false.', ...last, ...skipped].join(' '),
+    };
   }
-  return { schedule: parts.join(' ') };
+  const next = new Date(nextRun(cron, facts.offsetSeconds, now)).toISOString();
+  const running = facts.backupId !== undefined && !isFinal(status);
+  if (running) {
+    return {
+      status,
+      message: [message, ...skipped, `The next run is due at ${utc(next)}.`].join(' '),
+      scheduledAt: next,
+    };
+  }
+  const due = nextRun(cron, facts.offsetSeconds, Date.parse(facts.countedFrom));
+  const late =
+    due + patienceMs < now
+      ? [
+          `The run due at ${utc(new Date(due).toISOString())} has not begun: see that Temporal and a control worker run.`,
+        ]
+      : [];
+  const begin = facts.backupId === undefined && late.length === 0 ? 'The first run' : 'The next run';
+  return {
+    status,
+    message: [...late, ...last, ...skipped, `${begin} is due at ${utc(next)}.`].join(' '),
+    scheduledAt: next,
+  };
 }
 
-/** `*`, a value or a range, each with a step if wanted. */
-function isItem(item: string, field: Field): boolean {
-  const [, range = '', step] = /^([^/]*)(?:\/(\d{1,3}))?$/.exec(item) ?? [];
-  if (range === '' || (step !== undefined && Number(step) === 0)) return false;
-  if (range === '*') return true;
-  const ends = range.split('-').map((end) => valueOf(end, field));
-  const [from = NaN, to = from] = ends;
-  return ends.length <= 2 && from >= field.least && to <= field.most && from <= to;
-}
-
-function valueOf(text: string, field: Field): number {
-  const named = field.names.indexOf(text.toLowerCase());
-  if (named >= 0) return field.least + named;
-  return /^\d{1,2}$/.test(text) ? Number(text) : NaN;
+/** `2026-11-22 03:00:17 UTC` */
+export function utc(time: string): string {
+  return `${time.slice(0, 10)} ${time.slice(11, 19)} UTC`;
 }
