@@ -1,13 +1,15 @@
 /** Backups: ordered, followed while they run, listed. */
+import type { Transaction } from 'kysely';
+import type { BackupType } from '../domain/operations.ts';
 import { instant, now, present, prose } from './columns.ts';
 import type { Database } from './database.ts';
 import { keepReceipt } from './idempotency.ts';
 import { findPage } from './backup-pages.ts';
 import { insertPlace } from './places.ts';
 import { followBackup, insertOneTimeSchedule } from './schedules.ts';
-import type { BackupRow } from './schema.ts';
+import type { BackupRow, Tables } from './schema.ts';
 import { unfinished } from './statuses.ts';
-import type { BackupPatch, BackupRecord, Catalog } from './types.ts';
+import type { BackupPatch, BackupRecord, Catalog, ServiceRecord } from './types.ts';
 
 type BackupQueries = Pick<Catalog, 'createOneTimeBackup' | 'findBackup' | 'listBackups' | 'updateBackup'> & {
   /** Oldest first. */
@@ -17,40 +19,20 @@ type BackupQueries = Pick<Catalog, 'createOneTimeBackup' | 'findBackup' | 'listB
 export function backupsIn(database: Database): BackupQueries {
   return {
     async createOneTimeBackup(order) {
-      const { organization, service, type, backupId } = order;
+      const { service, type, backupId } = order;
       return await database.writeAlone(service.serviceId, async (db) => {
         const createdAt = now();
         const schedule = await insertOneTimeSchedule(db, { ...order, createdAt });
-        const row = await db
-          .insertInto('backups')
-          .values({
-            id: backupId,
-            organization,
-            service_id: service.serviceId,
-            service_name: service.serviceName,
-            server_name: service.serverName,
-            schedule_id: schedule.id,
-            type,
-            method: 'skybucket',
-            cloud_provider: service.cloudProvider,
-            status: 'Scheduled',
-            message: prose(order.message),
-            created_at: createdAt,
-            updated_at: createdAt,
-            reference_full_backup: '',
-            stored_bytes: 0,
-            uncompressed_bytes: 0,
-            manifest_sha256: '',
-          })
-          .returningAll()
-          .executeTakeFirstOrThrow();
+        const scheduleId = schedule.id;
+        const { message } = order;
+        const backup = await insertBackup(db, { service, scheduleId, type, backupId, message, createdAt });
         await insertPlace(db, {
           serviceId: service.serviceId,
           workflowId: order.workflowId(schedule.id),
           operation: `backup ${backupId}`,
           held: false,
         });
-        const made = { schedule, backup: recordOf(row) };
+        const made = { schedule, backup: backup };
         await keepReceipt(db, order.receipt, made);
         return made;
       });
@@ -121,6 +103,45 @@ export function backupsIn(database: Database): BackupQueries {
   };
 }
 
+/** Inserts a backup that is to be taken, Scheduled. */
+export async function insertBackup(
+  transaction: Transaction<Tables>,
+  order: {
+    service: ServiceRecord;
+    scheduleId: number;
+    type: BackupType;
+    backupId: string;
+    message: string;
+    createdAt: string;
+  },
+): Promise<BackupRecord> {
+  const { service, createdAt } = order;
+  const row = await transaction
+    .insertInto('backups')
+    .values({
+      id: order.backupId,
+      organization: service.organization,
+      service_id: service.serviceId,
+      service_name: service.serviceName,
+      server_name: service.serverName,
+      schedule_id: order.scheduleId,
+      type: order.type,
+      method: 'skybucket',
+      cloud_provider: service.cloudProvider,
+      status: 'Scheduled',
+      message: prose(order.message),
+      created_at: createdAt,
+      updated_at: createdAt,
+      reference_full_backup: '',
+      stored_bytes: 0,
+      uncompressed_bytes: 0,
+      manifest_sha256: '',
+    })
+    .returningAll()
+    .executeTakeFirstOrThrow();
+  return recordOf(row);
+}
+
 function changesOf(patch: BackupPatch): Partial<BackupRow> {
   const { message, startedAt, endedAt, pointInTime, binlog, progress } = patch;
   return present({
@@ -139,7 +160,7 @@ function changesOf(patch: BackupPatch): Partial<BackupRow> {
   });
 }
 
-function recordOf(row: BackupRow): BackupRecord {
+export function recordOf(row: BackupRow): BackupRecord {
   return {
     id: row.id,
     organization: row.organization,

@@ -5,6 +5,7 @@ import { messageOf, TidemarkError } from '../domain/errors.ts';
 import { up as first } from './migrations/0001-first.ts';
 import { up as apiKeys } from './migrations/0002-api-keys.ts';
 import { up as guard } from './migrations/0003-guard.ts';
+import { up as schedules } from './migrations/0004-schedules.ts';
 import { up as agents } from './migrations/0005-agents.ts';
 import { up as retention } from './migrations/0006-retention.ts';
 import { up as backupCounts } from './migrations/0007-backup-counts.ts';
@@ -15,6 +16,7 @@ const migrations: Record<string, Migration> = {
   '0001-first': { up: first },
   '0002-api-keys': { up: apiKeys },
   '0003-guard': { up: guard },
+  '0004-schedules': { up: schedules },
   '0005-agents': { up: agents },
   '0006-retention': { up: retention },
   '0007-backup-counts': { up: backupCounts },

@@ -12,6 +12,7 @@ import { placesIn } from './places.ts';
 import { postgresBackend } from './postgres.ts';
 import { restoresIn } from './restores.ts';
 import { retentionIn } from './retention.ts';
+import { scheduledBackupsIn } from './scheduled-backups.ts';
 import { schedulesIn } from './schedules.ts';
 import type { Tables } from './schema.ts';
 import { serviceSettingsIn } from './service-settings.ts';
@@ -53,6 +54,7 @@ export async function openCatalog(location: string, options: { password?: string
     },
     ...servicesIn(database),
     ...schedulesIn(database),
+    ...scheduledBackupsIn(database),
     ...backups,
     ...restores,
     ...placesIn(database),

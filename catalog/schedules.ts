@@ -1,12 +1,29 @@
-/** Schedules: so far one-time ones, each with the one backup that it ordered. */
-import type { Transaction } from 'kysely';
-import type { BackupType, OperationStatus } from '../domain/operations.ts';
+/** Schedules: one-time ones, each with the one backup that it ordered, and those that repeat. */
+import { type ExpressionBuilder, type SelectQueryBuilder, sql, type Transaction } from 'kysely';
+import { TidemarkError } from '../domain/errors.ts';
+import { isFinal, type BackupType, type OperationStatus } from '../domain/operations.ts';
 import { isCountedId, now, present, prose } from './columns.ts';
 import type { Database } from './database.ts';
+import { limitsOf } from './pages.ts';
 import type { ScheduleRow, Tables } from './schema.ts';
-import type { Catalog, ScheduleRecord, ServiceRecord } from './types.ts';
+import type { Catalog, ScheduleIntent, SchedulePatch, ScheduleRecord, ServiceRecord } from './types.ts';
 
-type ScheduleQueries = Pick<Catalog, 'findSchedule'>;
+type ScheduleQueries = Pick<
+  Catalog,
+  | 'findSchedule'
+  | 'listSchedules'
+  | 'createSchedule'
+  | 'changeSchedule'
+  | 'deleteSchedule'
+  | 'findScheduleIntent'
+  | 'listScheduleIntents'
+  | 'settleSchedule'
+>;
+
+/** Written out in the query, so that the databases see that the index of the repeating ones applies. */
+const repeating = sql<boolean>`schedule <> 'once'`;
+const undeleted = sql<boolean>`deleted_at is null`;
+const unsettledOrPresent = sql<boolean>`(deleted_at is null or settled_revision <> revision)`;
 
 export function schedulesIn(database: Database): ScheduleQueries {
   return {
@@ -14,14 +31,154 @@ export function schedulesIn(database: Database): ScheduleQueries {
       if (!isCountedId(id)) return undefined;
       const row = await database.read(
         async (db) =>
+          await withProvider(db.selectFrom('schedules').selectAll())
+            .where('id', '=', id)
+            .where('organization', '=', organization)
+            .where(undeleted)
+            .executeTakeFirst(),
+      );
+      return row && recordOf(row, row.provider ?? '');
+    },
+
+    async listSchedules(organization, filter, page) {
+      const { limit, offset, before } = limitsOf(page);
+      const { serviceId: service_id, type } = filter;
+      return await database.read(async (db) => {
+        const matching = db
+          .selectFrom('schedules')
+          .where((eb) => eb.and(present({ organization, service_id, type })))
+          .where('created_at', '<', before)
+          .where(undeleted);
+        const { count } = await matching
+          .select((eb) => eb.fn.countAll<number>().as('count'))
+          .executeTakeFirstOrThrow();
+        const rows = await withProvider(matching.selectAll())
+          .orderBy('created_at', page.order)
+          .orderBy('id', page.order)
+          .limit(limit)
+          .offset(offset)
+          .execute();
+        return { items: rows.map((row) => recordOf(row, row.provider ?? '')), count };
+      });
+    },
+
+    async createSchedule({ service, offsetSeconds, ...order }) {
+      const createdAt = now();
+      return await database.write(async (db) => {
+        const { id } = await db
+          .insertInto('schedules')
+          .values({
+            organization: order.organization,
+            service_id: service.serviceId,
+            service_name: service.serviceName,
+            schedule: order.schedule,
+            type: order.type,
+            status: 'Scheduled',
+            message: '',
+            suspended: 0,
+            labels: JSON.stringify(order.labels),
+            created_at: createdAt,
+            updated_at: createdAt,
+            scheduled_at: null,
+            backup_id: null,
+            counted_from: createdAt,
+            revision: 1,
+          })
+          .returning('id')
+          .executeTakeFirstOrThrow();
+        const row = await db
+          .updateTable('schedules')
+          .set({ offset_seconds: offsetSeconds(id) })
+          .where('id', '=', id)
+          .returningAll()
+          .executeTakeFirstOrThrow();
+        return recordOf(row, service.cloudProvider);
+      });
+    },
+
+    async changeSchedule(id, organization, patch) {
+      if (!isCountedId(id)) return undefined;
+      const row = await database.write(
+        async (db) =>
+          await db
+            .updateTable('schedules')
+            // One statement that names what is changed alone: of two changes at once, neither undoes the other.
+            .set(changesOf(patch))
+            .set((eb) => ({ revision: eb('revision', '+', 1), updated_at: eb.val(now()) }))
+            .where('id', '=', id)
+            .where('organization', '=', organization)
+            .where(repeating)
+            .where(undeleted)
+            .returningAll()
+            .returning(providerOf)
+            .executeTakeFirst(),
+      );
+      return row && recordOf(row, row.provider ?? '');
+    },
+
+    async deleteSchedule(id, organization) {
+      if (!isCountedId(id)) return false;
+      return await database.write(async (db) => {
+        const row = await db
+          .selectFrom('schedules')
+          .selectAll()
+          .where('id', '=', id)
+          .where('organization', '=', organization)
+          .where(undeleted)
+          .executeTakeFirst();
+        if (!row) return false;
+        if (row.schedule === 'once') refuseActive(row);
+        await db
+          .updateTable('schedules')
+          .set({ deleted_at: now() })
+          .$if(row.schedule !== 'once', (query) => query.set((eb) => ({ revision: eb('revision', '+', 1) })))
+          .where('id', '=', id)
+          .where(undeleted)
+          .execute();
+        return true;
+      });
+    },
+
+    async findScheduleIntent(id) {
+      if (!isCountedId(id)) return undefined;
+      const row = await database.read(
+        async (db) =>
           await db
             .selectFrom('schedules')
             .selectAll()
             .where('id', '=', id)
-            .where('organization', '=', organization)
+            .where(repeating)
             .executeTakeFirst(),
       );
-      return row && recordOf(row);
+      return row && intentOf(row);
+    },
+
+    async listScheduleIntents() {
+      const rows = await database.read(
+        async (db) =>
+          await db
+            .selectFrom('schedules')
+            .selectAll()
+            .where(repeating)
+            .where(unsettledOrPresent)
+            .orderBy('id')
+            .execute(),
+      );
+      return rows.map(intentOf);
+    },
+
+    async settleSchedule(id, revision) {
+      const row = await database.write(
+        async (db) =>
+          await db
+            .updateTable('schedules')
+            .set({ settled_revision: revision })
+            .where('id', '=', id)
+            .where('revision', '=', revision)
+            .returning('id')
+            .executeTakeFirst(),
+      );
+      return row !== undefined;
     },
   };
 }
@@ -57,10 +214,10 @@ export async function insertOneTimeSchedule(
     })
     .returningAll()
     .executeTakeFirstOrThrow();
-  return recordOf(row);
+  return recordOf(row, order.service.cloudProvider);
 }
 
-/** Makes the one-time schedule of a backup say what the backup says. A cron schedule tells its own story. */
+/** Makes the schedule of a backup say what the backup says, where it is the one of its last run. */
 export async function followBackup(
   transaction: Transaction<Tables>,
   backupId: string,
@@ -79,17 +236,64 @@ export async function followBackup(
       query.set((eb) => ({ scheduled_at: eb.fn.coalesce('scheduled_at', eb.val(startedAt ?? time)) })),
     )
     .where('id', '=', scheduleId)
-    .where('schedule', '=', 'once')
     .where('backup_id', '=', backupId)
     .execute();
 }
 
-function recordOf(row: ScheduleRow): ScheduleRecord {
+function changesOf({ schedule, type, suspended }: SchedulePatch): Partial<ScheduleRow> {
+  const counts = schedule !== undefined || suspended !== undefined;
+  return present({
+    schedule,
+    type,
+    suspended: suspended === undefined ? undefined : Number(suspended),
+    // Nothing that was due before is owed any more.
+    counted_from: counts ? now() : undefined,
+  });
+}
+
+function refuseActive(row: ScheduleRow): void {
+  if (isFinal(row.status)) return;
+  throw new TidemarkError(
+    'schedule_active',
+    `Schedule ${row.id} runs once, and its backup ${row.backup_id ?? ''} is ${row.status}. ` +
+      'Delete the schedule when the backup has ended.',
+  );
+}
+
+function providerOf(eb: ExpressionBuilder<Tables, 'schedules'>) {
+  return eb
+    .selectFrom('services')
+    .select('cloud_provider')
+    .whereRef('services.service_id', '=', 'schedules.service_id')
+    .as('provider');
+}
+
+function withProvider<O>(
+  query: SelectQueryBuilder<Tables, 'schedules', O>,
+): SelectQueryBuilder<Tables, 'schedules', O & { provider: string | null }> {
+  return query.select(providerOf) as unknown as SelectQueryBuilder<
+    Tables,
+    'schedules',
+    O & { provider: string | null }
+  >;
+}
+
+function intentOf(row: ScheduleRow): ScheduleIntent {
+  return {
+    record: recordOf(row, ''),
+    revision: row.revision,
+    settled: row.revision === row.settled_revision,
+    deleted: row.deleted_at !== null,
+  };
+}
+
+export function recordOf(row: ScheduleRow, cloudProvider: string): ScheduleRecord {
   return {
     id: row.id,
     organization: row.organization,
     serviceId: row.service_id,
     serviceName: row.service_name,
+    cloudProvider,
     schedule: row.schedule,
     type: row.type,
     status: row.status,
@@ -98,6 +302,8 @@ function recordOf(row: ScheduleRow): ScheduleRecord {
     labels: JSON.parse(row.labels) as ScheduleRecord['labels'],
     createdAt: row.created_at,
     updatedAt: row.updated_at,
-    ...present({ scheduledAt: row.scheduled_at, backupId: row.backup_id }),
+    offsetSeconds: row.offset_seconds,
+    countedFrom: row.counted_from ?? row.created_at,
+    ...present({ skippedAt: row.skipped_at, scheduledAt: row.scheduled_at, backupId: row.backup_id }),
   };
 }

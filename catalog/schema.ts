@@ -13,7 +13,6 @@ import type {
   AuditRecord,
   BackupRecord,
   RestoreRecord,
-  ScheduleRecord,
 } from './types.ts';
 
 export interface Tables {
@@ -62,7 +61,7 @@ interface SchedulesTable {
   service_name: string;
   schedule: string;
   type: BackupType;
-  status: ScheduleRecord['status'];
+  status: OperationStatus;
   message: string;
   suspended: number;
   /** JSON */
@@ -71,6 +70,15 @@ interface SchedulesTable {
   updated_at: string;
   scheduled_at: string | null;
   backup_id: string | null;
+  offset_seconds: Generated<number>;
+  /** Counts what Temporal has to be told; 0 for a one-time schedule. */
+  revision: Generated<number>;
+  /** The newest revision that Temporal is known to have. */
+  settled_revision: Generated<number>;
+  counted_from: Generated<string | null>;
+  begun_at: Generated<string | null>;
+  skipped_at: Generated<string | null>;
+  deleted_at: Generated<string | null>;
 }
 
 export interface BackupsTable {

@@ -24,7 +24,7 @@ export function servicesIn(database: Database): ServiceQueries {
             .where((eb) => eb.and(present({ service_id: serviceId, organization })))
             .executeTakeFirst(),
       );
-      return row && recordOf(row);
+      return row && serviceOf(row);
     },
 
     async listServices(organization, page) {
@@ -44,7 +44,7 @@ export function servicesIn(database: Database): ServiceQueries {
           .limit(limit)
           .offset(offset)
           .execute();
-        return { items: rows.map(recordOf), count };
+        return { items: rows.map(serviceOf), count };
       });
     },
   };
@@ -97,7 +97,7 @@ function rowOf(service: ServiceRecord): ServiceRow {
   };
 }
 
-function recordOf(row: ServiceRow): ServiceRecord {
+export function serviceOf(row: ServiceRow): ServiceRecord {
   return {
     serviceId: row.service_id,
     serviceName: row.service_name,

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { catalogSettings } from './catalog.ts';
 import { jwtSettings } from './jwt.ts';
 import { serviceDefaultSettings } from './service-defaults.ts';
-import { timingSettings } from './timings.ts';
+import { scheduleSettings, timingSettings } from './timings.ts';
 import { filePath, logLevel, networkList, port, wholeNumber } from './values.ts';
 
 export const apiSettings = z.strictObject({
@@ -30,6 +30,7 @@ export const apiSettings = z.strictObject({
     .describe('How often may be asked from one address within a minute, at each api process; 0: no limit'),
   ...timingSettings,
   ...serviceDefaultSettings,
+  ...scheduleSettings,
   log_level: logLevel.default('info'),
 });
 

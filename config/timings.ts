@@ -1,6 +1,6 @@
 /** The timings of operations: whoever starts a workflow needs them, so api and control worker have them alike. */
 import { defaultTimings, type OperationTimings } from '../domain/operations.ts';
-import { interval } from './values.ts';
+import { interval, spread } from './values.ts';
 
 export const timingSettings = {
   agent_wait: interval.prefault('10m').describe('How long a backup waits for its agent'),
@@ -22,3 +22,12 @@ export function timingsOf(
     retryMs: settings.retry_pause,
   };
 }
+
+/** For whoever makes schedules. What is made keeps the offset that it was given. */
+export const scheduleSettings = {
+  schedule_spread: spread
+    .prefault('5m')
+    .describe(
+      'How far the runs of schedules that are due at one time are spread: each schedule begins later by an offset of its own, less than this',
+    ),
+};

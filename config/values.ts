@@ -47,6 +47,13 @@ export const interval = duration
   .refine((milliseconds) => milliseconds >= 100, 'at least 100ms')
   .meta({ allowed: 'at least 100ms: a whole number and a unit: 500ms, 30s, 10m, 24h or 7d' });
 
+const spreadRule = 'at most 12h: a whole number and a unit: 500ms, 30s, 10m or 12h; 0s: not at all';
+
+/** A stretch of time over which work is spread. */
+export const spread = duration
+  .refine((milliseconds) => milliseconds <= 12 * 3_600_000, spreadRule)
+  .meta({ allowed: spreadRule });
+
 const sizes: Record<string, number> = { '': 1, K: 1024, M: 1024 ** 2, G: 1024 ** 3, T: 1024 ** 4 };
 
 const byteSizes = 'a whole number of bytes, or one with K, M, G or T: 16M';

@@ -30,6 +30,9 @@ describeOnBoth('operations', (database) => {
       createdAt: backup.createdAt,
       updatedAt: backup.createdAt,
       backupId: backup.id,
+      cloudProvider: 'aws',
+      offsetSeconds: 0,
+      countedFrom: backup.createdAt,
     });
     expect(backup).toMatchObject({
       scheduleId: schedule.id,
