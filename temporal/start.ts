@@ -3,29 +3,26 @@
  * not, do it alike. Starting one that was started already is no error.
  */
 import { type Client, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
-import { defineSearchAttributeKey, SearchAttributeType, TypedSearchAttributes } from '@temporalio/common';
+import type { TypedSearchAttributes } from '@temporalio/common';
 import { controlTaskQueue, workflowIds } from '../domain/ids.ts';
 import type { BackupCleanupInput, BackupInput, RestoreInput } from '../domain/operations.ts';
-
-const serviceIdKey = defineSearchAttributeKey('ServiceId', SearchAttributeType.KEYWORD);
-const operationKey = defineSearchAttributeKey('Operation', SearchAttributeType.KEYWORD);
-const backupTypeKey = defineSearchAttributeKey('BackupType', SearchAttributeType.KEYWORD);
+import { searchAttributes } from './attributes.ts';
 
 export async function startBackup(client: Client, input: BackupInput): Promise<void> {
   await startOnce(client, 'backup', workflowIds.backup(input.backupId, input.scheduleId), input, {
     summary: `${input.type} backup of ${input.serviceId}`,
-    attributes: new TypedSearchAttributes([
-      { key: serviceIdKey, value: input.serviceId },
-      { key: operationKey, value: 'backup' },
-      { key: backupTypeKey, value: input.type },
-    ]),
+    attributes: searchAttributes({
+      serviceId: input.serviceId,
+      operation: 'backup',
+      backupType: input.type,
+    }),
   });
 }
 
 export async function startRestore(client: Client, input: RestoreInput): Promise<void> {
   await startOnce(client, 'restore', input.workflowId, input, {
     summary: `restore of ${input.serviceId} from ${input.backupId}, ${input.mode}`,
-    attributes: restoreAttributes(input, 'restore'),
+    attributes: searchAttributes({ serviceId: input.serviceId, operation: 'restore' }),
   });
 }
 
@@ -34,10 +31,7 @@ export async function startBackupCleanup(client: Client, input: BackupCleanupInp
   const { serviceId, workflowId } = input.order;
   await startOnce(client, 'backupCleanup', workflowIds.cleanUp(workflowId), input, {
     summary: `clean-up after a backup of ${serviceId}`,
-    attributes: new TypedSearchAttributes([
-      { key: serviceIdKey, value: serviceId },
-      { key: operationKey, value: 'clean-up' },
-    ]),
+    attributes: searchAttributes({ serviceId, operation: 'clean-up' }),
   });
 }
 
@@ -45,15 +39,8 @@ export async function startBackupCleanup(client: Client, input: BackupCleanupInp
 export async function startRestoreCleanup(client: Client, input: RestoreInput): Promise<void> {
   await startOnce(client, 'restoreCleanup', workflowIds.cleanUp(input.workflowId), input, {
     summary: `clean-up after restore ${input.restoreId} of ${input.serviceId}`,
-    attributes: restoreAttributes(input, 'clean-up'),
+    attributes: searchAttributes({ serviceId: input.serviceId, operation: 'clean-up' }),
   });
-}
-
-function restoreAttributes(input: RestoreInput, operation: string): TypedSearchAttributes {
-  return new TypedSearchAttributes([
-    { key: serviceIdKey, value: input.serviceId },
-    { key: operationKey, value: operation },
-  ]);
 }
 
 async function startOnce(

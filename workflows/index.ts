@@ -5,3 +5,4 @@ export { pingAgent } from './ping-agent.ts';
 export { reconcile } from './reconcile.ts';
 export { restore, restoreCleanup } from './restore.ts';
 export { retention } from './retention.ts';
+export { scheduledBackup } from './scheduled-backup.ts';

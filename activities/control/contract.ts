@@ -1,6 +1,11 @@
 /** The activities that any control worker can do: they touch the catalog, Temporal and the object store. */
 import type { BackupSummary } from '../../domain/manifest.ts';
-import type { OperationStatus, Registration, SignedAnnouncement } from '../../domain/operations.ts';
+import type {
+  BackupInput,
+  OperationStatus,
+  Registration,
+  SignedAnnouncement,
+} from '../../domain/operations.ts';
 import type { BackupFacts } from '../../domain/restore-plan.ts';
 import type { Progress } from '../../domain/progress.ts';
 
@@ -47,8 +52,33 @@ export interface ControlActivities {
   endOrders(input: { agentId: string }): Promise<void>;
   /** Lets the same end without its agent, which is not there. */
   abandonOrders(input: { agentId: string }): Promise<void>;
+  /**
+   * Writes down the backup of a run of a schedule. The same run again is answered with the same backup; a run that
+   * is to take none, with the reason.
+   */
+  beginRun(input: {
+    deploymentId: string;
+    scheduleId: number;
+    /** Tells this run from all others. */
+    runId: string;
+    dueAt: string;
+  }): Promise<
+    | { backup: BackupInput; /** When the next run is due. */ nextDueAt: string }
+    | { backup?: never; message: string }
+  >;
+  /** Records that a run which came due was skipped. Without `nextDueAt` no further one will be. */
+  skipRun(input: { scheduleId: number; dueAt: string }): Promise<{ nextDueAt?: string }>;
+  /** Whether a backup has ended, or is no more. */
+  isRunOver(input: { backupId: string }): Promise<boolean>;
   /** Compares the catalog with Temporal and settles what differs; also says when to look again. */
-  reconcile(): Promise<{ started: number; settled: number; released: number; nextMs: number }>;
+  reconcile(): Promise<{
+    started: number;
+    settled: number;
+    released: number;
+    /** Schedules that Temporal was brought to. */
+    schedules: number;
+    nextMs: number;
+  }>;
 }
 
 export interface RegistrationAnswer extends Omit<Registration, 'signature'> {

@@ -7,6 +7,7 @@ import { reconciliationActivities } from './reconciliation.ts';
 import { recordActivities } from './records.ts';
 import { registrationActivities } from './registration.ts';
 import { retentionActivities } from './retention.ts';
+import { runActivities } from './runs.ts';
 
 export function controlActivities(plane: Plane): ControlActivities {
   return {
@@ -14,6 +15,7 @@ export function controlActivities(plane: Plane): ControlActivities {
     ...recordActivities(plane),
     ...registrationActivities(plane),
     ...dismissalActivities(plane),
+    ...runActivities(plane),
     ...reconciliationActivities(plane),
     ...retentionActivities(plane),
   };

@@ -1,6 +1,7 @@
 /**
  * The catalog follows Temporal. Whatever a crash or an administrator left between the two is settled: an order whose
- * workflow was never started is started; a row whose workflow is over is ended; a place whose owner is gone is freed.
+ * workflow was never started is started; a row whose workflow is over is ended; a place whose owner is gone is freed;
+ * a schedule that differs is put right.
  */
 import { Context } from '@temporalio/activity';
 import type { BackupRecord, PlaceRecord, RestoreRecord } from '../../catalog/types.ts';
@@ -11,6 +12,7 @@ import { startBackup, startBackupCleanup, startRestore, startRestoreCleanup } fr
 import type { ControlActivities } from './contract.ts';
 import { hasEnded, workflowState } from './places.ts';
 import type { Plane } from './plane.ts';
+import { settleSchedules } from './schedules.ts';
 
 /** An order this young may be in the hands of the api that is starting its workflow now. */
 const youngMs = 10_000;
@@ -19,12 +21,13 @@ interface Outcome {
   started: number;
   settled: number;
   released: number;
+  schedules: number;
 }
 
 export function reconciliationActivities(plane: Plane): Pick<ControlActivities, 'reconcile'> {
   return {
     async reconcile() {
-      const outcome: Outcome = { started: 0, settled: 0, released: 0 };
+      const outcome: Outcome = { started: 0, settled: 0, released: 0, schedules: 0 };
       const { backups, restores } = await plane.catalog.unfinished();
       for (const backup of backups) await one(plane, backup.id, () => settleBackup(plane, backup, outcome));
       for (const restore of restores) {
@@ -34,6 +37,9 @@ export function reconciliationActivities(plane: Plane): Pick<ControlActivities, 
         await one(plane, place.workflowId, () => freePlace(plane, place, outcome));
       }
       await one(plane, 'expired idempotency keys', () => removeExpiredKeys(plane));
+      await one(plane, 'schedules', async () => {
+        outcome.schedules = await settleSchedules(plane, (what, settle) => one(plane, what, settle));
+      });
       return { ...outcome, nextMs: plane.reconcileIntervalMs };
     },
   };
