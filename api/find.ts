@@ -2,7 +2,7 @@
  * Finds what a request names. What does not exist and what belongs to another organization is refused in the same
  * words, so that nobody learns of the one from the other.
  */
-import type { BackupRecord, Catalog, RestoreRecord, ServiceRecord } from '../catalog/types.ts';
+import type { BackupRecord, Catalog, RestoreRecord, ScheduleRecord, ServiceRecord } from '../catalog/types.ts';
 import { TidemarkError } from '../domain/errors.ts';
 import { isServiceId, parseBackupId } from '../domain/ids.ts';
 
@@ -41,5 +41,24 @@ export async function findRestore(
   throw new TidemarkError(
     'restore_not_found',
     `There is no restore ${id}. GET /restores lists those there are.`,
+  );
+}
+
+/** @throws schedule_not_found */
+export async function findSchedule(
+  catalog: Catalog,
+  id: number,
+  organization: string,
+): Promise<ScheduleRecord> {
+  const record = await catalog.findSchedule(id, organization);
+  if (record) return record;
+  throw noSchedule(id);
+}
+
+/** Also for one that was deleted since it was found. */
+export function noSchedule(id: number): TidemarkError {
+  return new TidemarkError(
+    'schedule_not_found',
+    `There is no schedule ${id}. GET /backups/schedules lists those there are.`,
   );
 }

@@ -34,7 +34,8 @@ export function findingsOf(
         },
       ];
     }
-    const whole = field === '' ? 'The body has to be a JSON object' : undefined;
+    const body = issue.code === 'custom' ? issue.message : 'a JSON object';
+    const whole = field === '' ? `The body has to be ${body}` : undefined;
     return [
       {
         error: names[field] ?? 'invalid_request',

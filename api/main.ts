@@ -45,6 +45,7 @@ async function start(): Promise<void> {
   const orders = ordersThrough(client, {
     address: temporal.connectionOptions.address,
     timings: timingsOf(settings),
+    scheduleSpreadMs: settings.schedule_spread,
     catalog,
     log,
   });

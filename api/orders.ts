@@ -4,6 +4,7 @@ import type { Catalog } from '../catalog/types.ts';
 import { messageOf } from '../domain/errors.ts';
 import { controlTaskQueue, workflowIds } from '../domain/ids.ts';
 import { type BackupInput, type OperationTimings, type RestoreInput } from '../domain/operations.ts';
+import { settleSchedule } from '../temporal/schedules.ts';
 import { startBackup, startRestore } from '../temporal/start.ts';
 import { type Agents, agentsThrough } from './agents.ts';
 import type { ApiLog } from './context.ts';
@@ -27,11 +28,21 @@ export interface Orders extends Agents {
    * of next: no new order reaches it in any case.
    */
   dismiss(agentId: string): Promise<void>;
+  /** Over how long the runs of schedules are spread. */
+  readonly scheduleSpreadMs: number;
+  /** Brings a schedule in Temporal to what was written down; when Temporal went away since, the reconciler does it. */
+  schedule(id: number): Promise<void>;
 }
 
 export function ordersThrough(
   client: Client,
-  options: { address: string; timings: OperationTimings; catalog: Catalog; log: ApiLog },
+  options: {
+    address: string;
+    timings: OperationTimings;
+    scheduleSpreadMs: number;
+    catalog: Catalog;
+    log: ApiLog;
+  },
 ): Orders {
   const { address, catalog, log } = options;
   const { namespace } = client.options;
@@ -58,6 +69,18 @@ export function ordersThrough(
   return {
     ...agentsThrough(client, address),
     timings: options.timings,
+    scheduleSpreadMs: options.scheduleSpreadMs,
+    async schedule(id) {
+      try {
+        await client.connection.withDeadline(Date.now() + callMs, async () =>
+          settleSchedule(client, catalog, id),
+        );
+      } catch (error) {
+        // What was written down stands, and is what will be; it only is not so yet.
+        if (temporalError(error, address, namespace) === error) throw error;
+        log.warn({ schedule: id, err: error }, 'left to the reconciler: Temporal did not take the schedule');
+      }
+    },
     async ensureReachable() {
       try {
         await client.connection.withDeadline(Date.now() + reachMs, async () =>

@@ -4,6 +4,7 @@ import { TidemarkError } from '../domain/errors.ts';
 import { isFinal, type BackupType, type OperationStatus } from '../domain/operations.ts';
 import { isCountedId, now, present, prose } from './columns.ts';
 import type { Database } from './database.ts';
+import { keepReceipt } from './idempotency.ts';
 import { limitsOf } from './pages.ts';
 import type { ScheduleRow, Tables } from './schema.ts';
 import type { Catalog, ScheduleIntent, SchedulePatch, ScheduleRecord, ServiceRecord } from './types.ts';
@@ -92,7 +93,9 @@ export function schedulesIn(database: Database): ScheduleQueries {
           .where('id', '=', id)
           .returningAll()
           .executeTakeFirstOrThrow();
-        return recordOf(row, service.cloudProvider);
+        const made = recordOf(row, service.cloudProvider);
+        await keepReceipt(db, order.receipt, made);
+        return made;
       });
     },
 

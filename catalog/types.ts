@@ -346,6 +346,7 @@ export interface Catalog extends RetentionCatalog {
     type: BackupType;
     labels: Record<string, string>;
     offsetSeconds: (id: number) => number;
+    receipt?: Receipt<ScheduleRecord> | undefined;
   }): Promise<ScheduleRecord>;
   /** Only what the patch names; Temporal has still to be told. Undefined when there is none that repeats. */
   changeSchedule(id: number, organization: string, patch: SchedulePatch): Promise<ScheduleRecord | undefined>;

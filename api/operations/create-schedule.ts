@@ -1,21 +1,26 @@
-/** POST /backups/schedules: orders a backup. */
+/** POST /backups/schedules: orders a backup, or backups that repeat. */
 import { randomBytes } from 'node:crypto';
+import { z } from '@hono/zod-openapi';
 import type { ServiceRecord } from '../../catalog/types.ts';
-import { TidemarkError } from '../../domain/errors.ts';
+import { spreadOffset } from '../../domain/cron-runs.ts';
 import { formatBackupId, workflowIds } from '../../domain/ids.ts';
+import type { BackupType } from '../../domain/operations.ts';
 import { requireRole } from '../auth/caller.ts';
 import type { Parts } from '../context.ts';
 import { findService } from '../find.ts';
 import type { ReceiptFor } from '../idempotency.ts';
+import { notAvailable } from '../not-available.ts';
 import { operation } from '../operation.ts';
 import { nothing } from '../schemas/common.ts';
 import {
+  explainedSchedule,
   schedule,
   scheduleQuery,
   type ScheduleRequest,
   scheduleRequest,
   type ScheduleView,
 } from '../schemas/schedule.ts';
+import { explain } from '../views/explained-schedule.ts';
 import { scheduleView } from '../views/schedule.ts';
 
 export const createSchedule = operation({
@@ -24,43 +29,42 @@ export const createSchedule = operation({
   path: '/backups/schedules',
   summary: 'Order a backup',
   description:
-    'With `"schedule": "once"` the backup begins as soon as the service is free and its agent is there. Of the types there is `full` (also called `physical`).',
+    'With `"schedule": "once"` the backup begins as soon as the service is free and its agent is there. With a cron expression, read in UTC, it repeats, which needs the role administrator; each run begins a little later than the expression says, by an offset that is the schedule\'s own. Of the types there is `full` (also called `physical`).',
   role: 'operator',
   params: nothing,
   query: scheduleQuery,
   body: scheduleRequest,
   example: { backup_type: 'full', schedule: 'once', service_id: 'sample-1' },
   fieldErrors: { schedule: 'invalid_schedule' },
-  answer: schedule,
+  answer: z.union([schedule, explainedSchedule]),
   errors: ['invalid_schedule', 'not_available', 'service_not_found', 'temporal_unavailable'],
   async handle({ query, body, caller, receipt }, parts) {
     if (body.schedule !== 'once') requireRole(caller, 'administrator', 'A schedule that repeats');
     const service = await findService(parts.catalog, body.service_id, caller.organization);
-    refuseNotAvailable(body, query.explain);
-    return orderBackup(service, parts, receipt);
+    const type = availableType(body.backup_type);
+    if (body.external_storage) {
+      throw notAvailable(
+        'Buckets of your own are not available yet.',
+        'Leave "external_storage" out for the managed storage.',
+      );
+    }
+    const order = { service, type, schedule: body.schedule };
+    if (query.explain) return explain(order, parts.orders.scheduleSpreadMs, Date.now());
+    return body.schedule === 'once'
+      ? orderBackup(service, parts, receipt)
+      : orderRepeating(order, parts, receipt);
   },
 });
 
-/** What is well formed and not there yet, each with what is. */
-function refuseNotAvailable(body: ScheduleRequest, explain: boolean): void {
-  const type = body.backup_type;
-  const refuse = (message: string): never => {
-    throw new TidemarkError('not_available', message);
-  };
-  if (type === 'snapshot') {
-    refuse('This deployment has no volume snapshots: ask for "backup_type": "full".');
-  }
-  if (type !== 'full' && type !== 'physical') {
-    refuse(`Backups of the type "${type}" are not available yet: ask for "backup_type": "full".`);
-  }
-  if (body.schedule !== 'once')
-    refuse('Schedules that repeat are not available yet: ask for "schedule": "once".');
-  if (body.external_storage) {
-    refuse(
-      'Buckets of your own are not available yet: leave "external_storage" out for the managed storage.',
-    );
-  }
-  if (explain) refuse('"explain" is for schedules that repeat, which are not available yet: leave it out.');
+/** @throws not_available for types that are well formed and not there yet */
+export function availableType(type: ScheduleRequest['backup_type']): 'full' {
+  if (type === 'full' || type === 'physical') return 'full';
+  throw notAvailable(
+    type === 'snapshot'
+      ? 'This deployment has no volume snapshots.'
+      : `Backups of the type "${type}" are not available yet.`,
+    'Ask for "backup_type": "full".',
+  );
 }
 
 async function orderBackup(
@@ -79,7 +83,7 @@ async function orderBackup(
     backupId,
     message: 'Backup is scheduled.',
     workflowId: (scheduleId) => workflowIds.backup(backupId, scheduleId),
-    receipt: receipt((made) => scheduleView(made.schedule, service.cloudProvider)),
+    receipt: receipt((made) => scheduleView(made.schedule, Date.now())),
   });
   await orders.backup({
     backupId,
@@ -89,5 +93,22 @@ async function orderBackup(
     type: 'full',
     timings: orders.timings,
   });
-  return scheduleView(created, service.cloudProvider);
+  return scheduleView(created, Date.now());
+}
+
+async function orderRepeating(
+  order: { service: ServiceRecord; type: BackupType; schedule: string },
+  { catalog, orders }: Parts,
+  receipt: ReceiptFor<ScheduleView>,
+): Promise<ScheduleView> {
+  await orders.ensureReachable();
+  const created = await catalog.createSchedule({
+    ...order,
+    organization: order.service.organization,
+    labels: {},
+    offsetSeconds: (id) => spreadOffset(id, orders.scheduleSpreadMs),
+    receipt: receipt((made) => scheduleView(made, Date.now())),
+  });
+  await orders.schedule(created.id);
+  return scheduleView(created, Date.now());
 }

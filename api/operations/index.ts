@@ -6,6 +6,7 @@ import { createRestore } from './create-restore.ts';
 import { createSchedule } from './create-schedule.ts';
 import { deleteBackup } from './delete-backup.ts';
 import { deleteRestore } from './delete-restore.ts';
+import { deleteSchedule } from './delete-schedule.ts';
 import { getBackupStatus } from './get-backup-status.ts';
 import { getBackups } from './get-backups.ts';
 import { getBinlog } from './get-binlog.ts';
@@ -20,12 +21,14 @@ import { listAgents } from './list-agents.ts';
 import { listBackups } from './list-backups.ts';
 import { listProofs } from './list-proofs.ts';
 import { listRestores } from './list-restores.ts';
+import { listSchedules } from './list-schedules.ts';
 import { listServices } from './list-services.ts';
 import { listTransactions } from './list-transactions.ts';
 import { lookupPointsInTime } from './lookup-points-in-time.ts';
 import { lookupRestore } from './lookup-restore.ts';
 import { revokeAgent } from './revoke-agent.ts';
 import { undoRestore } from './undo-restore.ts';
+import { updateSchedule } from './update-schedule.ts';
 import { verifyBackup } from './verify-backup.ts';
 import { whoAmI } from './who-am-i.ts';
 
@@ -39,7 +42,10 @@ export const operations: readonly Operation[] = [
   getVerification,
   // Schedules.
   createSchedule,
+  listSchedules,
   getSchedule,
+  updateSchedule,
+  deleteSchedule,
   // Restores.
   createRestore,
   listRestores,

@@ -1,24 +1,26 @@
 /** A schedule's record as the contract's Schedule. */
 import type { ScheduleRecord } from '../../catalog/types.ts';
+import { tellSchedule } from '../../domain/schedule.ts';
 import type { ScheduleView } from '../schemas/schedule.ts';
 import { given, wholeSeconds } from './format.ts';
 
-/** @param cloudProvider of the service; empty when unknown */
-export function scheduleView(record: ScheduleRecord, cloudProvider: string): ScheduleView {
+/** @param now what is said of the next run depends on it; milliseconds since 1970 */
+export function scheduleView(record: ScheduleRecord, now: number): ScheduleView {
+  const { status, message, scheduledAt } = tellSchedule(record, now);
   return {
     id: record.id,
     service_id: record.serviceId,
     service_name: record.serviceName,
     schedule: record.schedule,
     type: record.type,
-    status: record.status,
-    message: record.message,
+    status,
+    message,
     suspended: record.suspended,
     labels: record.labels,
-    ...given('cloud_provider', cloudProvider),
+    ...given('cloud_provider', record.cloudProvider),
     created_at: wholeSeconds(record.createdAt),
     updated_at: wholeSeconds(record.updatedAt),
-    ...given('scheduled_at', record.scheduledAt && wholeSeconds(record.scheduledAt)),
+    ...given('scheduled_at', scheduledAt && wholeSeconds(scheduledAt)),
     ...given('backup_id', record.backupId),
   };
 }

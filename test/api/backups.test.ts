@@ -70,13 +70,12 @@ describe('POST /backups/schedules', () => {
   });
 
   test.each([
-    [{ backup_type: 'incremental' }, 'not available yet: ask for "backup_type": "full"'],
+    [{ backup_type: 'incremental' }, 'not available yet. Ask for "backup_type": "full"'],
     [{ backup_type: 'binarylog' }, 'not available yet'],
     [{ backup_type: 'dump' }, 'not available yet'],
     [{ backup_type: 'logical' }, 'not available yet'],
     [{ backup_type: 'snapshot' }, 'no volume snapshots'],
-    [{ schedule: '0 3 * * *' }, 'ask for "schedule": "once"'],
-    [{ schedule: '0 9 ** *' }, 'ask for "schedule": "once"'],
+    [{ backup_type: 'dump', schedule: '0 9 ** *' }, 'not available yet'],
     [
       { external_storage: { bucket: { path: 's3://mine', credentials: awsCredentials } } },
       'external_storage',

@@ -196,6 +196,7 @@ describe('the error object', () => {
       orders: ordersThrough(api.client, {
         address: '',
         timings: defaultTimings,
+        scheduleSpreadMs: 0,
         catalog: broken,
         log: appLog,
       }),

@@ -126,6 +126,7 @@ export async function openApi(temporal: 'there' | 'away', options: HarnessOption
     orders: ordersThrough(client, {
       address: namespace.address,
       timings: { ...defaultTimings, agentWaitMs: 5_000 },
+      scheduleSpreadMs: 300_000,
       catalog,
       log,
     }),

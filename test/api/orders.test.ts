@@ -42,7 +42,13 @@ describe('an order that Temporal does not take', () => {
     const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
     const client = new Client({ connection, namespace });
     return [
-      ordersThrough(client, { address, timings: defaultTimings, catalog: api.catalog, log }),
+      ordersThrough(client, {
+        address,
+        timings: defaultTimings,
+        scheduleSpreadMs: 300_000,
+        catalog: api.catalog,
+        log,
+      }),
       connection,
     ];
   };
