@@ -2,9 +2,8 @@
 import type { Backup, Restore } from '../client/answers.ts';
 import { untilEnded } from '../client/follow.ts';
 import { exitCodes } from './exit-codes.ts';
-import { Interrupted } from './io.ts';
+import { Interrupted, type Outcome } from './io.ts';
 import { progressOn } from './output/progress.ts';
-import type { Outcome } from './program.ts';
 import type { Session } from './session.ts';
 
 const lookMs = 500;

@@ -19,3 +19,8 @@ export class Interrupted extends Error {
     this.exitCode = exitCode;
   }
 }
+
+/** Where a command leaves the exit code, when it is not 0. */
+export interface Outcome {
+  exitCode: number;
+}

@@ -47,3 +47,8 @@ export function readSecret(file: string): Buffer {
     throw new TidemarkError('invalid_setting', `The file ${file} cannot be read: ${messageOf(error)}`);
   }
 }
+
+/** A body without the fields that nobody named. */
+export function withoutUndefined(fields: Record<string, unknown>): object {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
+}

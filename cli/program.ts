@@ -2,13 +2,8 @@
 import { Command } from 'commander';
 import packageJson from '../package.json' with { type: 'json' };
 import { exitCodeMeanings } from './exit-codes.ts';
-import type { Io } from './io.ts';
+import type { Io, Outcome } from './io.ts';
 import { connectionOptions } from './options.ts';
-
-/** Where a command leaves the exit code, when it is not 0. */
-export interface Outcome {
-  exitCode: number;
-}
 
 interface Entry {
   summary: string;
@@ -18,7 +13,8 @@ interface Entry {
 
 const ordering = 'Order and follow:';
 const looking = 'Look:';
-const onTheHost = "On the deployment's host:";
+const host = "On the deployment's host:";
+const shell = 'For the shell:';
 
 /** Every command by its name, in the order of the help. */
 export const commands: Record<string, Entry> = {
@@ -27,6 +23,36 @@ export const commands: Record<string, Entry> = {
     group: ordering,
     load: async (io, outcome) => (await import('./commands/backup.ts')).backupCommand(io, outcome),
   },
+  restore: {
+    summary: 'bring a backup back',
+    group: ordering,
+    load: async (io, outcome) => (await import('./commands/restore.ts')).restoreCommand(io, outcome),
+  },
+  schedules: {
+    summary: 'backups that repeat: list, get, create, update, delete',
+    group: ordering,
+    load: async (io) => (await import('./commands/schedules.ts')).schedulesCommand(io),
+  },
+  watch: {
+    summary: 'follow a backup or a restore to its end',
+    group: ordering,
+    load: async (io, outcome) => (await import('./commands/watch.ts')).watchCommand(io, outcome),
+  },
+  backups: {
+    summary: 'list backups, or show one',
+    group: looking,
+    load: async (io) => (await import('./commands/backups.ts')).backupsCommand(io),
+  },
+  restores: {
+    summary: 'list restores, show or delete one, and look up what can be restored',
+    group: looking,
+    load: async (io) => (await import('./commands/restores.ts')).restoresCommand(io),
+  },
+  services: {
+    summary: 'list the services, or show one',
+    group: looking,
+    load: async (io) => (await import('./commands/services.ts')).servicesCommand(io),
+  },
   whoami: {
     summary: 'show whose token this is, and what it may do',
     group: looking,
@@ -34,8 +60,21 @@ export const commands: Record<string, Entry> = {
   },
   keys: {
     summary: 'make, list and end API keys',
-    group: onTheHost,
+    group: host,
     load: async (io) => (await import('./keys.ts')).keysCommand(io),
+  },
+  'sealing-key': {
+    summary: 'make or replace the key that secrets are sealed with',
+    group: host,
+    load: async (io) => (await import('./commands/sealing-key.ts')).sealingKeyCommand(io),
+  },
+  completion: {
+    summary: 'print the completion of words for bash or zsh',
+    group: shell,
+    load: async (io) => {
+      const { completionCommand } = await import('./commands/completion.ts');
+      return completionCommand(io, async () => buildProgram(io, { exitCode: 0 }, allNames()));
+    },
   },
 };
 

@@ -26,10 +26,17 @@ export class Session {
     return session;
   }
 
-  /** An answer: as it is for scripts, otherwise as a text for people. */
+  /** An answer: as it is for scripts, of which an empty one is no line, otherwise as a text for people. */
   answer(answer: object | undefined, text: (width: number | undefined) => string): void {
+    this.answers(answer === undefined ? [] : [answer], text);
+  }
+
+  /** As `answer`, of several answers of which a person sees one text. */
+  answers(answers: readonly object[], text: (width: number | undefined) => string): void {
     const { stdout } = this.io;
-    const lines = this.#json ? JSON.stringify(answer ?? {}) : text(stdout.isTTY ? stdout.columns : undefined);
+    const lines = this.#json
+      ? answers.map((answer) => JSON.stringify(answer)).join('\n')
+      : text(stdout.isTTY ? stdout.columns : undefined);
     if (lines !== '') stdout.write(`${lines}\n`);
   }
 
@@ -68,9 +75,20 @@ export function apiCommand<O extends object>(io: Io, definition: ApiCommand<O>):
   const command = new Command(name).description(description).helpOption('-h, --help', 'print this help');
   for (const operand of operands) command.argument(operand);
   for (const option of options) command.addOption(option);
-  command.addHelpText('after', `\nExamples:\n${examples.map((line) => `  tidemark ${line}`).join('\n')}`);
+  command.addHelpText('after', `\nExamples:\n${examples.map((line) => `  $ tidemark ${line}`).join('\n')}`);
   return connectionOptions(command).action(async (...given: unknown[]) => {
     const flags = command.optsWithGlobals<O & ConnectionFlags>();
     await work(await Session.open(flags, io), flags, ...(given.slice(0, operands.length) as string[]));
   });
+}
+
+/** Commands that belong together; without another word the first one is meant. */
+export function commandGroup(
+  name: string,
+  description: string,
+  commands: readonly [Command, ...Command[]],
+): Command {
+  const group = new Command(name).description(`${description} Without another word: ${commands[0].name()}.`);
+  for (const [index, command] of commands.entries()) group.addCommand(command, { isDefault: index === 0 });
+  return group;
 }

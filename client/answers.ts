@@ -1,5 +1,7 @@
 /** The API's answers as a client sees them: the types of the schemas that the API answers with, and no code. */
+import type { z } from 'zod';
 import type { BackupView } from '../api/schemas/backup.ts';
+import type { pointInTimeServices, restoreTargets } from '../api/schemas/lookup.ts';
 import type { RestoreView } from '../api/schemas/restore.ts';
 import type { ScheduleView } from '../api/schemas/schedule.ts';
 import type { ServiceView } from '../api/schemas/service.ts';
@@ -19,3 +21,6 @@ export type BackupList = Pages & { backups: Backup[]; backups_count: number };
 export type RestoreList = Pages & { restores: Restore[]; restores_count: number };
 export type ScheduleList = Pages & { schedules: Schedule[]; schedules_count: number };
 export type ServiceList = Pages & { services: Service[]; services_count: number };
+
+export type RestoreTargets = z.infer<typeof restoreTargets>;
+export type PointInTimeServices = z.infer<typeof pointInTimeServices>;

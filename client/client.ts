@@ -1,5 +1,16 @@
 /** A client of the REST API: for the command line, for readiness, the demo and the benchmarks. */
-import type { Backup, BackupList, Restore, RestoreList, Schedule, Service, ServiceList } from './answers.ts';
+import type {
+  Backup,
+  BackupList,
+  PointInTimeServices,
+  Restore,
+  RestoreList,
+  RestoreTargets,
+  Schedule,
+  ScheduleList,
+  Service,
+  ServiceList,
+} from './answers.ts';
 import { ApiRefusal, ApiUnreachable } from './errors.ts';
 import { exchange, type Exchange } from './exchange.ts';
 import { pause } from './pause.ts';
@@ -17,6 +28,9 @@ export interface ClientOptions {
 
 /** Query parameters; those that are undefined are left out. */
 export type Query = Record<string, string | number | boolean | undefined>;
+
+/** Of a schedule or a restore: a number, as the API wrote it or as somebody typed it. */
+type Id = number | string;
 
 interface Asked {
   query?: Query | undefined;
@@ -61,8 +75,20 @@ export class Client {
     return this.#ask('POST', '/backups/schedules', { body, query });
   }
 
-  schedule(id: number): Promise<Schedule> {
-    return this.#ask('GET', `/backups/schedules/${id}`);
+  schedules(query: Query = {}): Promise<ScheduleList> {
+    return this.#ask('GET', '/backups/schedules', { query });
+  }
+
+  schedule(id: Id): Promise<Schedule> {
+    return this.#ask('GET', `/backups/schedules/${segment(id)}`);
+  }
+
+  updateSchedule(id: Id, body: object): Promise<Schedule> {
+    return this.#ask('PATCH', `/backups/schedules/${segment(id)}`, { body });
+  }
+
+  deleteSchedule(id: Id): Promise<undefined> {
+    return this.#ask('DELETE', `/backups/schedules/${segment(id)}`);
   }
 
   backup(backupId: string): Promise<Backup> {
@@ -74,18 +100,38 @@ export class Client {
   }
 
   orderRestore(backupId: string, serviceId: string, fields: object = {}, query?: Query): Promise<Restore> {
-    return this.#ask('POST', '/restores', {
-      body: { id: backupId, service_id: serviceId, ...fields },
-      query,
-    });
-  }
-
-  restore(id: number): Promise<Restore> {
-    return this.#ask('GET', `/restores/${id}`);
+    const body = { id: backupId, service_id: serviceId, ...fields };
+    return this.#ask('POST', '/restores', { body, query });
   }
 
   restores(query: Query = {}): Promise<RestoreList> {
     return this.#ask('GET', '/restores', { query });
+  }
+
+  restore(id: Id): Promise<Restore> {
+    return this.#ask('GET', `/restores/${segment(id)}`);
+  }
+
+  deleteRestore(id: Id): Promise<undefined> {
+    return this.#ask('DELETE', `/restores/${segment(id)}`);
+  }
+
+  cancelRestore(id: Id): Promise<Restore> {
+    return this.#ask('POST', `/restores/${segment(id)}/cancel`);
+  }
+
+  undoRestore(id: Id, query?: Query): Promise<Restore> {
+    return this.#ask('POST', `/restores/${segment(id)}/undo`, { query });
+  }
+
+  /** To which services a backup can be restored. */
+  lookupRestore(backupId: string, serviceId?: string): Promise<RestoreTargets> {
+    const body = { backup_id: backupId, ...(serviceId === undefined ? {} : { service_id: serviceId }) };
+    return this.#ask('POST', '/restores/lookup', { body });
+  }
+
+  lookupPointsInTime(): Promise<PointInTimeServices> {
+    return this.#ask('GET', '/restores/pointintime/lookup');
   }
 
   whoami(): Promise<object> {
@@ -128,7 +174,7 @@ function pauseBefore(attempt: number, error: unknown): number | undefined {
   return wantedMs <= longestPauseMs ? wantedMs : undefined;
 }
 
-function segment(value: string): string {
+function segment(value: Id): string {
   return encodeURIComponent(value);
 }
 

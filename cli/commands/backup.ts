@@ -1,9 +1,8 @@
 /** `tidemark backup`: orders one backup, now. */
 import { type Command, Option } from 'commander';
 import { follow } from '../follow.ts';
-import type { Io } from '../io.ts';
+import type { Io, Outcome } from '../io.ts';
 import { backupTypeOption, storageFields, type StorageFlags, storageOptions } from '../order-options.ts';
-import type { Outcome } from '../program.ts';
 import { apiCommand } from '../session.ts';
 
 interface Flags extends StorageFlags {

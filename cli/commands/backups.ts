@@ -1,0 +1,70 @@
+/** `tidemark backups`: what backups there are. */
+import { type Command, Option } from 'commander';
+import type { Backup } from '../../client/answers.ts';
+import { backupTypes } from '../../domain/operations.ts';
+import type { Io } from '../io.ts';
+import { showList } from '../list.ts';
+import { type ListFlags, listOptions, serviceOption, statusOption } from '../options.ts';
+import type { Column } from '../output/table.ts';
+import { size, time } from '../output/values.ts';
+import { apiCommand, commandGroup } from '../session.ts';
+
+interface ListedFlags extends ListFlags {
+  serviceId?: string;
+  status?: string;
+  type?: string;
+}
+
+export const backupColumns: readonly Column<Backup>[] = [
+  { title: 'id', value: ({ id }) => id },
+  { title: 'type', value: ({ type }) => type },
+  { title: 'status', value: ({ status }) => status },
+  { title: 'start_time', value: ({ start_time: start }) => time(start) },
+  { title: 'point_in_time', value: ({ point_in_time: point }) => point ?? '' },
+  { title: 'storage', value: ({ storage_bytes: bytes }) => size(bytes), right: true },
+  { title: 'message', value: ({ message }) => message },
+];
+
+export function backupsCommand(io: Io): Command {
+  return commandGroup('backups', 'Lists backups, and shows one.', [listCommand(io), getCommand(io)]);
+}
+
+function listCommand(io: Io): Command {
+  return apiCommand<ListedFlags>(io, {
+    usage: 'list',
+    description: 'Lists backups, the newest first.',
+    examples: [
+      'backups',
+      'backups --service-id sample-1 --status Succeeded',
+      "backups --all --json | jq -r '.backups[].id'",
+    ],
+    options: [
+      serviceOption(),
+      statusOption(),
+      new Option('--type <type>', 'only those of this type').choices([...backupTypes]),
+      ...listOptions(),
+    ],
+    work: async (session, flags) =>
+      showList(
+        session,
+        flags,
+        { service_id: flags.serviceId, status: flags.status, type: flags.type },
+        {
+          noun: 'backups',
+          fetch: async (query) => session.client.backups(query),
+          items: ({ backups }) => backups,
+          count: ({ backups_count: count }) => count,
+          columns: backupColumns,
+        },
+      ),
+  });
+}
+
+function getCommand(io: Io): Command {
+  return apiCommand(io, {
+    usage: 'get <id>',
+    description: 'Shows one backup, with its progress while it runs.',
+    examples: ['backups get eda3b72460c8c0d9d61a7f01b6a22e32:sample-1:sample-1'],
+    work: async (session, _flags, id = '') => session.show(await session.client.backup(id)),
+  });
+}
