@@ -36,9 +36,10 @@ export async function follow<T extends Backup | Restore>(
     });
   } catch (error) {
     progress.end(false);
-    if (error instanceof Interrupted)
-      session.say(`Stopped watching; the operation goes on. To watch it again: tidemark watch ${what}`);
-    throw error;
+    if (!(error instanceof Interrupted)) throw error;
+    session.say(`Stopped watching; the operation goes on. To watch it again: tidemark watch ${what}`);
+    outcome.exitCode = error.exitCode;
+    return;
   }
   progress.end(ended.status === 'Succeeded');
   session.show(ended);

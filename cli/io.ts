@@ -15,7 +15,7 @@ export class Interrupted extends Error {
   readonly exitCode: number;
 
   constructor(exitCode: number) {
-    super('Interrupted.');
+    super('Interrupted before the API has answered. What was asked may be carried out all the same.');
     this.exitCode = exitCode;
   }
 }

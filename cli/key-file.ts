@@ -45,7 +45,10 @@ export function rotateKeyFile(file: string): [string, ...string[]] {
   const before = refusing(file, 'read', () => readFileSync(file, 'utf8'));
   idsOf(before, file);
   const text = `${newKeyLine()}\n${before}`;
-  const temporary = path.join(path.dirname(file), `.${path.basename(file)}.${randomBytes(6).toString('hex')}`);
+  const temporary = path.join(
+    path.dirname(file),
+    `.${path.basename(file)}.${randomBytes(6).toString('hex')}`,
+  );
   refusing(file, 'replaced', () => {
     try {
       write(temporary, text, statSync(file));
@@ -92,6 +95,8 @@ function refusing<T>(file: string, what: string, work: () => T): T {
   try {
     return work();
   } catch (error) {
-    throw new TidemarkError('invalid_setting', `${file} cannot be ${what}: ${messageOf(error)}`, { cause: error });
+    throw new TidemarkError('invalid_setting', `${file} cannot be ${what}: ${messageOf(error)}`, {
+      cause: error,
+    });
   }
 }

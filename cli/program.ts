@@ -94,7 +94,6 @@ export async function buildProgram(io: Io, outcome: Outcome, loaded: ReadonlySet
       'The command line of Tidemark, which backs MariaDB servers up and brings them back. All but the commands of the host are requests to the REST API.',
     )
     .version(packageJson.version, '--version', 'print the version')
-    .helpOption('-h, --help', 'print help for a command')
     .helpCommand('help [command]', 'print help for a command')
     .addHelpText('after', footer());
   for (const [name, { summary, group, load }] of Object.entries(commands)) {
@@ -109,6 +108,7 @@ export async function buildProgram(io: Io, outcome: Outcome, loaded: ReadonlySet
 /** What holds for every command of the tree, those of other rooms included. */
 function prepare(command: Command, io: Io): void {
   command
+    .helpOption('-h, --help', 'print this help')
     .exitOverride()
     .showHelpAfterError('(add --help for the options and examples)')
     .configureOutput({
@@ -117,7 +117,7 @@ function prepare(command: Command, io: Io): void {
       getOutHelpWidth: () => Math.min(io.stdout.columns ?? 100, 100),
       getErrHelpWidth: () => Math.min(io.stderr.columns ?? 100, 100),
     });
-  for (const inner of command.commands) prepare(inner, io);
+  for (const inner of command.commands) prepare(inner.helpCommand(false), io);
 }
 
 function footer(): string {

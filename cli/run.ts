@@ -23,7 +23,6 @@ function explain(error: unknown, { stderr }: Io): number {
   const say = (message: string): void => void stderr.write(`${printable(message)}\n`);
   // Commander has said it by then.
   if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
-  if (error instanceof Interrupted) return error.exitCode;
   if (error instanceof ApiRefusal) {
     for (const { message } of error.items) say(message);
     const names = [...new Set(error.items.map(({ error: name }) => name))].join(', ');
@@ -31,6 +30,7 @@ function explain(error: unknown, { stderr }: Io): number {
     return error.status < 500 ? exitCodes.refused : exitCodes.unreachable;
   }
   say(messageOf(error));
+  if (error instanceof Interrupted) return error.exitCode;
   if (error instanceof ApiUnreachable) return exitCodes.unreachable;
   return error instanceof TidemarkError && error.code === 'invalid_setting'
     ? exitCodes.usage

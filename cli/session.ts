@@ -72,7 +72,7 @@ interface ApiCommand<O> {
 export function apiCommand<O extends object>(io: Io, definition: ApiCommand<O>): Command {
   const { usage, description, examples, options = [], work } = definition;
   const [name, ...operands] = usage.split(' ');
-  const command = new Command(name).description(description).helpOption('-h, --help', 'print this help');
+  const command = new Command(name).description(description);
   for (const operand of operands) command.argument(operand);
   for (const option of options) command.addOption(option);
   command.addHelpText('after', `\nExamples:\n${examples.map((line) => `  $ tidemark ${line}`).join('\n')}`);

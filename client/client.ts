@@ -1,4 +1,5 @@
 /** A client of the REST API: for the command line, for readiness, the demo and the benchmarks. */
+import { randomUUID } from 'node:crypto';
 import type {
   Backup,
   BackupList,
@@ -20,7 +21,7 @@ export const basePath = '/skybackup/v1';
 export interface ClientOptions {
   /** How long one answer may take. Default: 30 s. */
   timeoutMs?: number;
-  /** How often the same is asked when that can do no harm and nothing has answered. Default: 4. */
+  /** How often the same is asked when nothing has answered, or the API asks for patience. Default: 4. */
   attempts?: number;
   /** Gives up whatever is asked. */
   signal?: AbortSignal | undefined;
@@ -143,35 +144,55 @@ export class Client {
     for (const [name, value] of Object.entries(query)) {
       if (value !== undefined) url.searchParams.set(name, String(value));
     }
-    const asked = { method, url, token: this.#token, body, timeoutMs: this.#timeoutMs, signal: this.#signal };
+    const signal = this.#signal;
+    const asked = {
+      method,
+      url,
+      token: this.#token,
+      body,
+      // The API carries a POST out once for each key, so that asking again can do no harm.
+      headers: (method === 'POST' ? { 'idempotency-key': randomUUID() } : {}) as Record<string, string>,
+      timeoutMs: this.#timeoutMs,
+      signal,
+    };
+    let mayHaveArrived = false;
     for (let attempt = 1; ; attempt += 1) {
       try {
         return (await exchange(asked)) as T;
       } catch (error) {
-        if (attempt > 1 && method === 'DELETE' && error instanceof ApiRefusal && error.status === 404) {
-          // An attempt before this one got through, and its answer got lost.
-          return undefined as T;
-        }
+        // An attempt before this one got through, and its answer got lost.
+        if (mayHaveArrived && method === 'DELETE' && isStatus(error, 404)) return undefined as T;
+        mayHaveArrived ||= error instanceof ApiUnreachable && error.mayHaveArrived;
         const pauseMs = pauseBefore(attempt + 1, error);
-        if (attempt >= this.#attempts || pauseMs === undefined || !harmless(method, error)) throw error;
-        await pause(pauseMs, this.#signal);
+        if (attempt >= this.#attempts || pauseMs === undefined)
+          throw method !== 'GET' && mayHaveArrived ? uncertain(error) : error;
+        await pause(pauseMs, signal);
       }
     }
   }
 }
 
-/** Whether the same may be asked again: never a POST that may have arrived, since it would be carried out twice. */
-function harmless(method: Exchange['method'], error: unknown): boolean {
-  return method !== 'POST' || (error instanceof ApiUnreachable && !error.mayHaveArrived);
+/** What is asked for was sent, and nobody knows what came of it. */
+function uncertain(error: unknown): unknown {
+  if (!(error instanceof ApiUnreachable)) return error;
+  const message = `${error.message} It may have been carried out all the same: look before you ask again.`;
+  return new ApiUnreachable(message, true, error);
 }
 
 /** @returns undefined when asking again is of no use, or only later than anybody would wait for */
 function pauseBefore(attempt: number, error: unknown): number | undefined {
   const pauseMs = firstPauseMs * 2 ** (attempt - 2);
   if (error instanceof ApiUnreachable) return pauseMs;
-  if (!(error instanceof ApiRefusal) || ![429, 502, 503, 504].includes(error.status)) return undefined;
+  if (!(error instanceof ApiRefusal)) return undefined;
+  // An attempt before this one is still being carried out.
+  const inProgress = error.items.some(({ error: name }) => name === 'request_in_progress');
+  if (!inProgress && ![429, 502, 503, 504].includes(error.status)) return undefined;
   const wantedMs = Math.max(pauseMs, error.retryAfterMs ?? 0);
   return wantedMs <= longestPauseMs ? wantedMs : undefined;
+}
+
+function isStatus(error: unknown, status: number): boolean {
+  return error instanceof ApiRefusal && error.status === status;
 }
 
 function segment(value: Id): string {

@@ -54,9 +54,9 @@ function options(): Option[] {
   ];
   const part = [
     new Option(
-      '--include <name...>',
-      'only these databases and tables (db or db.table), into the running server',
-    ),
+      '--include <name>',
+      'only this database or table (db or db.table), into the running server; may be repeated',
+    ).argParser((name: string, before: string[] = []) => [...before, name]),
     new Option('--as <database>', 'under this new name'),
   ];
   const source = [

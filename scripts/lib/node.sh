@@ -73,6 +73,13 @@ link_node() {
   ln -sfn "$linked_node" "$link.new" && mv -f "$link.new" "$link"
 }
 
+# So that `npx tidemark` runs the command line of this checkout: npm links the programs of packages, not our own.
+link_command_line() {
+  local link="$root/node_modules/.bin/tidemark"
+  [ "$(readlink "$link" 2>/dev/null)" != ../../cli/tidemark ] || return 0
+  ln -sfn ../../cli/tidemark "$link.new" && mv -f "$link.new" "$link"
+}
+
 # The lock file that node_modules was made from; `npm ci` removes it with the folder, and it is written last.
 installed_lock="$root/node_modules/.tidemark-lock.json"
 
@@ -92,4 +99,5 @@ set_up_packages() {
       'see that npm reaches its registry (npm ping) and that the disk has room, and run this again' install_packages
   fi
   link_node
+  link_command_line
 }
