@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
 import { stringify } from 'yaml';
 import type { ServerSettings } from '../../config/agent.ts';
+import { newKeyLine } from '../../sealing/keys.ts';
 import { startTestServer, type TestServer, type TestServerOptions } from './mariadb.ts';
 import { TestProcess } from './process.ts';
 import { runFolder } from './run.ts';
@@ -98,6 +99,7 @@ export class TestStack {
       TIDEMARK_PORT: '0',
       TIDEMARK_CATALOG: catalog,
       TIDEMARK_TOKENS_FILE: path.join(folder, 'tokens'),
+      TIDEMARK_SEALING_KEY_FILE: path.join(folder, 'sealing-key'),
       ...options.apiSettings,
     });
     this.control = new TestProcess('control worker', 'worker/control.ts', [], {
@@ -117,12 +119,13 @@ export class TestStack {
     await writeFile(path.join(folder, 'tokens'), `${stack.token} default administrator test\n`, {
       mode: 0o600,
     });
+    await writeFile(path.join(folder, 'sealing-key'), `${newKeyLine()}\n`, { mode: 0o600 });
     await Promise.all([stack.api.start(ready.api), stack.control.start(ready.control)]);
     return stack;
   }
 
   get url(): string {
-    const address = [...this.api.output.matchAll(/"address":"([^"]+)"/g)].at(-1)?.[1] ?? '';
+    const address = [...this.api.output.matchAll(/"address":"(http[^"]+)"/g)].at(-1)?.[1] ?? '';
     return `${address}/skybackup/v1`;
   }
 
