@@ -160,7 +160,7 @@ function routesOf<P extends z.ZodObject, Q extends z.ZodObject, B extends z.ZodT
       operationId: `${name}2024`,
       path: basePath2024 + path,
       summary: `${summary}, as in 2024`,
-      responses: answered({ 'application/json': other }),
+      responses: answered({ 'application/json': other, [mediaType2024]: other }),
     },
   ];
 }
