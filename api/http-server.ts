@@ -55,7 +55,9 @@ export function createHttpServer(fetch: Fetch, log: ApiLog): Server {
       'The Expect header may only be "100-continue": leave it out.',
     );
     const { headers, status, body } = bareAnswer(error, incoming.url ?? '', log);
-    outgoing.writeHead(status, { ...headers, Connection: 'close' }).end(body);
+    outgoing
+      .writeHead(status, { ...headers, 'Content-Length': Buffer.byteLength(body), Connection: 'close' })
+      .end(body);
   });
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
     // The client is gone, or has the beginning of an answer: more bytes would be taken for the rest of it.

@@ -43,6 +43,25 @@ async function finish(id: unknown): Promise<void> {
 }
 
 describe('POST /restores', () => {
+  test('with an Idempotency-Key is answered again without asking the agent, and starts nothing', async () => {
+    const headers = { 'Idempotency-Key': 'the-one-restore' };
+    const body = { id: backup.id, service_id: service.serviceId };
+    const away = await api.ask('POST', '/restores', { body, headers });
+    expect(away.errors).toEqual(['agent_unavailable']);
+    const first = await workers.during('tidemark', undefined, async () =>
+      workers.during(agentQueue, answering, async () => api.ask('POST', '/restores', { body, headers })),
+    );
+    expect([first.status, first.messages]).toEqual([200, '']);
+    const again = await api.ask('POST', '/restores', {
+      body: { ...body, key: backup.id, id: undefined },
+      headers,
+    });
+    expect([again.status, again.errors]).toEqual([409, ['idempotency_key_reused']]);
+    const same = await api.ask('POST', '/restores', { body, headers });
+    expect([same.text, same.headers.get('idempotent-replayed')]).toEqual([first.text, 'true']);
+    await finish(first.body['id']);
+  });
+
   test('asks the agent, then answers with the restore and starts its workflow', async () => {
     const answer = await workers.during('tidemark', undefined, async () =>
       workers.during(agentQueue, answering, async () =>
