@@ -8,6 +8,13 @@ export function median(values: readonly number[]): number {
   return (low + high) / 2;
 }
 
+/** The value that `share` percent of the values do not exceed, with one decimal. */
+export function percentile(values: readonly number[], share: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const value = sorted[Math.min(sorted.length - 1, Math.ceil((sorted.length * share) / 100) - 1)] ?? 0;
+  return Math.round(value * 10) / 10;
+}
+
 /** Wall times in milliseconds, one a run, and what they come to. */
 export interface Comparison {
   ours_ms: number[];

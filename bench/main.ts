@@ -1,4 +1,4 @@
-/** `npm run bench -- backup|restore`: Tidemark against the same programs in a shell. bench/README.md says how to read it. */
+/** `npm run bench -- backup|restore|api`: Tidemark against the same programs in a shell, and its lists. bench/README.md says how to read it. */
 import { CommanderError } from 'commander';
 import { rm } from 'node:fs/promises';
 import { userInfo } from 'node:os';
@@ -19,6 +19,7 @@ import { connect } from '../mariadb/server/sql.ts';
 import { openStore } from '../storage/open.ts';
 import type { ObjectStore } from '../storage/store.ts';
 import { removeParts } from '../storage/sweep.ts';
+import { benchApi } from './api.ts';
 import { bareBackup, bareRestore } from './bare.ts';
 import { compare, inTurns, median, timed } from './figures.ts';
 import { peakMemory } from './memory.ts';
@@ -41,10 +42,14 @@ async function main(args: string[]): Promise<number> {
   const interrupted = interruption();
   try {
     const options = parseBenchOptions(args);
+    if (options.what === 'api') {
+      print(options, { bench: 'api', ...(await benchApi(options, say)) });
+      return 0;
+    }
     const figures = await inTemporaryFolder(options.folder, 'tidemark-bench-', (folder) =>
       measure(folder, options, interrupted),
     );
-    process.stdout.write(options.json ? `${JSON.stringify(figures)}\n` : asText(figures));
+    print(options, figures);
     return 0;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
@@ -169,6 +174,10 @@ async function succeeded<T extends Backup | Restore>(look: () => Promise<T>): Pr
 /** Temporal's server is not ours. */
 function memoryOf(stack: Stack): Promise<Record<string, number>> {
   return peakMemory(stack.processes().filter(({ name }) => name !== 'temporal'));
+}
+
+function print({ json }: BenchOptions, figures: object): void {
+  process.stdout.write(json ? `${JSON.stringify(figures)}\n` : asText(figures));
 }
 
 function asText(figures: object): string {

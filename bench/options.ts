@@ -6,11 +6,15 @@ import { z } from 'zod';
 import { byteSize } from '../config/values.ts';
 
 export interface BenchOptions {
-  what: 'backup' | 'restore';
+  what: 'backup' | 'restore' | 'api';
   /** Of the data, in bytes. 0: a server as it was made. */
   size: number;
   /** How often each way is measured. */
   runs: number;
+  /** `api`: backups in the catalog. */
+  rows: number;
+  /** `api`: how often each page is asked for. */
+  requests: number;
   json: boolean;
   /** The folder, on the file system to be measured, in which a temporary one is made. */
   folder: string;
@@ -19,12 +23,18 @@ export interface BenchOptions {
 /** @throws CommanderError after `--help` (exit code 0), and for what is not allowed; all was said by then */
 export function parseBenchOptions(args: readonly string[]): BenchOptions {
   const command = new Command('npm run bench --')
-    .description('Measures Tidemark against the same programs in a shell, in turns.')
-    .addArgument(new Argument('<what>', 'what to measure').choices(['backup', 'restore']))
+    .description(
+      'Measures Tidemark against the same programs in a shell, in turns; and how long its lists take.',
+    )
+    .addArgument(new Argument('<what>', 'what to measure').choices(['backup', 'restore', 'api']))
     .addOption(
       new Option('--size <bytes>', 'of the data, such as 1G or 0').argParser(size).default(1024 ** 3, '1G'),
     )
     .addOption(new Option('--runs <n>', 'how often each way is measured').argParser(runs).default(3))
+    .addOption(new Option('--rows <n>', 'api: backups in the catalog').argParser(count).default(1_000_000))
+    .addOption(
+      new Option('--requests <n>', 'api: how often each page is asked for').argParser(count).default(200),
+    )
     .option('--json', 'print one closing line of JSON with every figure, and nothing else on stdout', false)
     .option('--folder <dir>', 'where data and backups are put', tmpdir())
     .exitOverride();
@@ -37,6 +47,12 @@ function size(text: string): number {
   const result = byteSize.safeParse(text);
   if (!result.success) throw new InvalidArgumentError(z.prettifyError(result.error));
   return result.data;
+}
+
+function count(text: string): number {
+  if (!/^[1-9]\d{0,7}$/.test(text))
+    throw new InvalidArgumentError('A whole number from 1 to 99999999 is allowed.');
+  return Number(text);
 }
 
 function runs(text: string): number {

@@ -18,6 +18,12 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     .addColumn('count', 'bigint', (column) => column.notNull())
     .addPrimaryKeyConstraint('backup_counts_key', ['organization', 'service_id', 'day', 'status', 'type'])
     .execute();
+  // For both filters at once: of either index alone the rows of the other value would have to be looked at.
+  await db.schema
+    .createIndex('backups_by_organization_status_type_created_at_id')
+    .on('backups')
+    .columns(['organization', 'status', 'type', 'created_at', 'id'])
+    .execute();
   for (const service of ["''", 'service_id']) {
     await sql`
       insert into backup_counts (organization, service_id, day, status, type, count)

@@ -69,6 +69,10 @@ describe('with a million rows', () => {
     );
     await expectIndexed(listBackups('o', { status: 'Failed' }, page), /backups_by_organization_status/);
     await expectIndexed(listBackups('o', { type: 'full' }, page), /backups_by_organization_type/);
+    await expectIndexed(
+      listBackups('o', { status: 'Failed', type: 'full' }, page),
+      /backups_by_organization_status_type/,
+    );
     const three = { serviceId: 's', status: 'Failed', type: 'full' } as const;
     await expectIndexed(
       listBackups('o', three, { ...page, order: 'asc' }),
