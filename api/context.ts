@@ -1,5 +1,6 @@
 /** What the api is made of, and what an operation is handed. */
 import type { Catalog } from '../catalog/types.ts';
+import type { ServiceDefaults } from '../domain/service-settings.ts';
 import type { KeyRing } from '../sealing/key-ring.ts';
 import type { LiveProgress } from './progress.ts';
 import type { Orders } from './orders.ts';
@@ -15,6 +16,8 @@ export interface Parts {
   catalog: Catalog;
   orders: Orders;
   progress: LiveProgress;
+  /** What holds for a service that is not set otherwise. */
+  defaults: ServiceDefaults;
   /** Seals what is secret before it is stored. */
   keyRing: KeyRing;
   log: ApiLog;

@@ -7,6 +7,7 @@ import { apiSettings, type ApiSettings } from '../config/api.ts';
 import { describeSettings, environmentHelp } from '../config/describe.ts';
 import { loadFromEnvironment, variableOf } from '../config/load.ts';
 import { runProcess } from '../config/process.ts';
+import { serviceDefaultsOf } from '../config/service-defaults.ts';
 import { timingsOf } from '../config/timings.ts';
 import { readSecret } from '../config/secret.ts';
 import { messageOf } from '../domain/errors.ts';
@@ -54,6 +55,7 @@ async function start(): Promise<void> {
     orders,
     progress: progressThrough(client),
     keyRing: sealing,
+    defaults: serviceDefaultsOf(settings),
     authenticate,
     log,
     trustedProxies: settings.trusted_proxies,

@@ -8,6 +8,7 @@ import { backupsIn } from './backups.ts';
 import { type Backend, Database } from './database.ts';
 import { idempotencyIn } from './idempotency.ts';
 import { migrateToLatest } from './migrate.ts';
+import { nightliesIn } from './nightlies.ts';
 import { placesIn } from './places.ts';
 import { postgresBackend } from './postgres.ts';
 import { restoresIn } from './restores.ts';
@@ -64,6 +65,7 @@ export async function openCatalog(location: string, options: { password?: string
     ...serviceSettingsIn(database),
     ...retentionIn(database),
     ...agentsIn(database),
+    ...nightliesIn(database),
   };
 }
 

@@ -1,6 +1,7 @@
-/** The part of the catalog that retention works with, and the settings of services. */
+/** The parts of the catalog that retention works with: settings of services, removals, nightly schedules. */
 import type { RetentionFacts, Verdict } from '../domain/retention.ts';
 import type { ServiceSettings, ServiceSettingsPatch } from '../domain/service-settings.ts';
+import type { ScheduleRecord, ServiceRecord } from './types.ts';
 
 /** A backup whose objects are being removed. No list has it any more, and nothing can be ordered of it. */
 export interface RemovalRecord {
@@ -49,4 +50,31 @@ export interface RetentionCatalog {
   listRemovals(): Promise<RemovalRecord[]>;
   /** The objects are gone: forgets the removal, and the one-time order that the backup was made for. */
   finishRemoval(backupId: string): Promise<void>;
+}
+
+/** The nightly schedule that a service was given. */
+export interface NightlyRecord {
+  /** Left out when it was deleted. */
+  schedule?: ScheduleRecord;
+}
+
+export interface NightlyOrder {
+  service: ServiceRecord;
+  /** A cron expression in its normal form. */
+  schedule: string;
+  offsetSeconds: (id: number) => number;
+}
+
+export interface NightlyCatalog {
+  /** Of services that were given a nightly schedule, also of those where it was deleted since. */
+  findNightlies(serviceIds: readonly string[]): Promise<Map<string, NightlyRecord>>;
+  /** Services that were never given one, a page of them in the order of their ids. @param after the last one seen */
+  servicesWithoutNightly(after: string, limit: number): Promise<ServiceRecord[]>;
+  /**
+   * Makes the nightly schedule of a service that was never given one; undefined for any other. Of several who do so
+   * at once, one does. Temporal has still to be told.
+   */
+  giveNightly(order: NightlyOrder): Promise<ScheduleRecord | undefined>;
+  /** Changes when it runs, or makes it anew where it was deleted or never given. Temporal has still to be told. */
+  setNightly(order: NightlyOrder): Promise<ScheduleRecord>;
 }

@@ -162,6 +162,7 @@ function factsOf(rows: readonly CandidateRow[], pins: ReadonlyMap<string, string
     status: row.status,
     createdAt: row.created_at,
     dependsOn: row.reference_full_backup === '' ? [] : [row.reference_full_backup],
+    storedBytes: row.stored_bytes,
     ...present({ endedAt: row.ended_at, dueSince: row.due_since }),
   }));
   return { candidates, pins };

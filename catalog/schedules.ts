@@ -23,7 +23,7 @@ type ScheduleQueries = Pick<
 
 /** Written out in the query, so that the databases see that the index of the repeating ones applies. */
 const repeating = sql<boolean>`schedule <> 'once'`;
-const undeleted = sql<boolean>`deleted_at is null`;
+export const undeleted = sql<boolean>`deleted_at is null`;
 const unsettledOrPresent = sql<boolean>`(deleted_at is null or settled_revision <> revision)`;
 
 export function schedulesIn(database: Database): ScheduleQueries {
@@ -63,37 +63,9 @@ export function schedulesIn(database: Database): ScheduleQueries {
       });
     },
 
-    async createSchedule({ service, offsetSeconds, ...order }) {
-      const createdAt = now();
+    async createSchedule(order) {
       return await database.write(async (db) => {
-        const { id } = await db
-          .insertInto('schedules')
-          .values({
-            organization: order.organization,
-            service_id: service.serviceId,
-            service_name: service.serviceName,
-            schedule: order.schedule,
-            type: order.type,
-            status: 'Scheduled',
-            message: '',
-            suspended: 0,
-            labels: JSON.stringify(order.labels),
-            created_at: createdAt,
-            updated_at: createdAt,
-            scheduled_at: null,
-            backup_id: null,
-            counted_from: createdAt,
-            revision: 1,
-          })
-          .returning('id')
-          .executeTakeFirstOrThrow();
-        const row = await db
-          .updateTable('schedules')
-          .set({ offset_seconds: offsetSeconds(id) })
-          .where('id', '=', id)
-          .returningAll()
-          .executeTakeFirstOrThrow();
-        const made = recordOf(row, service.cloudProvider);
+        const made = await insertSchedule(db, order);
         await keepReceipt(db, order.receipt, made);
         return made;
       });
@@ -101,22 +73,7 @@ export function schedulesIn(database: Database): ScheduleQueries {
 
     async changeSchedule(id, organization, patch) {
       if (!isCountedId(id)) return undefined;
-      const row = await database.write(
-        async (db) =>
-          await db
-            .updateTable('schedules')
-            // One statement that names what is changed alone: of two changes at once, neither undoes the other.
-            .set(changesOf(patch))
-            .set((eb) => ({ revision: eb('revision', '+', 1), updated_at: eb.val(now()) }))
-            .where('id', '=', id)
-            .where('organization', '=', organization)
-            .where(repeating)
-            .where(undeleted)
-            .returningAll()
-            .returning(providerOf)
-            .executeTakeFirst(),
-      );
-      return row && recordOf(row, row.provider ?? '');
+      return await database.write(async (db) => await changeScheduleIn(db, id, organization, patch));
     },
 
     async deleteSchedule(id, organization) {
@@ -184,6 +141,64 @@ export function schedulesIn(database: Database): ScheduleQueries {
       return row !== undefined;
     },
   };
+}
+
+/** Inserts a schedule that repeats. */
+export async function insertSchedule(
+  transaction: Transaction<Tables>,
+  { service, offsetSeconds, ...order }: Omit<Parameters<Catalog['createSchedule']>[0], 'receipt'>,
+): Promise<ScheduleRecord> {
+  const createdAt = now();
+  const { id } = await transaction
+    .insertInto('schedules')
+    .values({
+      organization: order.organization,
+      service_id: service.serviceId,
+      service_name: service.serviceName,
+      schedule: order.schedule,
+      type: order.type,
+      status: 'Scheduled',
+      message: '',
+      suspended: 0,
+      labels: JSON.stringify(order.labels),
+      created_at: createdAt,
+      updated_at: createdAt,
+      scheduled_at: null,
+      backup_id: null,
+      counted_from: createdAt,
+      revision: 1,
+    })
+    .returning('id')
+    .executeTakeFirstOrThrow();
+  const row = await transaction
+    .updateTable('schedules')
+    .set({ offset_seconds: offsetSeconds(id) })
+    .where('id', '=', id)
+    .returningAll()
+    .executeTakeFirstOrThrow();
+  return recordOf(row, service.cloudProvider);
+}
+
+/** Changes a schedule that repeats; undefined when there is none. */
+export async function changeScheduleIn(
+  transaction: Transaction<Tables>,
+  id: number,
+  organization: string,
+  patch: SchedulePatch,
+): Promise<ScheduleRecord | undefined> {
+  const row = await transaction
+    .updateTable('schedules')
+    // One statement that names what is changed alone: of two changes at once, neither undoes the other.
+    .set(changesOf(patch))
+    .set((eb) => ({ revision: eb('revision', '+', 1), updated_at: eb.val(now()) }))
+    .where('id', '=', id)
+    .where('organization', '=', organization)
+    .where(repeating)
+    .where(undeleted)
+    .returningAll()
+    .returning(providerOf)
+    .executeTakeFirst();
+  return row && recordOf(row, row.provider ?? '');
 }
 
 /** Inserts a schedule that runs once, now. */

@@ -4,7 +4,7 @@ import type { BinlogPosition } from '../domain/manifest.ts';
 import type { BackupType, OperationStatus, RestoreMode, Role } from '../domain/operations.ts';
 import type { Progress } from '../domain/progress.ts';
 import type { ScheduleFacts } from '../domain/schedule.ts';
-import type { RetentionCatalog } from './retention-types.ts';
+import type { NightlyCatalog, RetentionCatalog } from './retention-types.ts';
 
 export interface ServiceRecord {
   serviceId: string;
@@ -296,7 +296,7 @@ export type RestorePatch = Partial<
  * @throws invalid_request for a text with a NUL character (a message is kept without it) and for what is no time.
  * @throws service_not_found when something is recorded for a service that was never upserted.
  */
-export interface Catalog extends RetentionCatalog {
+export interface Catalog extends RetentionCatalog, NightlyCatalog {
   /**
    * Brings the schema up to date. Several processes may call it at once.
    *

@@ -2,13 +2,14 @@
 import { z } from 'zod';
 import { catalogSettings } from './catalog.ts';
 import { serviceDefaultSettings } from './service-defaults.ts';
-import { timingSettings } from './timings.ts';
+import { scheduleSettings, timingSettings } from './timings.ts';
 import { duration, interval, logLevel, port, storageLocation } from './values.ts';
 
 export const controlSettings = z.strictObject({
   ...catalogSettings,
   storage: storageLocation,
   ...timingSettings,
+  ...scheduleSettings,
   ...serviceDefaultSettings,
   reconcile_interval: interval.prefault('30s').describe('How often the catalog is compared with Temporal'),
   retention_interval: interval

@@ -21,6 +21,8 @@ export interface RetentionCandidate {
   endedAt?: string;
   /** Ids of the backups without which this one cannot be restored. */
   dependsOn: readonly string[];
+  /** What its objects take; for whoever reads the verdict. */
+  storedBytes: number;
   /** When it was first found to have expired. */
   dueSince?: string;
 }

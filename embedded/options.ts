@@ -17,6 +17,8 @@ export interface StackOptions {
   /** `file:///…`; undefined: that of the named agents, or a folder in the data directory. */
   storage: string | undefined;
   logLevel: z.infer<typeof logLevel>;
+  /** Whether services get a nightly backup. */
+  nightly: 'on' | 'off';
   /** How long everything may take until it answers. Milliseconds. */
   readyTimeoutMs: number;
 }
@@ -60,6 +62,11 @@ export function parseStartOptions(args: readonly string[]): StartOptions {
       new Option('--log-level <level>', 'of the processes').choices(logLevel.options).default('info'),
     )
     .addOption(
+      new Option('--nightly <choice>', 'whether each service gets a nightly backup')
+        .choices(['on', 'off'])
+        .default('on'),
+    )
+    .addOption(
       new Option('--ready-timeout <seconds>', 'how long everything may take until it answers')
         .argParser(wholeNumber(1, 3600))
         .default(120),
@@ -76,6 +83,7 @@ export function parseStartOptions(args: readonly string[]): StartOptions {
     uiPort: number;
     storage?: string;
     logLevel: z.infer<typeof logLevel>;
+    nightly: 'on' | 'off';
     readyTimeout: number;
   }>();
   const agents = (given.agent ?? []).map((file) => resolve(file));
@@ -89,6 +97,7 @@ export function parseStartOptions(args: readonly string[]): StartOptions {
     uiPort: given.uiPort,
     storage: given.storage,
     logLevel: given.logLevel,
+    nightly: given.nightly,
     readyTimeoutMs: given.readyTimeout * 1000,
   };
 }

@@ -14,6 +14,7 @@ export interface Wiring {
   uiPort: number;
   storage: string;
   logLevel: string;
+  nightly: 'on' | 'off';
 }
 
 /** The namespace that Temporal's own tools look at when they are told nothing. */
@@ -44,6 +45,7 @@ export function apiProcess(wiring: Wiring): ProcessSpec {
     TIDEMARK_CATALOG: `sqlite://${paths.catalog}`,
     TIDEMARK_TOKENS_FILE: paths.tokens,
     TIDEMARK_SEALING_KEY_FILE: paths.sealingKey,
+    TIDEMARK_NIGHTLY: wiring.nightly,
     TIDEMARK_LOG_LEVEL: wiring.logLevel,
   };
   return { ...node(wiring, 'api', ['api/main.ts'], settings), graceMs: grace.api };
@@ -53,6 +55,7 @@ export function workerProcess(wiring: Wiring): ProcessSpec {
   const settings = {
     TIDEMARK_CATALOG: `sqlite://${dataPaths(wiring.data).catalog}`,
     TIDEMARK_STORAGE: wiring.storage,
+    TIDEMARK_NIGHTLY: wiring.nightly,
     TIDEMARK_LOG_LEVEL: wiring.logLevel,
   };
   return { ...node(wiring, 'worker', ['worker/control.ts'], settings), graceMs: grace.worker };

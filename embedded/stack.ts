@@ -101,6 +101,7 @@ async function startParts(
     data: options.data,
     storage,
     logLevel: options.logLevel,
+    nightly: options.nightly,
     ...(await choosePorts(options)),
   };
   const token = await writeToken(paths);

@@ -27,7 +27,15 @@ export function startPrivateStack(
   say: (message: string) => void,
   signal: AbortSignal,
 ): Promise<Stack> {
-  const options = { data: folder, samples: 1, agents: [], storage: undefined, logLevel: 'info' as const };
+  const options = {
+    data: folder,
+    samples: 1,
+    agents: [],
+    storage: undefined,
+    logLevel: 'info' as const,
+    // It is gone before the night, or would be disturbed by it.
+    nightly: 'off' as const,
+  };
   const ports = { port: 0, temporalPort: 0, uiPort: 0 };
   return startStack({ ...options, ...ports, readyTimeoutMs: 120_000 }, say, signal);
 }

@@ -67,6 +67,7 @@ async function gather(
     timings: timingsOf(settings),
     reconcileIntervalMs: settings.reconcile_interval,
     defaults: serviceDefaultsOf(settings),
+    scheduleSpreadMs: settings.schedule_spread,
     retention: { intervalMs: settings.retention_interval, graceMs: settings.retention_grace },
     log,
   };

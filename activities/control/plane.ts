@@ -16,6 +16,8 @@ export interface Plane {
   reconcileIntervalMs: number;
   /** What holds for a service that is not set otherwise. */
   defaults: ServiceDefaults;
+  /** Over how long the runs of schedules are spread. */
+  scheduleSpreadMs: number;
   retention: {
     /** How often expired backups are looked for. */
     intervalMs: number;

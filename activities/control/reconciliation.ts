@@ -1,7 +1,7 @@
 /**
  * The catalog follows Temporal. Whatever a crash or an administrator left between the two is settled: an order whose
  * workflow was never started is started; a row whose workflow is over is ended; a place whose owner is gone is freed;
- * a schedule that differs is put right.
+ * a schedule that differs is put right, and a service that was never given its nightly one is given it.
  */
 import { Context } from '@temporalio/activity';
 import type { BackupRecord, PlaceRecord, RestoreRecord } from '../../catalog/types.ts';
@@ -10,6 +10,7 @@ import { workflowIds } from '../../domain/ids.ts';
 import { isFinal, type OperationStatus, type RestoreInput } from '../../domain/operations.ts';
 import { startBackup, startBackupCleanup, startRestore, startRestoreCleanup } from '../../temporal/start.ts';
 import type { ControlActivities } from './contract.ts';
+import { giveMissingNightlies } from './nightly.ts';
 import { hasEnded, workflowState } from './places.ts';
 import type { Plane } from './plane.ts';
 import { settleSchedules } from './schedules.ts';
@@ -37,8 +38,10 @@ export function reconciliationActivities(plane: Plane): Pick<ControlActivities, 
         await one(plane, place.workflowId, () => freePlace(plane, place, outcome));
       }
       await one(plane, 'expired idempotency keys', () => removeExpiredKeys(plane));
+      const attempt = (what: string, work: () => Promise<void>): Promise<void> => one(plane, what, work);
+      await one(plane, 'nightly backups', () => giveMissingNightlies(plane, attempt));
       await one(plane, 'schedules', async () => {
-        outcome.schedules = await settleSchedules(plane, (what, settle) => one(plane, what, settle));
+        outcome.schedules = await settleSchedules(plane, attempt);
       });
       return { ...outcome, nextMs: plane.reconcileIntervalMs };
     },

@@ -8,6 +8,7 @@ import type { ServiceRecord } from '../../catalog/types.ts';
 import { admit, enrol, readAnnouncement, type Refusal } from './admission.ts';
 import type { ControlActivities, RegistrationAnswer } from './contract.ts';
 import { ordersOf } from './dismissals.ts';
+import { giveNightly } from './nightly.ts';
 import type { Plane } from './plane.ts';
 
 const nothing: RegistrationAnswer = {
@@ -88,6 +89,7 @@ async function register(
     // Revoked, or heard of again, in between.
     if (!taken) return { reason: 'The announcement was overtaken by another.' };
   }
+  await giveNightly(plane, record);
   const dismissed = await plane.catalog.undismissedAgents(serviceId);
   return {
     ...nothing,

@@ -50,6 +50,7 @@ export async function openDeployment(
     timings: defaultTimings,
     reconcileIntervalMs: 30_000,
     defaults: { retention: { days: 7 }, nightly: false, nightlyWindow: { startMinute: 0, minutes: 360 } },
+    scheduleSpreadMs: 300_000,
     retention: { intervalMs: 3_600_000, graceMs: 0 },
     log,
   };

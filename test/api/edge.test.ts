@@ -7,7 +7,7 @@ import { progressThrough } from '../../api/progress.ts';
 import { withRequestIds } from '../../api/request-log.ts';
 import type { Caller } from '../../api/auth/caller.ts';
 import type { Catalog } from '../../catalog/types.ts';
-import { type Harness, openApi, serviceRecord, testKeyRing, tokens } from './harness.ts';
+import { type Harness, openApi, serviceDefaults, serviceRecord, testKeyRing, tokens } from './harness.ts';
 
 let api: Harness;
 beforeAll(async () => {
@@ -202,6 +202,7 @@ describe('the error object', () => {
       }),
       progress: progressThrough(api.client),
       keyRing: testKeyRing(),
+      defaults: serviceDefaults,
       authenticate: async () => viewer,
       log: appLog,
     });

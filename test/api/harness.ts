@@ -20,6 +20,7 @@ import { type KeyRing, keyRing } from '../../sealing/key-ring.ts';
 import { openCatalog } from '../../catalog/open.ts';
 import type { BackupRecord, Catalog, ServiceRecord } from '../../catalog/types.ts';
 import { workflowIds } from '../../domain/ids.ts';
+import type { ServiceDefaults } from '../../domain/service-settings.ts';
 import { startOf } from '../../domain/progress.ts';
 import { checkerOf, type OpenApi } from '../support/openapi.ts';
 import { createNamespace } from '../support/temporal.ts';
@@ -99,6 +100,13 @@ export const awsCredentials = Buffer.from(
 /** Nobody listens on port 1. */
 const nowhere = { address: '127.0.0.1:1', namespace: 'default' };
 
+/** What holds where a test sets nothing else. */
+export const serviceDefaults: ServiceDefaults = {
+  retention: { days: 7 },
+  nightly: true,
+  nightlyWindow: { startMinute: 0, minutes: 360 },
+};
+
 /** A ring with one key that is always the same. */
 export function testKeyRing(): KeyRing {
   return keyRing(Buffer.alloc(32, 7).toString('base64'), 'sealing-key');
@@ -132,6 +140,7 @@ export async function openApi(temporal: 'there' | 'away', options: HarnessOption
     }),
     progress: progressThrough(client),
     keyRing: testKeyRing(),
+    defaults: serviceDefaults,
     authenticate:
       authenticateBy?.(catalog) ??
       authenticator({

@@ -128,7 +128,14 @@ describeOnBoth('retention', (database) => {
     const { backup } = await orderBackup(catalog, service);
     const { candidates } = await catalog.retentionFacts(service.serviceId);
     expect(candidates).toEqual([
-      { id: backup.id, type: 'full', status: 'Scheduled', createdAt: backup.createdAt, dependsOn: [] },
+      {
+        id: backup.id,
+        type: 'full',
+        status: 'Scheduled',
+        createdAt: backup.createdAt,
+        dependsOn: [],
+        storedBytes: 0,
+      },
     ]);
     expect(await catalog.retentionFacts('nobody')).toMatchObject({ candidates: [] });
   });

@@ -29,6 +29,7 @@ test('without options there is one sample, in .tidemark, on the usual ports', ()
     uiPort: 8233,
     storage: undefined,
     logLevel: 'info',
+    nightly: 'on',
     readyTimeoutMs: 120_000,
   });
 });

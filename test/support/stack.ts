@@ -107,6 +107,8 @@ export class TestStack {
       TIDEMARK_CATALOG: catalog,
       TIDEMARK_STORAGE: `file://${this.storage}`,
       TIDEMARK_RECONCILE_INTERVAL: '2s',
+      // No backup of its own accord in the middle of a test.
+      TIDEMARK_NIGHTLY: 'off',
       ...options.controlSettings,
     });
   }
