@@ -1,10 +1,12 @@
 /** GET /services/{id}: one service, with its newest backups, and whether its agent asks for work now. */
 import { z } from '@hono/zod-openapi';
+import type { ServiceRecord } from '../../catalog/types.ts';
 import { backupTypes } from '../../domain/operations.ts';
+import type { Parts } from '../context.ts';
 import { findService } from '../find.ts';
 import { operation } from '../operation.ts';
 import { nothing } from '../schemas/common.ts';
-import { service } from '../schemas/service.ts';
+import { service, type ServiceView } from '../schemas/service.ts';
 import { serviceView, withBackups } from '../views/service.ts';
 
 export const getService = operation({
@@ -17,22 +19,34 @@ export const getService = operation({
   query: nothing,
   answer: service,
   errors: ['service_not_found'],
-  async handle({ params: { id }, caller: { organization } }, { catalog, orders }) {
-    const record = await findService(catalog, id, organization);
-    const first = { page: 1, pageSize: 1, order: 'desc' } as const;
-    const newest = await Promise.all(
-      backupTypes.map(async (type) =>
-        catalog.listBackups(organization, { serviceId: id, type, status: 'Succeeded' }, first),
-      ),
-    );
-    const now = Date.now();
-    const view = serviceView(record, now);
-    // Without Temporal nobody can say; the announcements then have the last word.
-    const alive = await orders.polls(record.agentId).catch(() => view.agent.alive);
-    return withBackups(
-      { ...view, agent: { ...view.agent, alive } },
-      newest.flatMap(({ items }) => items),
-      now,
-    );
+  async handle({ params: { id }, caller: { organization } }, parts) {
+    return describeService(await findService(parts.catalog, id, organization), parts);
   },
 });
+
+/** All that is known of one service. */
+export async function describeService(
+  record: ServiceRecord,
+  { catalog, orders, defaults }: Parts,
+): Promise<ServiceView> {
+  const { serviceId, organization } = record;
+  const first = { page: 1, pageSize: 1, order: 'desc' } as const;
+  const newest = await Promise.all(
+    backupTypes.map(async (type) =>
+      catalog.listBackups(organization, { serviceId, type, status: 'Succeeded' }, first),
+    ),
+  );
+  const now = Date.now();
+  const choices = {
+    settings: (await catalog.findServiceSettings([serviceId])).get(serviceId),
+    nightly: (await catalog.findNightlies([serviceId])).get(serviceId),
+  };
+  const view = serviceView(record, choices, defaults, now);
+  // Without Temporal nobody can say; the announcements then have the last word.
+  const alive = await orders.polls(record.agentId).catch(() => view.agent.alive);
+  return withBackups(
+    { ...view, agent: { ...view.agent, alive } },
+    newest.flatMap(({ items }) => items),
+    now,
+  );
+}

@@ -13,6 +13,7 @@ import { getBinlog } from './get-binlog.ts';
 import { getRecoveryWindow } from './get-recovery-window.ts';
 import { getRestoreEvents } from './get-restore-events.ts';
 import { getRestore } from './get-restore.ts';
+import { getRetention } from './get-retention.ts';
 import { getSchedule } from './get-schedule.ts';
 import { getService } from './get-service.ts';
 import { getVerification } from './get-verification.ts';
@@ -29,6 +30,7 @@ import { lookupRestore } from './lookup-restore.ts';
 import { revokeAgent } from './revoke-agent.ts';
 import { undoRestore } from './undo-restore.ts';
 import { updateSchedule } from './update-schedule.ts';
+import { updateService } from './update-service.ts';
 import { verifyBackup } from './verify-backup.ts';
 import { whoAmI } from './who-am-i.ts';
 
@@ -59,6 +61,8 @@ export const operations: readonly Operation[] = [
   // Services.
   listServices,
   getService,
+  updateService,
+  getRetention,
   getRecoveryWindow,
   listTransactions,
   getBinlog,

@@ -15,11 +15,21 @@ export const listServices = operation({
   query: serviceListQuery,
   answer: serviceList,
   errors: [],
-  async handle({ query, caller }, { catalog }) {
+  async handle({ query, caller }, { catalog, defaults }) {
     const { items, count } = await catalog.listServices(caller.organization, pageRequest(query));
+    const ids = items.map(({ serviceId }) => serviceId);
+    const settings = await catalog.findServiceSettings(ids);
+    const nightlies = await catalog.findNightlies(ids);
     const now = Date.now();
     return {
-      services: items.map((record) => serviceView(record, now)),
+      services: items.map((record) =>
+        serviceView(
+          record,
+          { settings: settings.get(record.serviceId), nightly: nightlies.get(record.serviceId) },
+          defaults,
+          now,
+        ),
+      ),
       services_count: count,
       pages_count: pagesCount(count, query),
     };

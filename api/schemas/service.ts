@@ -1,6 +1,7 @@
 /** Services, an addition of ours. */
 import { z } from '@hono/zod-openapi';
 import { instant, paging, wallClock } from './common.ts';
+import { retentionView } from './service-settings.ts';
 
 const agent = z.strictObject({
   id: z.string(),
@@ -41,6 +42,18 @@ export const service = z
     binlog: z.boolean().openapi({ description: 'Whether the server writes a binlog' }),
     warnings: z.array(z.string()),
     registered_at: instant,
+    retention: retentionView,
+    nightly: z
+      .strictObject({
+        state: z.enum(['scheduled', 'suspended', 'deleted', 'none']),
+        schedule_id: z.int().optional(),
+        schedule: z.string().optional(),
+        next_run: instant.optional(),
+      })
+      .openapi({
+        description:
+          'Its nightly full backup. `deleted`: somebody deleted the schedule; `none`: it was never given one, because the deployment has them switched off',
+      }),
     last_backups: z
       .record(z.string(), lastBackup)
       .optional()

@@ -1,12 +1,27 @@
 /** A service's record as the API shows it. */
+import type { NightlyRecord } from '../../catalog/retention-types.ts';
 import type { BackupRecord, ServiceRecord } from '../../catalog/types.ts';
+import { tellSchedule } from '../../domain/schedule.ts';
+import type { ServiceDefaults, ServiceSettings } from '../../domain/service-settings.ts';
 import type { ServiceView } from '../schemas/service.ts';
 import { given, wallClock, wholeSeconds } from './format.ts';
+import { policyView } from './retention.ts';
 
 /** Twice the interval at which agents announce themselves, and a minute. */
 export const silenceMs = 11 * 60_000;
 
-export function serviceView(record: ServiceRecord, now: number): ServiceView {
+/** What was decided for a service. */
+export interface ServiceChoices {
+  settings?: ServiceSettings | undefined;
+  nightly?: NightlyRecord | undefined;
+}
+
+export function serviceView(
+  record: ServiceRecord,
+  { settings = {}, nightly }: ServiceChoices,
+  defaults: ServiceDefaults,
+  now: number,
+): ServiceView {
   return {
     service_id: record.serviceId,
     service_name: record.serviceName,
@@ -34,6 +49,21 @@ export function serviceView(record: ServiceRecord, now: number): ServiceView {
     binlog: record.layout.binlogBasename !== '',
     warnings: record.warnings,
     registered_at: wholeSeconds(record.registeredAt),
+    retention: policyView(settings, defaults),
+    nightly: nightlyView(nightly, now),
+  };
+}
+
+function nightlyView(nightly: NightlyRecord | undefined, now: number): ServiceView['nightly'] {
+  if (!nightly) return { state: 'none' };
+  const { schedule } = nightly;
+  if (!schedule) return { state: 'deleted' };
+  const { scheduledAt } = tellSchedule(schedule, now);
+  return {
+    state: schedule.suspended ? 'suspended' : 'scheduled',
+    schedule_id: schedule.id,
+    schedule: schedule.schedule,
+    ...given('next_run', scheduledAt && wholeSeconds(scheduledAt)),
   };
 }
 

@@ -27,6 +27,7 @@ function full(id: string, days: number, changes: Partial<RetentionCandidate> = {
     createdAt: daysAgo(days),
     endedAt: daysAgo(days - 0.01),
     dependsOn: [],
+    storedBytes: 0,
     ...changes,
   };
 }
@@ -199,6 +200,7 @@ const history: fc.Arbitrary<RetentionCandidate[]> = fc
       type,
       status,
       createdAt: daysAgo(created),
+      storedBytes: 0,
       ...(ended === undefined ? {} : { endedAt: daysAgo(ended) }),
       dependsOn: bases.map((base) => (index === 0 ? 'gone' : `b${base % index}`)),
     })),

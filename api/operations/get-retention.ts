@@ -1,0 +1,29 @@
+/** GET /services/{id}/retention: what the policy would remove now, and what it keeps. */
+import { z } from '@hono/zod-openapi';
+import { judge } from '../../domain/retention.ts';
+import { findService } from '../find.ts';
+import { operation } from '../operation.ts';
+import { nothing } from '../schemas/common.ts';
+import { retentionPlan } from '../schemas/service-settings.ts';
+import { retentionPlanView } from '../views/retention.ts';
+
+export const getRetention = operation({
+  name: 'getRetention',
+  method: 'get',
+  path: '/services/{id}/retention',
+  summary: "Get what a service's retention removes and keeps",
+  description:
+    'Each backup with the reason. What has expired goes with one of the next sweeps, once it has been known to have expired for the grace (`retention_grace`). Failed and cancelled backups expire, too.',
+  role: 'viewer',
+  params: z.strictObject({ id: z.string() }),
+  query: nothing,
+  answer: retentionPlan,
+  errors: ['service_not_found'],
+  async handle({ params: { id }, caller: { organization } }, { catalog, defaults }) {
+    const { serviceId } = await findService(catalog, id, organization);
+    const settings = (await catalog.findServiceSettings([serviceId])).get(serviceId) ?? {};
+    const facts = await catalog.retentionFacts(serviceId);
+    const verdicts = judge(facts, settings.retention ?? defaults.retention, { now: Date.now(), graceMs: 0 });
+    return retentionPlanView(serviceId, settings, defaults, facts, verdicts);
+  },
+});

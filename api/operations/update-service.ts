@@ -1,0 +1,73 @@
+/** PATCH /services/{id}: what a service is set to. */
+import { z } from '@hono/zod-openapi';
+import type { ServiceRecord } from '../../catalog/types.ts';
+import { spreadOffset } from '../../domain/cron-runs.ts';
+import { minuteWithin, nightlyCron, nightlyTime } from '../../domain/nightly.ts';
+import { findService } from '../find.ts';
+import type { Parts } from '../context.ts';
+import { notAvailable } from '../not-available.ts';
+import { operation } from '../operation.ts';
+import { nothing } from '../schemas/common.ts';
+import { service } from '../schemas/service.ts';
+import {
+  serviceSettingsRequest,
+  type ServiceSettingsRequest,
+  settingsNotAvailable,
+} from '../schemas/service-settings.ts';
+import { describeService } from './get-service.ts';
+
+export const updateService = operation({
+  name: 'updateService',
+  method: 'patch',
+  path: '/services/{id}',
+  summary: 'Change what a service is set to',
+  description:
+    'What is not named stays. `"default"` makes the service follow the deployment again. `retention` and `nightly` are carried out; the other settings are answered with `not_available`, and then nothing is changed.',
+  role: 'administrator',
+  params: z.strictObject({ id: z.string() }),
+  query: nothing,
+  body: serviceSettingsRequest,
+  answer: service,
+  errors: ['service_not_found', 'not_available'],
+  async handle({ params: { id }, body, caller: { organization } }, parts) {
+    const record = await findService(parts.catalog, id, organization);
+    refuseNotAvailable(body);
+    if (body.retention) {
+      const { days } = body.retention;
+      await parts.catalog.updateServiceSettings(record.serviceId, {
+        retention: days === 'default' ? days : { days },
+      });
+    }
+    if (body.nightly) await setNightly(record, body.nightly, parts);
+    return describeService(record, parts);
+  },
+});
+
+function refuseNotAvailable(body: ServiceSettingsRequest): void {
+  const asked = settingsNotAvailable.filter((name) => body[name] !== undefined).map((name) => `"${name}"`);
+  if (asked.length === 0) return;
+  throw notAvailable(
+    `${asked.join(', ')} ${asked.length === 1 ? 'is' : 'are'} not available yet.`,
+    'What can be set is "retention" and "nightly"; nothing was changed.',
+  );
+}
+
+async function setNightly(
+  record: ServiceRecord,
+  { hour, minute }: NonNullable<ServiceSettingsRequest['nightly']>,
+  { catalog, orders, defaults }: Parts,
+): Promise<void> {
+  const { serviceId } = record;
+  const time =
+    hour === 'default'
+      ? nightlyTime(serviceId, defaults.nightlyWindow)
+      : minute === undefined
+        ? minuteWithin(serviceId, hour)
+        : { hour, minute };
+  const { id } = await catalog.setNightly({
+    service: record,
+    schedule: nightlyCron(time),
+    offsetSeconds: (schedule) => spreadOffset(schedule, orders.scheduleSpreadMs),
+  });
+  await orders.schedule(id);
+}

@@ -1,0 +1,166 @@
+/** What a service can be set to, and what its retention does. Additions of ours. */
+import { z } from '@hono/zod-openapi';
+import { backupTypes, operationStatuses } from '../../domain/operations.ts';
+import { longestRetentionDays } from '../../domain/retention.ts';
+import { parseSchedule } from '../../domain/schedule.ts';
+import { instant } from './common.ts';
+
+/** A whole number, or the word that makes the service follow the deployment again. */
+function orDefault(least: number, most: number) {
+  const phrase = `a whole number from ${least} to ${most}, or "default"`;
+  return z.union([z.int(phrase).min(least, phrase).max(most, phrase), z.literal('default')], {
+    error: phrase,
+  });
+}
+
+const truth = z.boolean({ error: 'true or false' });
+
+function wholeNumber(least: number, most: number) {
+  const phrase = `a whole number from ${least} to ${most}`;
+  return z.int(phrase).min(least, phrase).max(most, phrase);
+}
+
+const span = 'a whole number and a unit: 30s, 10m, 24h or 7d';
+const duration = z
+  .string({ error: span })
+  .regex(/^[1-9]\d{0,8}(ms|s|m|h|d)$/, span)
+  .openapi({ example: '24h' });
+
+function listOf<T extends z.ZodType>(item: T, phrase: string) {
+  return z.array(item, { error: phrase }).max(100, phrase);
+}
+
+const recipient = 'an age public key: age1…';
+const location = 'a storage as s3://bucket/prefix or gs://bucket/prefix';
+const table = 'a database or a table: "db" or "db.table"';
+const tables = listOf(
+  z.string({ error: table }).regex(/^[^.]{1,64}(\.[^.]{1,64})?$/, table),
+  `a list, each ${table}`,
+);
+const drillRule = 'a cron expression of five fields in UTC, such as "0 5 * * 0", or "off"';
+
+/** What only later versions can do; validated like the rest. */
+const furtherSettings = {
+  binlog: z
+    .strictObject(
+      { archive: truth.optional(), interval: duration.optional() },
+      { error: 'an object with archive and interval' },
+    )
+    .optional()
+    .openapi({ description: 'Archiving of binlogs, and how often; not available yet' }),
+  encryption: z
+    .strictObject(
+      {
+        recipients: listOf(
+          z.string({ error: recipient }).regex(/^age1[0-9a-z]+$/, recipient),
+          `a list, each ${recipient}`,
+        ),
+      },
+      { error: 'an object with recipients' },
+    )
+    .optional()
+    .openapi({
+      description: "Who can decrypt its backups; not available yet: see the agent's backup.recipients",
+    }),
+  copies: listOf(
+    z.strictObject(
+      { storage: z.string({ error: location }).regex(/^(s3|gs):\/\/[A-Za-z0-9._-]+(\/.*)?$/, location) },
+      { error: 'an object with storage' },
+    ),
+    'a list of objects with storage',
+  )
+    .optional()
+    .openapi({ description: 'Where each backup is copied to; not available yet' }),
+  chain: z
+    .strictObject(
+      { full_every: duration.optional(), most_incrementals: wholeNumber(0, 1000).optional() },
+      { error: 'an object with full_every and most_incrementals' },
+    )
+    .optional()
+    .openapi({ description: 'How long a chain of incrementals may grow; not available yet' }),
+  dump: z
+    .strictObject(
+      { include: tables.optional(), exclude: tables.optional() },
+      { error: 'an object with include and exclude' },
+    )
+    .optional()
+    .openapi({ description: 'What a dump holds; not available yet' }),
+  keep_previous: duration
+    .optional()
+    .openapi({
+      description:
+        "How long replaced data is kept after a restore; not available yet: see the agent's restore.keep_previous",
+    }),
+  drill: z
+    .string({ error: drillRule })
+    .refine((value) => value === 'off' || isCron(value), drillRule)
+    .optional()
+    .openapi({ description: 'When a restore is practised elsewhere; not available yet' }),
+};
+
+export const serviceSettingsRequest = z
+  .strictObject({
+    retention: z
+      .strictObject({ days: orDefault(1, longestRetentionDays) }, { error: 'an object with days' })
+      .optional()
+      .openapi({ description: 'How many days a backup is kept after it ended', example: { days: 30 } }),
+    nightly: z
+      .strictObject(
+        { hour: orDefault(0, 23), minute: wholeNumber(0, 59).optional() },
+        { error: 'an object with hour' },
+      )
+      .optional()
+      .openapi({
+        description:
+          "When the nightly full backup begins, in UTC; without a minute at one of the service's own. Brings it back where it was deleted.",
+        example: { hour: 3 },
+      }),
+    ...furtherSettings,
+  })
+  .refine((body) => Object.keys(body).length > 0, {
+    path: [],
+    error: 'with at least one setting',
+  })
+  .refine(({ nightly }) => nightly?.minute === undefined || nightly.hour !== 'default', {
+    path: ['nightly', 'minute'],
+    error: 'left out when hour is "default"',
+  })
+  .openapi('ServiceSettings');
+
+/** The settings that name something which only later versions can do. */
+export const settingsNotAvailable = Object.keys(furtherSettings) as (keyof typeof furtherSettings)[];
+
+function isCron(value: string): boolean {
+  const parsed = parseSchedule(value);
+  return 'schedule' in parsed && parsed.schedule !== 'once';
+}
+
+const policy = z.strictObject({
+  days: z.int(),
+  origin: z.enum(['service', 'deployment']).openapi({ description: 'Who says so' }),
+});
+
+/** Part of a service, as it is shown. */
+export const retentionView = policy;
+
+const verdict = z.strictObject({
+  id: z.string(),
+  type: z.enum(backupTypes),
+  status: z.enum(operationStatuses),
+  created_at: instant,
+  storage_bytes: z.int(),
+  reason: z.string(),
+});
+
+export const retentionPlan = z
+  .strictObject({
+    service_id: z.string(),
+    policy,
+    remove: z.array(verdict).openapi({ description: 'What has expired, in the order in which it goes' }),
+    remove_bytes: z.int().openapi({ description: 'What that frees' }),
+    keep: z.array(verdict).openapi({ description: 'What stays, newest first, and why' }),
+  })
+  .openapi('RetentionPlan');
+
+export type RetentionPlanView = z.infer<typeof retentionPlan>;
+export type ServiceSettingsRequest = z.output<typeof serviceSettingsRequest>;

@@ -1,0 +1,40 @@
+/** What a service is set to, and the judgement of its backups, as the API shows them. */
+import type { z } from '@hono/zod-openapi';
+import type { RetentionFacts, Verdict } from '../../domain/retention.ts';
+import type { ServiceDefaults, ServiceSettings } from '../../domain/service-settings.ts';
+import type { RetentionPlanView, retentionView } from '../schemas/service-settings.ts';
+import { wholeSeconds } from './format.ts';
+
+export function policyView(
+  { retention }: ServiceSettings,
+  defaults: ServiceDefaults,
+): z.infer<typeof retentionView> {
+  return retention
+    ? { days: retention.days, origin: 'service' }
+    : { days: defaults.retention.days, origin: 'deployment' };
+}
+
+export function retentionPlanView(
+  serviceId: string,
+  settings: ServiceSettings,
+  defaults: ServiceDefaults,
+  { candidates }: RetentionFacts,
+  verdicts: readonly Verdict[],
+): RetentionPlanView {
+  const byId = new Map(candidates.map((backup) => [backup.id, backup]));
+  const view = (wanted: boolean): RetentionPlanView['keep'] =>
+    verdicts.flatMap(({ id, keep, reason }) => {
+      const backup = byId.get(id);
+      if (keep !== wanted || !backup) return [];
+      const { type, status, createdAt, storedBytes } = backup;
+      return [{ id, type, status, created_at: wholeSeconds(createdAt), storage_bytes: storedBytes, reason }];
+    });
+  const remove = view(false);
+  return {
+    service_id: serviceId,
+    policy: policyView(settings, defaults),
+    remove,
+    remove_bytes: remove.reduce((sum, backup) => sum + backup.storage_bytes, 0),
+    keep: view(true),
+  };
+}

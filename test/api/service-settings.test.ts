@@ -1,0 +1,190 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { minuteWithin, nightlyCron, nightlyTime } from '../../domain/nightly.ts';
+import type { ServiceRecord } from '../../catalog/types.ts';
+import { type Harness, openApi, serviceDefaults, serviceRecord, succeededBackup, tokens } from './harness.ts';
+
+let api: Harness;
+let service: ServiceRecord;
+let made = 0;
+beforeAll(async () => {
+  api = await openApi('there');
+});
+afterAll(async () => {
+  await api.close();
+});
+beforeEach(async () => {
+  made += 1;
+  service = serviceRecord({ serviceId: `settings-${made}` });
+  await api.catalog.upsertService(service);
+});
+
+async function change(body: unknown, token?: string): Promise<Awaited<ReturnType<Harness['ask']>>> {
+  const question = token === undefined ? { body } : { body, token };
+  return await api.ask('PATCH', `/services/${service.serviceId}`, question);
+}
+
+async function shown(): Promise<Record<string, unknown>> {
+  return (await api.ask('GET', `/services/${service.serviceId}`)).body;
+}
+
+describe('retention', () => {
+  test("is the deployment's until it is set, and again when that is asked for", async () => {
+    expect((await shown())['retention']).toEqual({ days: 7, origin: 'deployment' });
+    const { status, body } = await change({ retention: { days: 30 } });
+    expect([status, body['retention']]).toEqual([200, { days: 30, origin: 'service' }]);
+    const list = (await api.ask('GET', '/services?page_size=1000')).body['services'] as Record<
+      string,
+      unknown
+    >[];
+    expect(list.find((one) => one['service_id'] === service.serviceId)?.['retention']).toEqual({
+      days: 30,
+      origin: 'service',
+    });
+    expect((await change({ retention: { days: 'default' } })).body['retention']).toEqual({
+      days: 7,
+      origin: 'deployment',
+    });
+  });
+
+  test('tells what it would remove and what it keeps, each with its reason', async () => {
+    const first = await succeededBackup(api.catalog, service, 'a');
+    const newest = await succeededBackup(api.catalog, service, 'b');
+    const { status, body } = await api.ask('GET', `/services/${service.serviceId}/retention`, {
+      token: tokens.viewer,
+    });
+    expect(status).toBe(200);
+    expect(body).toMatchObject({
+      service_id: service.serviceId,
+      policy: { days: 7, origin: 'deployment' },
+      remove: [],
+      remove_bytes: 0,
+    });
+    const kept = body['keep'] as Record<string, unknown>[];
+    expect(kept.map(({ id }) => id).toSorted()).toEqual([first.id, newest.id].toSorted());
+    expect(kept[0]).toMatchObject({ type: 'full', status: 'Succeeded', storage_bytes: 5_327_326 });
+    expect(kept[0]?.['reason']).toMatch(/^It is kept until .* UTC: 7 days after it ended\.$/);
+  });
+
+  test.each(['/services/none/retention', '/services/a:b:c/retention'])('GET %s is 404', async (path) => {
+    const answer = await api.ask('GET', path);
+    expect([answer.status, answer.errors]).toEqual([404, ['service_not_found']]);
+  });
+});
+
+describe('nightly', () => {
+  test('is none before it was given one, and made when an hour is set, at a minute of the service', async () => {
+    expect((await shown())['nightly']).toEqual({ state: 'none' });
+    const { status, body } = await change({ nightly: { hour: 3 } });
+    expect(status).toBe(200);
+    const cron = nightlyCron(minuteWithin(service.serviceId, 3));
+    expect(body['nightly']).toMatchObject({ state: 'scheduled', schedule: cron });
+    const { schedule_id: id } = body['nightly'] as { schedule_id: number };
+    const schedule = await api.ask('GET', `/backups/schedules/${id}`);
+    expect(schedule.body).toMatchObject({
+      id,
+      service_id: service.serviceId,
+      schedule: cron,
+      type: 'full',
+      labels: { origin: 'nightly' },
+    });
+    expect((body['nightly'] as { next_run: string }).next_run).toBe(schedule.body['scheduled_at']);
+  });
+
+  test('that was deleted is told as such, and comes back at its own minute', async () => {
+    const first = (await change({ nightly: { hour: 2, minute: 5 } })).body['nightly'] as {
+      schedule_id: number;
+    };
+    expect((await api.ask('DELETE', `/backups/schedules/${first.schedule_id}`)).status).toBe(200);
+    expect((await shown())['nightly']).toEqual({ state: 'deleted' });
+    const back = (await change({ nightly: { hour: 'default' } })).body['nightly'] as Record<string, unknown>;
+    expect(back).toMatchObject({
+      state: 'scheduled',
+      schedule: nightlyCron(nightlyTime(service.serviceId, serviceDefaults.nightlyWindow)),
+    });
+    expect(back['schedule_id']).not.toBe(first.schedule_id);
+  });
+
+  test('that is suspended stays so when its hour is changed, and says so', async () => {
+    const { schedule_id: id } = (await change({ nightly: { hour: 2 } })).body['nightly'] as {
+      schedule_id: number;
+    };
+    await api.ask('PATCH', `/backups/schedules/${id}`, { body: { suspended: true } });
+    const { body } = await change({ nightly: { hour: 4, minute: 30 } });
+    expect(body['nightly']).toEqual({ state: 'suspended', schedule_id: id, schedule: '30 4 * * *' });
+  });
+});
+
+describe('a change', () => {
+  test('of two things at once does both; two at once lose neither', async () => {
+    await Promise.all([change({ retention: { days: 3 } }), change({ nightly: { hour: 5, minute: 0 } })]);
+    expect(await shown()).toMatchObject({
+      retention: { days: 3, origin: 'service' },
+      nightly: { schedule: '0 5 * * *' },
+    });
+    const { body } = await change({ retention: { days: 4 }, nightly: { hour: 6, minute: 1 } });
+    expect(body).toMatchObject({ retention: { days: 4 }, nightly: { schedule: '1 6 * * *' } });
+  });
+
+  test.each([
+    [{ binlog: { archive: true, interval: '10s' } }, '"binlog" is'],
+    [{ encryption: { recipients: ['age1qqqqqq'] } }, '"encryption" is'],
+    [{ copies: [{ storage: 's3://bucket/prefix' }] }, '"copies" is'],
+    [
+      { chain: { full_every: '7d', most_incrementals: 6 }, keep_previous: '48h' },
+      '"chain", "keep_previous" are',
+    ],
+    [{ dump: { include: ['shop', 'shop.orders'] }, retention: { days: 1 } }, '"dump" is'],
+    [{ drill: '0 5 * * 0' }, '"drill" is'],
+  ])('to %j is not available yet, and changes nothing', async (body, words) => {
+    const answer = await change(body);
+    expect([answer.status, answer.errors]).toEqual([400, ['not_available']]);
+    expect(answer.messages).toContain(words);
+    expect((await shown())['retention']).toEqual({ days: 7, origin: 'deployment' });
+  });
+
+  test.each([
+    [{}, 'at least one setting'],
+    [
+      { retention: {} },
+      '"retention.days" is missing: it has to be a whole number from 1 to 3650, or "default"',
+    ],
+    [{ retention: { days: 0 } }, 'a whole number from 1 to 3650, or "default", not 0'],
+    [{ retention: { days: 7.5 } }, 'a whole number from 1 to 3650'],
+    [{ retention: { days: null } }, 'a whole number from 1 to 3650'],
+    [{ retention: { days: 7, weeks: 1 } }, '"retention.weeks" is unknown here'],
+    [{ retention: 7 }, 'an object with days'],
+    [{ nightly: { hour: 24 } }, 'a whole number from 0 to 23, or "default"'],
+    [
+      { nightly: { hour: 'default', minute: 3 } },
+      '"nightly.minute" has to be left out when hour is "default"',
+    ],
+    [{ nightly: { hour: 3, minute: 60 } }, 'a whole number from 0 to 59'],
+    [{ binlog: { archive: 'yes' } }, 'true or false'],
+    [{ binlog: { interval: '0s' } }, 'a whole number and a unit'],
+    [{ encryption: { recipients: ['ssh-rsa AAAA'] } }, 'an age public key'],
+    [{ copies: [{ storage: 'ftp://x' }] }, 's3://bucket/prefix'],
+    [{ chain: { most_incrementals: -1 } }, 'a whole number from 0 to 1000'],
+    [{ dump: { exclude: ['a.b.c'] } }, 'a database or a table'],
+    [{ keep_previous: 3600 }, '30s, 10m, 24h or 7d'],
+    [{ drill: 'once' }, 'a cron expression of five fields'],
+    [{ service_name: 'mine' }, '"service_name" is unknown here'],
+  ])('to %j is refused', async (body, words) => {
+    const answer = await change(body);
+    expect([answer.status, new Set(answer.errors)]).toEqual([400, new Set(['invalid_request'])]);
+    expect(answer.messages).toContain(words);
+  });
+
+  test('says all that is wrong at once', async () => {
+    const answer = await change({ retention: { days: 0 }, nightly: { hour: -1 }, drill: 'x', colour: 'red' });
+    expect(answer.errors).toHaveLength(4);
+  });
+
+  test('is for administrators, of services of their own', async () => {
+    const body = { retention: { days: 1 } };
+    expect((await change(body, tokens.viewer)).errors).toEqual(['forbidden']);
+    expect((await change(body, tokens.operator)).errors).toEqual(['forbidden']);
+    expect((await change(body, tokens.stranger)).errors).toEqual(['service_not_found']);
+    expect((await api.ask('PATCH', '/services/none', { body })).errors).toEqual(['service_not_found']);
+    expect((await shown())['retention']).toEqual({ days: 7, origin: 'deployment' });
+  });
+});
