@@ -1,6 +1,6 @@
 /**
  * Carries a request out once, however often it comes with the same `Idempotency-Key`: the first answer is kept,
- * sealed, for a day. See docs/decisions/0005-idempotency.md for what is promised, and why it holds.
+ * sealed, for a day. See docs/decisions/0007-idempotency.md for what is promised, and why it holds.
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';

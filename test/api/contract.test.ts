@@ -148,9 +148,18 @@ describe('POST /backups/schedules', () => {
   });
 
   test.each([
-    ['an echo that keeps \\n as two characters', String.raw`printf '%s' '[default]\naws_access_key_id = A1B2\naws_secret_access_key = s3cr3t\nregion = us-east-1'`],
-    ['an echo that makes lines of it', String.raw`printf '[default]\naws_access_key_id = A1B2\naws_secret_access_key = s3cr3t\nregion = us-east-1\n'`],
-    ['the older form in braces', String.raw`printf '{\n[default]\naws_access_key_id = A1B2\naws_secret_access_key = s3cr3t\n}\n'`],
+    [
+      'an echo that keeps \\n as two characters',
+      String.raw`printf '%s' '[default]\naws_access_key_id = A1B2\naws_secret_access_key = s3cr3t\nregion = us-east-1'`,
+    ],
+    [
+      'an echo that makes lines of it',
+      String.raw`printf '[default]\naws_access_key_id = A1B2\naws_secret_access_key = s3cr3t\nregion = us-east-1\n'`,
+    ],
+    [
+      'the older form in braces',
+      String.raw`printf '{\n[default]\naws_access_key_id = A1B2\naws_secret_access_key = s3cr3t\n}\n'`,
+    ],
   ])('credentials made by %s are taken, in the lines of base64', async (_how, make) => {
     const answer = await sh(
       `C=$(${make} | base64 | awk '{printf "%s\\\\n", $0}'); ${curl} -X POST "$API/backups/schedules" ${json} ${key} -d '{"backup_type": "full", "schedule": "once", "service_id": "dbtgf28044362", "external_storage": {"bucket": {"path": "s3://my_backup_bucket/folder", "credentials": "'"$C"'"}}}'`,
@@ -209,11 +218,14 @@ describe('restores', () => {
   const restore = async (body: string): Promise<Answer> =>
     sh(`${curl} --location "$API/restores" ${json} ${key} --data '${body}'`);
 
-  test.each(['id', 'key'])('a body with "%s" names the backup; the agent of the target is asked', async (name) => {
-    const answer = await restore(`{"${name}": "${backupId}", "service_id": "dbtgf28216706"}`);
-    expect(answer.status).toBe(409);
-    expect(answer.body).toMatchObject({ errors: [{ error: 'agent_unavailable' }] });
-  });
+  test.each(['id', 'key'])(
+    'a body with "%s" names the backup; the agent of the target is asked',
+    async (name) => {
+      const answer = await restore(`{"${name}": "${backupId}", "service_id": "dbtgf28216706"}`);
+      expect(answer.status).toBe(409);
+      expect(answer.body).toMatchObject({ errors: [{ error: 'agent_unavailable' }] });
+    },
+  );
 
   test('a number names the backup of that schedule', async () => {
     const answer = await restore(`{"key": ${backup.scheduleId}, "service_id": "dbtgf28216706"}`);
@@ -250,7 +262,13 @@ describe('restores', () => {
       workflowId: (restoreId) => workflowIds.restore(restoreId, 'abc'),
     });
     await api.catalog.updateRestore(id, { status: 'Running', message: 'server is not-ready' });
-    const running = { id, backup_id: backupId, key: backupId, status: 'Running', message: 'server is not-ready' };
+    const running = {
+      id,
+      backup_id: backupId,
+      key: backupId,
+      status: 'Running',
+      message: 'server is not-ready',
+    };
     expect((await sh(`${curl} "$API/restores/${id}" ${key}`)).body).toMatchObject(running);
     expect((await sh(`${curl} "$API_2024/restores/${id}" ${bearer}`)).body).toEqual([
       expect.objectContaining(running),

@@ -103,6 +103,7 @@ test('the token is an administrator’s in both headers, and is kept where other
   const file = join(data, 'tokens');
   expect(await readFile(file, 'utf8')).toContain(`${stack.token} default administrator`);
   expect((await stat(file)).mode & 0o777).toBe(0o600);
+  expect((await stat(join(data, 'sealing-key'))).mode & 0o777).toBe(0o600);
 });
 
 test('a backup of the sample server succeeds', async () => {
