@@ -18,12 +18,18 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     .addColumn('count', 'bigint', (column) => column.notNull())
     .addPrimaryKeyConstraint('backup_counts_key', ['organization', 'service_id', 'day', 'status', 'type'])
     .execute();
-  // For both filters at once: of either index alone the rows of the other value would have to be looked at.
-  await db.schema
-    .createIndex('backups_by_organization_status_type_created_at_id')
-    .on('backups')
-    .columns(['organization', 'status', 'type', 'created_at', 'id'])
-    .execute();
+  // For several filters at once: of an index on one of them the rows with another's other values are looked at, too.
+  for (const filters of [
+    ['status', 'type'],
+    ['service_id', 'status', 'type'],
+  ]) {
+    const columns = ['organization', ...filters, 'created_at', 'id'];
+    await db.schema
+      .createIndex(`backups_by_${columns.join('_')}`)
+      .on('backups')
+      .columns(columns)
+      .execute();
+  }
   for (const service of ["''", 'service_id']) {
     await sql`
       insert into backup_counts (organization, service_id, day, status, type, count)
