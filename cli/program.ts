@@ -53,6 +53,16 @@ export const commands: Record<string, Entry> = {
     group: looking,
     load: async (io) => (await import('./commands/services.ts')).servicesCommand(io),
   },
+  agents: {
+    summary: 'list agents, let one in, or turn one out',
+    group: looking,
+    load: async (io) => (await import('./commands/agents.ts')).agentsCommand(io, []),
+  },
+  audit: {
+    summary: 'list who asked what',
+    group: looking,
+    load: async (io) => (await import('./commands/audit.ts')).auditCommand(io),
+  },
   whoami: {
     summary: 'show whose token this is, and what it may do',
     group: looking,

@@ -1,5 +1,7 @@
 /** The API's answers as a client sees them: the types of the schemas that the API answers with, and no code. */
 import type { z } from 'zod';
+import type { agentList } from '../api/schemas/agent.ts';
+import type { auditList } from '../api/schemas/audit.ts';
 import type { BackupView } from '../api/schemas/backup.ts';
 import type { pointInTimeServices, restoreTargets } from '../api/schemas/lookup.ts';
 import type { RestoreView } from '../api/schemas/restore.ts';
@@ -24,3 +26,7 @@ export type ServiceList = Pages & { services: Service[]; services_count: number 
 
 export type RestoreTargets = z.infer<typeof restoreTargets>;
 export type PointInTimeServices = z.infer<typeof pointInTimeServices>;
+export type AgentList = z.infer<typeof agentList>;
+export type Agent = AgentList['agents'][number];
+export type AuditList = z.infer<typeof auditList>;
+export type AuditEntry = AuditList['entries'][number];

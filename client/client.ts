@@ -1,6 +1,8 @@
 /** A client of the REST API: for the command line, for readiness, the demo and the benchmarks. */
 import { randomUUID } from 'node:crypto';
 import type {
+  AgentList,
+  AuditList,
   Backup,
   BackupList,
   PointInTimeServices,
@@ -133,6 +135,19 @@ export class Client {
 
   lookupPointsInTime(): Promise<PointInTimeServices> {
     return this.#ask('GET', '/restores/pointintime/lookup');
+  }
+
+  agents(query: Query = {}): Promise<AgentList> {
+    return this.#ask('GET', '/agents', { query });
+  }
+
+  revokeAgent(id: string): Promise<undefined> {
+    return this.#ask('DELETE', `/agents/${segment(id)}`);
+  }
+
+  /** Who asked what. */
+  audit(query: Query = {}): Promise<AuditList> {
+    return this.#ask('GET', '/audit', { query });
   }
 
   whoami(): Promise<object> {

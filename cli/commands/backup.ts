@@ -13,7 +13,7 @@ interface Flags extends StorageFlags {
 export function backupCommand(io: Io, outcome: Outcome): Command {
   return apiCommand<Flags>(io, {
     usage: 'backup <service_id>',
-    description: 'Takes a backup of a service as soon as the service is free and its agent is there.',
+    description: 'Take a backup of a service as soon as the service is free and its agent is there.',
     examples: ['backup sample-1', 'backup sample-1 --wait', 'backup sample-1 --json | jq -r .backup_id'],
     options: [
       backupTypeOption().default('full'),

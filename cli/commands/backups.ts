@@ -26,13 +26,13 @@ export const backupColumns: readonly Column<Backup>[] = [
 ];
 
 export function backupsCommand(io: Io): Command {
-  return commandGroup('backups', 'Lists backups, and shows one.', [listCommand(io), getCommand(io)]);
+  return commandGroup('backups', 'List backups, and show one.', [listCommand(io), getCommand(io)]);
 }
 
 function listCommand(io: Io): Command {
   return apiCommand<ListedFlags>(io, {
     usage: 'list',
-    description: 'Lists backups, the newest first.',
+    description: 'List backups, the newest first.',
     examples: [
       'backups',
       'backups --service-id sample-1 --status Succeeded',
@@ -63,7 +63,7 @@ function listCommand(io: Io): Command {
 function getCommand(io: Io): Command {
   return apiCommand(io, {
     usage: 'get <id>',
-    description: 'Shows one backup, with its progress while it runs.',
+    description: 'Show one backup, with its progress while it runs.',
     examples: ['backups get eda3b72460c8c0d9d61a7f01b6a22e32:sample-1:sample-1'],
     work: async (session, _flags, id = '') => session.show(await session.client.backup(id)),
   });

@@ -11,11 +11,11 @@ type Shell = keyof typeof scripts;
 /** @param whole the program with all of its commands */
 export function completionCommand(io: Io, whole: () => Promise<Command>): Command {
   return new Command('completion')
-    .description('Prints the completion of words for a shell.')
+    .description('Print the completion of words for a shell.')
     .addArgument(new Argument('<shell>', 'which shell').choices(Object.keys(scripts)))
     .addHelpText(
       'after',
-      '\nExamples:\n  $ source <(tidemark completion bash)\n  $ tidemark completion zsh > ~/.zsh/completions/_tidemark',
+      '\nExamples:\n  $ tidemark completion zsh > ~/.zsh/completions/_tidemark\n  $ source <(tidemark completion bash)',
     )
     .action(async (shell: Shell) => {
       io.stdout.write(scripts[shell](commandTree(await whole())));

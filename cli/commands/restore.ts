@@ -27,7 +27,7 @@ export function restoreCommand(io: Io, outcome: Outcome): Command {
   return apiCommand<Flags>(io, {
     usage: 'restore <id> <service_id>',
     description:
-      'Restores a backup to a service. The whole server of the service is replaced, users included; side by side, the old data is kept and comes back if the restore fails.',
+      'Restore a backup to a service. The whole server of the service is replaced, users included; side by side, the old data is kept and comes back if the restore fails.',
     examples: [
       'restore eda3b72460c8c0d9d61a7f01b6a22e32:sample-1:sample-1 sample-1 --wait',
       'restore sample-1 sample-1 --point-in-time "2024-03-26 17:18:21"',

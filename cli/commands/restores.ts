@@ -45,7 +45,7 @@ export function restoresCommand(io: Io): Command {
 function listCommand(io: Io): Command {
   return apiCommand<ListedFlags>(io, {
     usage: 'list',
-    description: 'Lists restores, the newest first.',
+    description: 'List restores, the newest first.',
     examples: ['restores', 'restores --service-id sample-1 --status Failed'],
     options: [
       serviceOption(),
@@ -72,7 +72,7 @@ function listCommand(io: Io): Command {
 function getCommand(io: Io): Command {
   return apiCommand(io, {
     usage: 'get <id>',
-    description: 'Shows one restore, with its progress while it runs.',
+    description: 'Show one restore, with its progress while it runs.',
     examples: ['restores get 7'],
     work: async (session, _flags, id = '') => session.show(await session.client.restore(id)),
   });
@@ -81,7 +81,7 @@ function getCommand(io: Io): Command {
 function deleteCommand(io: Io): Command {
   return apiCommand(io, {
     usage: 'delete <id>',
-    description: 'Removes a finished restore from the lists. One that is still Scheduled is cancelled first.',
+    description: 'Remove a finished restore from the lists. One that is still Scheduled is cancelled first.',
     examples: ['restores delete 7'],
     async work(session, _flags, id = '') {
       session.answer(await session.client.deleteRestore(id), () => `Restore ${id} is deleted.`);
@@ -92,7 +92,7 @@ function deleteCommand(io: Io): Command {
 function cancelCommand(io: Io): Command {
   return apiCommand(io, {
     usage: 'cancel <id>',
-    description: 'Stops a restore and puts the server back as it was.',
+    description: 'Stop a restore and put the server back as it was.',
     examples: ['restores cancel 7'],
     work: async (session, _flags, id = '') => session.show(await session.client.cancelRestore(id)),
   });
@@ -101,7 +101,7 @@ function cancelCommand(io: Io): Command {
 function undoCommand(io: Io): Command {
   return apiCommand<{ force?: true }>(io, {
     usage: 'undo <id>',
-    description: 'Puts back the data that a restore replaced, while it is kept.',
+    description: 'Put back the data that a restore replaced, while it is kept.',
     examples: ['restores undo 7'],
     options: [new Option('--force', 'even if something was written since, which is then lost')],
     work: async (session, { force }, id = '') =>
@@ -112,7 +112,7 @@ function undoCommand(io: Io): Command {
 function lookupCommand(io: Io): Command {
   return apiCommand<{ serviceId?: string }>(io, {
     usage: 'lookup <backup_id>',
-    description: 'Tells which services a backup can be restored to.',
+    description: 'Tell which services a backup can be restored to.',
     examples: ['restores lookup eda3b72460c8c0d9d61a7f01b6a22e32:sample-1:sample-1'],
     options: [new Option('--service-id <id>', 'the service that the backup was taken of')],
     async work(session, { serviceId }, backupId = '') {
@@ -134,7 +134,7 @@ function lookupCommand(io: Io): Command {
 function pointInTimeCommand(io: Io): Command {
   return apiCommand(io, {
     usage: 'pointintime',
-    description: 'Tells for each service between which points in time anything can be restored.',
+    description: 'Tell for each service between which points in time anything can be restored.',
     examples: ['restores pointintime'],
     async work(session) {
       const answer = await session.client.lookupPointsInTime();

@@ -29,7 +29,7 @@ const columns: readonly Column<Schedule>[] = [
 const cron = 'a cron expression of five fields, read in UTC, such as "0 3 * * *"';
 
 export function schedulesCommand(io: Io): Command {
-  return commandGroup('schedules', 'Lists schedules, and makes, changes and deletes them.', [
+  return commandGroup('schedules', 'List schedules, and make, change and delete them.', [
     listCommand(io),
     getCommand(io),
     createCommand(io),
@@ -41,7 +41,7 @@ export function schedulesCommand(io: Io): Command {
 function listCommand(io: Io): Command {
   return apiCommand<ListFlags & { serviceId?: string; type?: string }>(io, {
     usage: 'list',
-    description: 'Lists schedules, the newest first; backups that were ordered once are among them.',
+    description: 'List schedules, the newest first; backups that were ordered once are among them.',
     examples: ['schedules', 'schedules --service-id sample-1 --type full'],
     options: [
       serviceOption(),
@@ -67,7 +67,7 @@ function listCommand(io: Io): Command {
 function getCommand(io: Io): Command {
   return apiCommand(io, {
     usage: 'get <id>',
-    description: 'Shows one schedule.',
+    description: 'Show one schedule.',
     examples: ['schedules get 253'],
     work: async (session, _flags, id = '') => session.show(await session.client.schedule(id)),
   });
@@ -76,7 +76,7 @@ function getCommand(io: Io): Command {
 function createCommand(io: Io): Command {
   return apiCommand<StorageFlags & { schedule: string; backupType: string; explain?: true }>(io, {
     usage: 'create <service_id>',
-    description: 'Makes a schedule that takes a backup again and again.',
+    description: 'Make a schedule that takes a backup again and again.',
     examples: [
       'schedules create sample-1 --schedule "0 3 * * *"',
       'schedules create sample-1 --schedule "0 */6 * * mon-fri" --explain',
@@ -102,7 +102,7 @@ function createCommand(io: Io): Command {
 function updateCommand(io: Io): Command {
   return apiCommand<{ schedule?: string; backupType?: string; suspended?: 'true' | 'false' }>(io, {
     usage: 'update <id>',
-    description: 'Changes a schedule: when it runs, what it takes, whether it runs at all.',
+    description: 'Change a schedule: when it runs, what it takes, whether it runs at all.',
     examples: ['schedules update 253 --schedule "30 4 * * *"', 'schedules update 253 --suspended true'],
     options: [
       new Option('--schedule <cron>', cron),
@@ -126,7 +126,7 @@ function updateCommand(io: Io): Command {
 function deleteCommand(io: Io): Command {
   return apiCommand(io, {
     usage: 'delete <id>',
-    description: 'Deletes a schedule. Its backups stay, and one that runs is finished.',
+    description: 'Delete a schedule. Its backups stay, and one that runs is finished.',
     examples: ['schedules delete 253'],
     async work(session, _flags, id = '') {
       session.answer(await session.client.deleteSchedule(id), () => `Schedule ${id} is deleted.`);

@@ -8,7 +8,7 @@ export function sealingKeyCommand(io: Io): Command {
   const make = new Command('make')
     .summary('make the file with a first key')
     .description(
-      'Makes a file with a new key, readable by its owner alone. Give it to every api and control worker as sealing_key_file.',
+      'Make a file with a new key, readable by its owner alone. Give it to every api and control worker as sealing_key_file.',
     )
     .argument('<file>', 'where; it must not exist')
     .addHelpText('after', '\nExamples:\n  $ tidemark sealing-key make /etc/tidemark/sealing-key')
@@ -18,7 +18,7 @@ export function sealingKeyCommand(io: Io): Command {
   const rotate = new Command('rotate')
     .summary('put a new key above those there are')
     .description(
-      'Puts a new key at the top of the file: it seals from the next start of each process on. The older keys stay below it, because what they sealed is opened with them.',
+      'Put a new key at the top of the file: it seals from the next start of each process on. The older keys stay below it, because what they sealed is opened with them.',
     )
     .argument('<file>', 'the file of the keys')
     .addHelpText('after', '\nExamples:\n  $ tidemark sealing-key rotate /etc/tidemark/sealing-key')
@@ -29,7 +29,7 @@ export function sealingKeyCommand(io: Io): Command {
     });
   return new Command('sealing-key')
     .description(
-      "Makes and replaces the deployment's sealing key. Run it on a host of the deployment: it works on a file, not through the API.",
+      "Make and replace the deployment's sealing key. Run it on a host of the deployment: it works on a file, not through the API.",
     )
     .addCommand(make)
     .addCommand(rotate);

@@ -19,13 +19,13 @@ const columns: readonly Column<Service>[] = [
 ];
 
 export function servicesCommand(io: Io): Command {
-  return commandGroup('services', 'Lists the services, and shows one.', [listCommand(io), getCommand(io)]);
+  return commandGroup('services', 'List the services, and show one.', [listCommand(io), getCommand(io)]);
 }
 
 function listCommand(io: Io): Command {
   return apiCommand<ListFlags>(io, {
     usage: 'list',
-    description: 'Lists the services, the newest first, with their agents.',
+    description: 'List the services, the newest first, with their agents.',
     examples: ['services', "services --json | jq -r '.services[].service_id'"],
     options: listOptions(),
     work: async (session, flags) =>
@@ -47,7 +47,7 @@ function listCommand(io: Io): Command {
 function getCommand(io: Io): Command {
   return apiCommand(io, {
     usage: 'get <service_id>',
-    description: 'Shows one service: its server, its agent, its newest backups, and what would be lost now.',
+    description: 'Show one service: its server, its agent, its newest backups, and what would be lost now.',
     examples: ['services get sample-1'],
     work: async (session, _flags, id = '') => session.show(await session.client.service(id)),
   });

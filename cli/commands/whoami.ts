@@ -6,7 +6,7 @@ import { apiCommand } from '../session.ts';
 export function whoamiCommand(io: Io): Command {
   return apiCommand(io, {
     usage: 'whoami',
-    description: 'Shows whose token this is: organization, role and subject.',
+    description: 'Show whose token this is: organization, role and subject.',
     examples: ['whoami', 'whoami --profile production'],
     work: async (session) => session.show(await session.client.whoami()),
   });
