@@ -12,7 +12,7 @@ ENV NODE_ENV=production
 COPY --from=packages /tidemark/node_modules node_modules
 COPY . .
 # A named volume takes owner and mode from the folder that it is mounted over.
-RUN install -d -m 0750 /backups && install -d -m 0755 /secrets
+RUN install -d -m 0750 /backups && install -d -m 0755 /secrets && ln -s /tidemark/cli/tidemark /usr/local/bin/tidemark
 USER node
 CMD ["node", "--disable-warning=ExperimentalWarning", "api/main.ts"]
 

@@ -2,7 +2,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { operationStatuses } from '../domain/operations.ts';
 
-const connectionGroup = 'Connection and output:';
+export const connectionGroup = 'Connection and output:';
 
 /** How and where the API is asked, as the command line says it. */
 export interface ConnectionFlags {

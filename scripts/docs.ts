@@ -1,8 +1,9 @@
 /**
  * Writes the pages of docs/ that are made from the code: errors.md from the table of errors, configuration.md from
- * the schemas of the settings. Run it after either changed; a test says when that was forgotten.
+ * the schemas of the settings, cli.md from the help of the commands. Run it after one of them changed; a test says when that was forgotten.
  */
 import { writeFileSync } from 'node:fs';
+import { referencePage } from '../cli/reference.ts';
 import { agentSettings } from '../config/agent.ts';
 import { apiSettings } from '../config/api.ts';
 import { controlSettings } from '../config/control.ts';
@@ -11,8 +12,12 @@ import { type SettingInfo, settingsOf } from '../config/shape.ts';
 import { errorTable } from '../domain/errors.ts';
 
 /** The pages by their paths below the repository. */
-export function pages(): Record<string, string> {
-  return { 'docs/errors.md': errorPage(), 'docs/configuration.md': configurationPage() };
+export async function pages(): Promise<Record<string, string>> {
+  return {
+    'docs/errors.md': errorPage(),
+    'docs/configuration.md': configurationPage(),
+    'docs/cli.md': await referencePage(),
+  };
 }
 
 function errorPage(): string {
@@ -62,7 +67,7 @@ function line(name: string, info: SettingInfo): string {
 }
 
 if (import.meta.main) {
-  for (const [path, text] of Object.entries(pages())) {
+  for (const [path, text] of Object.entries(await pages())) {
     writeFileSync(new URL(`../${path}`, import.meta.url), text);
   }
 }
