@@ -244,8 +244,7 @@ describe('what a crash left between the catalog and Temporal is settled', () => 
     await catalog.changeSchedule(id, 'default', { schedule: '6 3 * * *', suspended: true });
     await untilInTemporal(
       id,
-      (schedule) =>
-        schedule?.spec.calendars?.[0]?.minute[0]?.start === 6 && schedule.state.paused,
+      (schedule) => schedule?.spec.calendars?.[0]?.minute[0]?.start === 6 && schedule.state.paused,
     );
     await catalog.deleteSchedule(id, 'default');
     await untilInTemporal(id, (schedule) => schedule === undefined);
