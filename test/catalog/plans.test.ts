@@ -8,6 +8,7 @@ import { Database } from '../../catalog/database.ts';
 import { migrateToLatest } from '../../catalog/migrate.ts';
 import { placesIn } from '../../catalog/places.ts';
 import { restoresIn } from '../../catalog/restores.ts';
+import { schedulesIn } from '../../catalog/schedules.ts';
 import type { Tables } from '../../catalog/schema.ts';
 import { servicesIn } from '../../catalog/services.ts';
 import { sqliteBackend } from '../../catalog/sqlite.ts';
@@ -86,6 +87,21 @@ describe('with a million rows', () => {
     await expectIndexed(listRestores('o', { serviceId: 's' }, page), /restores_by_organization_service_id/);
     await expectIndexed(listRestores('o', { status: 'Failed' }, page), /restores_by_organization_status/);
     await expectIndexed(servicesIn(database).listServices('o', page), /services_by_organization/);
+  });
+
+  test('every list of schedules is read off an index in its order, and the repeating ones alone', async () => {
+    const { listSchedules, listScheduleIntents, findScheduleIntent } = schedulesIn(database);
+    const key = /PRIMARY KEY|autoindex_services/;
+    const or = (index: RegExp): RegExp => new RegExp(`${index.source}|SCALAR SUBQUERY|${key.source}`);
+    await expectIndexed(listSchedules('o', {}, page), or(/schedules_by_organization_created_at_id/));
+    await expectIndexed(
+      listSchedules('o', { serviceId: 's' }, page),
+      or(/schedules_by_organization_service_id/),
+    );
+    await expectIndexed(listSchedules('o', { type: 'full' }, page), or(/schedules_by_organization_type/));
+    await expectIndexed(findScheduleIntent(1), key);
+    await listScheduleIntents();
+    expect(await plans()).toEqual([expect.stringContaining('schedules_repeating')]);
   });
 
   test('the unfinished are found without looking at the finished', async () => {

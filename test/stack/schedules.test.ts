@@ -106,11 +106,12 @@ describe('a schedule that repeats', () => {
     const { id: other } = await create('@yearly');
     await stack.api.end('SIGKILL');
     await handle(other).trigger('SKIP');
-    const { backupId = '' } = await until(
-      async () => await catalog.findSchedule(other, 'default').then((record) => record ?? {}),
-      (record: Partial<ScheduleRecord>) => record.status === 'Succeeded',
+    const ended = await until(
+      async () => await catalog.findSchedule(other, 'default'),
+      (record) => record?.status === 'Succeeded',
       'the end of the run',
     );
+    const backupId = ended?.backupId ?? '';
     await stack.api.start(ready.api);
     const schedule = await read(other);
     expect(schedule).toMatchObject({ status: 'Succeeded', backup_id: backupId });
