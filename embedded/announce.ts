@@ -26,7 +26,7 @@ export function announcementText(stack: Stack): string {
     'Tidemark is ready.',
     '',
     `  API            ${stack.api}${basePath}`,
-    `  documentation  ${stack.api}/openapi.json`,
+    `  documentation  ${stack.api}/docs`,
     `  Temporal UI    ${stack.temporalUi}`,
     `  Temporal       ${stack.temporalAddress}`,
     `  token          ${stack.token}  (administrator, as Bearer or X-API-Key, while this runs)`,

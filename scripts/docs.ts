@@ -1,8 +1,10 @@
 /**
- * Writes the pages of docs/ that are made from the code: errors.md from the table of errors, configuration.md from
- * the schemas of the settings, cli.md from the help of the commands. Run it after one of them changed; a test says when that was forgotten.
+ * Writes what docs/ has from the code: errors.md from the table of errors, configuration.md from the schemas of the
+ * settings, the table in api.md from the operations, cli.md from the help of the commands. Run it after one of them
+ * changed; a test says when that was forgotten.
  */
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { operations } from '../api/operations/index.ts';
 import { referencePage } from '../cli/reference.ts';
 import { agentSettings } from '../config/agent.ts';
 import { apiSettings } from '../config/api.ts';
@@ -14,10 +16,37 @@ import { errorTable } from '../domain/errors.ts';
 /** The pages by their paths below the repository. */
 export async function pages(): Promise<Record<string, string>> {
   return {
+    'docs/api.md': apiPage(),
     'docs/errors.md': errorPage(),
     'docs/configuration.md': configurationPage(),
     'docs/cli.md': await referencePage(),
   };
+}
+
+/** The page as it is written by hand, with the table of every operation between its two marks. */
+function apiPage(): string {
+  const page = readFileSync(new URL('../docs/api.md', import.meta.url), 'utf8');
+  const rows = operations.map(({ method, path, summary, role, routes }) => {
+    const later = routes[0]?.description?.includes('Not available yet.') ?? false;
+    return [`\`${method.toUpperCase()} ${path}\``, later ? `${summary} (not available yet)` : summary, role];
+  });
+  const [begin, end] = ['<!-- operations -->', '<!-- end of operations -->'];
+  const table = tableOf(['verb and path', 'what it does', 'least role'], rows);
+  return page.replace(new RegExp(`${begin}[^]*${end}`), () => `${begin}\n\n${table}\n\n${end}`);
+}
+
+/** Columns as wide as their widest cell, as the formatter leaves them. */
+function tableOf(head: string[], rows: string[][]): string {
+  const widths = head.map((title, column) =>
+    Math.max(...[title, ...rows.map((row) => row[column] ?? '')].map((cell) => cell.length)),
+  );
+  const lineOf = (cells: string[], filler: string): string =>
+    `| ${cells.map((cell, column) => cell.padEnd(widths[column] ?? 0, filler)).join(' | ')} |`;
+  const rule = lineOf(
+    head.map(() => ''),
+    '-',
+  );
+  return [lineOf(head, ' '), rule, ...rows.map((row) => lineOf(row, ' '))].join('\n');
 }
 
 function errorPage(): string {
