@@ -1,5 +1,5 @@
 /** Letting an agent in: a token for one service, good once. The same for the API and for the command on the host. */
-import type { AgentRecord, Catalog } from '../catalog/types.ts';
+import type { AgentRecord, Catalog, Receipt } from '../catalog/types.ts';
 import { newEnrolmentToken, tokenLifetimeMs } from '../domain/enrolment.ts';
 import { TidemarkError } from '../domain/errors.ts';
 
@@ -17,11 +17,13 @@ export interface EnrolmentRequest {
 /**
  * Makes a token. It is answered this once; the catalog keeps its digest.
  *
+ * @param receipt keeps the answer for a request that may be repeated
  * @throws invalid_request, service_not_found for a service of another organization, agent_enrolled
  */
 export async function issueEnrolment(
   catalog: Catalog,
   { organization, serviceId, takeOver, expiresAt, createdBy }: EnrolmentRequest,
+  receipt: (token: string) => Receipt<AgentRecord> | undefined = () => undefined,
 ): Promise<{ enrolment: AgentRecord; token: string }> {
   const expires = expiryOf(expiresAt);
   const service = await catalog.findService(serviceId);
@@ -53,6 +55,7 @@ export async function issueEnrolment(
     takeOver,
     createdBy,
     expiresAt: expires,
+    receipt: receipt(token),
   });
   return { enrolment, token };
 }

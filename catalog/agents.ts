@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import type { Transaction } from 'kysely';
 import { instant, now, present, prose } from './columns.ts';
 import type { Database } from './database.ts';
+import { keepReceipt } from './idempotency.ts';
 import { limitsOf } from './pages.ts';
 import type { AgentRow, Tables } from './schema.ts';
 import { upsertServiceIn } from './services.ts';
@@ -36,8 +37,12 @@ export function agentsIn(database: Database): AgentQueries {
         expires_at: instant(enrolment.expiresAt),
         message: 'Waiting for its agent.',
       };
-      await database.write(async (db) => await db.insertInto('agents').values(row).execute());
-      return recordOf(row);
+      const made = recordOf(row);
+      await database.write(async (db) => {
+        await db.insertInto('agents').values(row).execute();
+        await keepReceipt(db, enrolment.receipt, made);
+      });
+      return made;
     },
 
     async findAgent(agentId) {

@@ -428,6 +428,7 @@ export interface Catalog extends RetentionCatalog, NightlyCatalog {
     takeOver: boolean;
     createdBy: string;
     expiresAt: string;
+    receipt?: Receipt<AgentRecord> | undefined;
   }): Promise<AgentRecord>;
   /** The newest enrolment of an agent, by the agent's own id. */
   findAgent(agentId: string): Promise<AgentRecord | undefined>;

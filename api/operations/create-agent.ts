@@ -1,7 +1,8 @@
 /** POST /agents: lets an agent in, with a token that is shown once. */
+import type { AgentRecord } from '../../catalog/types.ts';
 import { issueEnrolment } from '../enrolments.ts';
 import { operation } from '../operation.ts';
-import { enrolment, enrolmentRequest } from '../schemas/agent.ts';
+import { enrolment, enrolmentRequest, type EnrolmentView } from '../schemas/agent.ts';
 import { nothing } from '../schemas/common.ts';
 import { agentView } from '../views/agent.ts';
 
@@ -18,14 +19,21 @@ export const createAgent = operation({
   body: enrolmentRequest,
   answer: enrolment,
   errors: ['service_not_found', 'agent_enrolled'],
-  async handle({ body, caller }, { catalog }) {
-    const { enrolment: record, token } = await issueEnrolment(catalog, {
+  async handle({ body, caller, receipt }, { catalog }) {
+    const view = (record: AgentRecord, token: string): EnrolmentView => ({
+      ...agentView(record, Date.now()),
+      token,
+    });
+    const request = {
       organization: caller.organization,
       serviceId: body.service_id,
       takeOver: body.take_over,
       ...(body.expires_at !== undefined && { expiresAt: body.expires_at }),
       createdBy: caller.subject,
-    });
-    return { ...agentView(record, Date.now()), token };
+    };
+    const { enrolment: record, token } = await issueEnrolment(catalog, request, (issued) =>
+      receipt((made) => view(made, issued)),
+    );
+    return view(record, token);
   },
 });

@@ -70,3 +70,4 @@ export const enrolmentRequest = z
 export const agentPath = z.strictObject({ id: text('the id of an agent or of an enrolment') });
 
 export type AgentView = z.infer<typeof agent>;
+export type EnrolmentView = z.infer<typeof enrolment>;

@@ -17,12 +17,10 @@ describe("the client's address", () => {
     ['10.0.0.1', undefined, '10.0.0.1', 'a proxy that says nothing'],
     ['10.0.0.1', '10.0.0.2', '10.0.0.2', 'proxies alone'],
     [undefined, '203.0.113.9', 'unknown', 'no connection'],
-  ])(
-    '%s with X-Forwarded-For %s is %s: %s',
-    (connected: string | undefined, forwarded: string | undefined, expected: string, _what: string) => {
-      expect(addressOf(connected, forwarded)).toBe(expected);
-    },
-  );
+  ])('%s with X-Forwarded-For %s is %s: %s', (...given) => {
+    const [connected, forwarded, expected] = given;
+    expect(addressOf(connected, forwarded)).toBe(expected);
+  });
 });
 
 test.each([

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { DatabaseSync } from 'node:sqlite';
@@ -87,6 +88,21 @@ describe('the same request with the same key', () => {
     });
     expect(count).toBe(1);
   });
+});
+
+test('a token that is shown once is shown to whoever repeats the request, and to nobody else', async () => {
+  const key = randomUUID();
+  const enrol = async (token?: string): Promise<Answer> =>
+    post(key, { service_id: 'to-come' }, { path: '/agents', ...(token !== undefined && { token }) });
+  const first = await enrol();
+  expect([first.status, typeof first.body['token']]).toEqual([200, 'string']);
+  expect((await enrol()).text).toBe(first.text);
+  expect((await enrol(tokens.operator)).errors).toEqual(['forbidden']);
+  const { body } = await api.ask('GET', '/agents?service_id=to-come');
+  expect(body['agents']).toHaveLength(1);
+  const file = await readFile(api.location.slice('sqlite://'.length), 'latin1');
+  const log = await readFile(`${api.location.slice('sqlite://'.length)}-wal`, 'latin1');
+  expect(file + log).not.toContain(String(first.body['token']));
 });
 
 describe('the same key', () => {

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { rateLimit } from '../../api/rate-limit.ts';
-import { TidemarkError } from '../../domain/errors.ts';
+import type { TidemarkError } from '../../domain/errors.ts';
 import { openApi, tokens } from './harness.ts';
 
 /** The seconds to wait; 0 when the request is taken. */
