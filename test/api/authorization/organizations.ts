@@ -1,5 +1,6 @@
 /** Two organizations with records of every kind, and callers of every role with credentials of every kind. */
 import { randomBytes } from 'node:crypto';
+import { issueEnrolment } from '../../../api/enrolments.ts';
 import type { BackupRecord, Catalog, RestoreRecord, ServiceRecord } from '../../../catalog/types.ts';
 import { apiKeyDigest, apiKeyShown, makeApiKey } from '../../../domain/api-keys.ts';
 import { formatBackupId, workflowIds } from '../../../domain/ids.ts';
@@ -18,13 +19,21 @@ export interface Organization {
   service: ServiceRecord;
   /** One more, to restore to. */
   target: ServiceRecord;
+  /** These and the following are made when they are first asked for, and then kept. */
   backup(): Promise<BackupRecord>;
+  /** One that ran once. */
   schedule(): Promise<number>;
+  /** One that repeats. */
+  repeating(): Promise<number>;
+  /** An agent of a service of its own, let in and not there yet. */
+  agent(): Promise<string>;
   restore(): Promise<RestoreRecord>;
+  /** The records may be gone: makes others from now on. */
+  forget(): void;
 }
 
 export async function newOrganization(catalog: Catalog, name: string): Promise<Organization> {
-  const secret = `secret-of-${name}`;
+  const secret = secretOf(name);
   const make = async (serviceId: string): Promise<ServiceRecord> => {
     const service = serviceRecord({
       serviceId,
@@ -59,13 +68,29 @@ export async function newOrganization(catalog: Catalog, name: string): Promise<O
     return { backup, scheduleId: schedule.id };
   }
 
-  return {
-    name,
-    secret,
-    service,
-    target,
+  const makers = {
     backup: async () => (await order()).backup,
     schedule: async () => (await order()).scheduleId,
+    async repeating() {
+      const schedule = await catalog.createSchedule({
+        organization: name,
+        service,
+        schedule: '0 3 * * *',
+        type: 'full',
+        labels: { note: secret },
+        offsetSeconds: () => 0,
+      });
+      return schedule.id;
+    },
+    async agent() {
+      const { enrolment } = await issueEnrolment(catalog, {
+        organization: name,
+        serviceId: service.serviceId,
+        takeOver: false,
+        createdBy: secret,
+      });
+      return enrolment.id;
+    },
     async restore() {
       const restore = await catalog.createRestore({
         organization: name,
@@ -81,15 +106,39 @@ export async function newOrganization(catalog: Catalog, name: string): Promise<O
       return restore;
     },
   };
+  const made = new Map<string, Promise<unknown>>();
+  const once = <T>(kind: string, make: () => Promise<T>): Promise<T> => {
+    const known = made.get(kind) ?? make();
+    made.set(kind, known);
+    return known as Promise<T>;
+  };
+  return {
+    name,
+    secret,
+    service,
+    target,
+    backup: async () => once('backup', makers.backup),
+    schedule: async () => once('schedule', makers.schedule),
+    repeating: async () => once('repeating', makers.repeating),
+    agent: async () => once('agent', makers.agent),
+    restore: async () => once('restore', makers.restore),
+    forget: () => made.clear(),
+  };
 }
 
 /** Tokens of the tokens file, for `parseTokens`. */
 export function tokensFileOf(organizations: readonly string[]): string {
   return organizations
     .flatMap((organization) =>
-      roles.map((role) => `${fileToken(organization, role)} ${organization} ${role}`),
+      roles.map(
+        (role) => `${fileToken(organization, role)} ${organization} ${role} ${secretOf(organization)}`,
+      ),
     )
     .join('\n');
+}
+
+function secretOf(organization: string): string {
+  return `secret-of-${organization}`;
 }
 
 function fileToken(organization: string, role: Role): string {

@@ -21,7 +21,7 @@ export interface Row {
   least: Role;
   /**
    * The request: for records of `whose`, by somebody of `asker`'s organization. In the cells "own" the two are one.
-   * Asked anew for each cell, so that a cell may use a record up.
+   * A cell may use its record up: for the next one there is another.
    */
   ask(whose: Organization, asker: Organization): Question | Promise<Question>;
   /** How those who may ask are answered: 200, or an error of what is tried after all rights are checked. */
@@ -53,6 +53,15 @@ const onBackup = (operation: string, least: Role, own: Row['own'], suffix = ''):
   ask: async (whose) => at(`/backups/${(await whose.backup()).id}${suffix}`),
   own,
   foreign: 'backup_not_found',
+});
+
+/** A row for an operation on one schedule that repeats. */
+const onSchedule = (operation: string, least: Role, body?: object): Row => ({
+  operation,
+  least,
+  ask: async (whose) => at(`/backups/schedules/${await whose.repeating()}`, body),
+  own: 200,
+  foreign: 'schedule_not_found',
 });
 
 /** A row for an operation on one service. */
@@ -134,13 +143,37 @@ export const rows: readonly Row[] = [
     tells: true,
   },
   {
-    operation: 'getSchedule',
-    least: 'viewer',
-    ask: async (whose) => at(`/backups/schedules/${await whose.schedule()}`),
+    operation: 'createSchedule',
+    about: 'again and again',
+    least: 'administrator',
+    ask: ({ service }) =>
+      at('/backups/schedules', {
+        backup_type: 'full',
+        schedule: '30 2 * * *',
+        service_id: service.serviceId,
+      }),
     own: 200,
-    foreign: 'schedule_not_found',
+    foreign: 'service_not_found',
     tells: true,
   },
+  {
+    operation: 'createSchedule',
+    about: 'again and again, only explained',
+    least: 'administrator',
+    ask: ({ service }) =>
+      at('/backups/schedules?explain=true', {
+        backup_type: 'full',
+        schedule: '30 2 * * *',
+        service_id: service.serviceId,
+      }),
+    own: 200,
+    foreign: 'service_not_found',
+    tells: true,
+  },
+  ...onList('listSchedules', '/backups/schedules', async (whose) => whose.repeating()),
+  { ...onSchedule('getSchedule', 'viewer'), tells: true },
+  { ...onSchedule('updateSchedule', 'administrator', { suspended: true }), tells: true },
+  onSchedule('deleteSchedule', 'administrator'),
   // Restores.
   {
     operation: 'createRestore',
@@ -226,6 +259,23 @@ export const rows: readonly Row[] = [
   onService('listTransactions', 'viewer', 'not_available', `/transactions?${twoWeeks}`),
   onService('getBinlog', 'viewer', 'not_available', '/binlogs/binlog.000001'),
   onService('listProofs', 'viewer', 'not_available', '/proofs'),
+  // Agents.
+  {
+    operation: 'createAgent',
+    least: 'administrator',
+    ask: ({ service }) => at('/agents', { service_id: service.serviceId }),
+    own: 200,
+    foreign: 'service_not_found',
+    tells: true,
+  },
+  ...onList('listAgents', '/agents', async (whose) => whose.agent()),
+  {
+    operation: 'revokeAgent',
+    least: 'administrator',
+    ask: async (whose) => at(`/agents/${await whose.agent()}`),
+    own: 200,
+    foreign: 'agent_not_found',
+  },
   // The caller, and what callers did.
   { operation: 'whoAmI', least: 'viewer', ask: () => at('/whoami'), own: 200, foreign: 200 },
   {
