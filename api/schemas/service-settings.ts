@@ -85,12 +85,10 @@ const furtherSettings = {
     )
     .optional()
     .openapi({ description: 'What a dump holds; not available yet' }),
-  keep_previous: duration
-    .optional()
-    .openapi({
-      description:
-        "How long replaced data is kept after a restore; not available yet: see the agent's restore.keep_previous",
-    }),
+  keep_previous: duration.optional().openapi({
+    description:
+      "How long replaced data is kept after a restore; not available yet: see the agent's restore.keep_previous",
+  }),
   drill: z
     .string({ error: drillRule })
     .refine((value) => value === 'off' || isCron(value), drillRule)

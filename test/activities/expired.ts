@@ -128,9 +128,13 @@ export function makeOld(folder: string, backupId: string, days: number): void {
   const then = new Date(Date.now() - days * dayMs).toISOString();
   const database = new DatabaseSync(catalogFile(folder), { timeout: 10_000 });
   try {
-    database
-      .prepare('update backups set created_at = ?, ended_at = ? where id = ?')
-      .run(then, then, backupId);
+    // The counts of backups follow changes of their status alone.
+    database.exec('begin immediate');
+    const { status } = database.prepare('select status from backups where id = ?').get(backupId) ?? {};
+    const change = "update backups set created_at = ?, ended_at = ?, status = 'Scheduled' where id = ?";
+    database.prepare(change).run(then, then, backupId);
+    database.prepare('update backups set status = ? where id = ?').run(status ?? null, backupId);
+    database.exec('commit');
   } finally {
     database.close();
   }

@@ -1,7 +1,7 @@
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { Connection, Client } from '@temporalio/client';
 import { sweep } from '../../activities/control/retention.ts';
 import type { ServiceRecord } from '../../catalog/types.ts';
@@ -196,7 +196,7 @@ describe('a sweep that is killed', () => {
       const newest = await storedBackup(deployment, service, 1);
       await deployment.close();
 
-      const script = path.join(import.meta.dirname, 'killed-sweep.ts');
+      const script = fileURLToPath(new URL('killed-sweep.ts', import.meta.url));
       const child = spawn(process.execPath, [script, folder.path, String(last)], {
         stdio: ['ignore', 'ignore', 'pipe'],
       });

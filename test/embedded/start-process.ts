@@ -44,7 +44,15 @@ export function startProgram(file: string, args: string[]): Started {
 const freePorts = ['--port', '0', '--temporal-port', '0', '--ui-port', '0'];
 
 export function startStackProgram(data: string, args: string[] = []): Started {
-  return startProgram('embedded/start.ts', ['--data', data, '--json', ...freePorts, ...args]);
+  return startProgram('embedded/start.ts', [
+    '--data',
+    data,
+    '--json',
+    '--nightly',
+    'off',
+    ...freePorts,
+    ...args,
+  ]);
 }
 
 /** Waits for the line that says that all is ready. */
