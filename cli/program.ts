@@ -73,6 +73,11 @@ export const commands: Record<string, Entry> = {
     group: host,
     load: async (io) => (await import('./keys.ts')).keysCommand(io),
   },
+  agents: {
+    summary: 'let agents in',
+    group: host,
+    load: async (io) => (await import('./agents.ts')).agentsCommand(io),
+  },
   'sealing-key': {
     summary: 'make or replace the key that secrets are sealed with',
     group: host,

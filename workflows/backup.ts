@@ -6,6 +6,7 @@ import type { BackupPhase } from '../domain/progress.ts';
 import type { BackupSummary } from '../domain/manifest.ts';
 import type { HostBackupInput } from '../activities/host/contract.ts';
 import { agentProxies, type ControlPlane, controlPlaneOf, reachAgent, type ReachedAgent } from './agents.ts';
+import { type Dismissal, heedDismissal } from './dismissal.ts';
 import { type Ending, endingOf } from './failures.ts';
 import { beginNarrative, type Narrative } from './narrative.ts';
 
@@ -13,6 +14,7 @@ interface BackupRun {
   input: BackupInput;
   plane: ControlPlane;
   story: Narrative<BackupPhase>;
+  dismissal: Dismissal;
   /** Known once it has been reached. */
   agent?: ReachedAgent;
 }
@@ -28,7 +30,7 @@ export async function backup(input: BackupInput): Promise<BackupSummary> {
     await confirm(run, summary);
     return summary;
   } catch (error) {
-    return await settle(run, endingOf(error));
+    return await settle(run, run.dismissal.explain(endingOf(error)));
   } finally {
     await CancellationScope.nonCancellable(() =>
       run.plane.control.releasePlace({ workflowId: workflowInfo().workflowId }),
@@ -39,6 +41,7 @@ export async function backup(input: BackupInput): Promise<BackupSummary> {
 function setUp(input: BackupInput): BackupRun {
   return {
     input,
+    dismissal: heedDismissal(),
     plane: controlPlaneOf(input.timings),
     story: beginNarrative<BackupPhase>('waiting', 'Waiting for its turn.', [
       `**${input.type} backup** \`${input.backupId}\` of service **${input.serviceId}**`,

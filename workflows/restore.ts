@@ -9,6 +9,7 @@ import type { RestoreInput } from '../domain/operations.ts';
 import type { RestorePhase } from '../domain/progress.ts';
 import { type BackupFacts, planRestore } from '../domain/restore-plan.ts';
 import { type Agent, agentProxies, type ControlPlane, controlPlaneOf } from './agents.ts';
+import { type Dismissal, heedDismissal } from './dismissal.ts';
 import { type Ending, endingOf, findingOf } from './failures.ts';
 import { beginNarrative, type Narrative } from './narrative.ts';
 
@@ -16,6 +17,7 @@ interface RestoreRun {
   input: RestoreInput;
   plane: ControlPlane;
   story: Narrative<RestorePhase>;
+  dismissal: Dismissal;
   /** Undone last-in first-out when the restore does not succeed. */
   compensations: (() => Promise<string>)[];
   /** In place: nothing brings the old data back any more. */
@@ -42,7 +44,7 @@ export async function restore(input: RestoreInput): Promise<Reached> {
     await succeed(run, planned, reached);
     return reached;
   } catch (error) {
-    const ending = endingOf(error);
+    const ending = run.dismissal.explain(endingOf(error));
     await settle(run, ending);
     throw ending.failure;
   } finally {
@@ -108,6 +110,7 @@ function setUp(input: RestoreInput): RestoreRun {
     story: beginNarrative<RestorePhase>('waiting', 'Restore is scheduled.', [
       `**${input.mode} restore ${input.restoreId}** of service **${input.serviceId}** from \`${input.backupId}\``,
     ]),
+    dismissal: heedDismissal(),
     compensations: [],
     emptied: false,
     warnings: [],
@@ -177,7 +180,7 @@ async function succeed(run: RestoreRun, { facts }: PlannedRestore, reached: Reac
 
 /** @returns what became of the server, for the message */
 async function putBack(run: RestoreRun, agent: Agent, order: HostRestoreInput): Promise<string> {
-  const { serving } = await agent.cleanup.putBack(order);
+  const { serving } = await run.dismissal.unlessGone(() => agent.cleanup.putBack(order));
   if (!run.emptied) return serving ? 'The server serves its old data.' : 'The server is as it was.';
   return serving
     ? 'The server serves the restored data.'

@@ -11,6 +11,9 @@ import { ordersOf } from './dismissals.ts';
 import { giveNightly } from './nightly.ts';
 import type { Plane } from './plane.ts';
 
+/** What of the plane is needed here. */
+type Registry = Pick<Plane, 'catalog' | 'store' | 'client' | 'log'>;
+
 const nothing: RegistrationAnswer = {
   accepted: false,
   reason: '',
@@ -25,28 +28,37 @@ const nothing: RegistrationAnswer = {
 export function registrationActivities(plane: Plane): Pick<ControlActivities, 'registerService'> {
   return {
     async registerService(signed) {
-      const said = readAnnouncement(signed);
       const { workflowId } = Context.current().info.workflowExecution ?? { workflowId: '' };
-      if (said === undefined || workflowId !== workflowIds.agent(said.agentId)) {
-        const reason =
-          'The announcement is not signed by the agent that it names. An agent of an earlier version has to be ' +
-          'upgraded; anything else has no business here.';
-        plane.log.warn({ workflow: workflowId, reason }, 'An announcement was refused.');
-        return { ...nothing, reason };
-      }
-      const answer = await register(plane, said, signed);
-      if ('probe' in answer) return answer;
-      const { reason, lastSequence = 0 } = answer;
-      const { agentId, serviceId, organization, hostname } = said;
-      plane.log.warn({ agentId, serviceId, organization, hostname, reason }, 'An announcement was refused.');
-      return { ...nothing, agentId, reason, lastSequence, ...(await standingOf(plane, agentId)) };
+      return await takeAnnouncement(plane, signed, workflowId);
     },
   };
 }
 
+/** @param workflowId to whom it was signalled: an agent speaks in its own workflow alone */
+export async function takeAnnouncement(
+  plane: Registry,
+  signed: SignedAnnouncement,
+  workflowId: string,
+): Promise<RegistrationAnswer> {
+  const said = readAnnouncement(signed);
+  if (said === undefined || workflowId !== workflowIds.agent(said.agentId)) {
+    const reason =
+      'The announcement is not signed by the agent that it names. An agent of an earlier version has to be ' +
+      'upgraded; anything else has no business here.';
+    plane.log.warn({ workflow: workflowId, reason }, 'An announcement was refused.');
+    return { ...nothing, reason };
+  }
+  const answer = await register(plane, said, signed);
+  if ('probe' in answer) return answer;
+  const { reason, lastSequence = 0 } = answer;
+  const { agentId, serviceId, organization, hostname } = said;
+  plane.log.warn({ agentId, serviceId, organization, hostname, reason }, 'An announcement was refused.');
+  return { ...nothing, agentId, reason, lastSequence, ...(await standingOf(plane, agentId)) };
+}
+
 /** What a refused agent may still do. */
 async function standingOf(
-  plane: Plane,
+  plane: Registry,
   agentId: string,
 ): Promise<Pick<RegistrationAnswer, 'revoked' | 'finishing' | 'dismissed'>> {
   const agent = await plane.catalog.findAgent(agentId);
@@ -61,7 +73,7 @@ async function standingOf(
 }
 
 async function register(
-  plane: Plane,
+  plane: Registry,
   said: Announcement,
   { proof }: SignedAnnouncement,
 ): Promise<RegistrationAnswer | Refusal> {
@@ -101,7 +113,7 @@ async function register(
   };
 }
 
-function otherStore({ store }: Plane, { storage }: Announcement): Refusal {
+function otherStore({ store }: Registry, { storage }: Announcement): Refusal {
   return {
     reason:
       `The control worker does not find in ${store.location} what the agent wrote to ${storage}. ` +
