@@ -24,14 +24,8 @@ interface EnrollFlags extends CatalogFlags {
   unlessEnrolled?: true;
 }
 
-export function agentsCommand(io: HostIo = process): Command {
-  const agents = new Command('agents').description('Let agents in.');
-  agents.addCommand(catalogOptions(enroll(io)));
-  return agents;
-}
-
-function enroll(io: HostIo): Command {
-  return new Command('enroll')
+export function enrollCommand(io: HostIo): Command {
+  const command = new Command('enroll')
     .summary('make a token that lets an agent in')
     .description(
       'Make the token that enrols the agent of one service. It is good once, within a day, and shown this once. Put it into the file that enrolment_token_file of the agent names. Run it on a host of the deployment: it works on the catalog, not through the API.',
@@ -59,6 +53,7 @@ Examples:
     .action(async (flags: EnrollFlags) => {
       await withCatalog(flags, io.env, async (catalog) => enrol(catalog, flags, io));
     });
+  return catalogOptions(command);
 }
 
 async function enrol(catalog: Catalog, flags: EnrollFlags, io: HostIo): Promise<void> {

@@ -56,7 +56,10 @@ export const commands: Record<string, Entry> = {
   agents: {
     summary: 'list agents, let one in, or turn one out',
     group: looking,
-    load: async (io) => (await import('./commands/agents.ts')).agentsCommand(io, []),
+    load: async (io) => {
+      const { enrollCommand } = await import('./agents.ts');
+      return (await import('./commands/agents.ts')).agentsCommand(io, [enrollCommand(io)]);
+    },
   },
   audit: {
     summary: 'list who asked what',
@@ -72,11 +75,6 @@ export const commands: Record<string, Entry> = {
     summary: 'make, list and end API keys',
     group: host,
     load: async (io) => (await import('./keys.ts')).keysCommand(io),
-  },
-  agents: {
-    summary: 'let agents in',
-    group: host,
-    load: async (io) => (await import('./agents.ts')).agentsCommand(io),
   },
   'sealing-key': {
     summary: 'make or replace the key that secrets are sealed with',

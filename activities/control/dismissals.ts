@@ -32,7 +32,7 @@ export function dismissalActivities(plane: Plane): Pick<ControlActivities, 'endO
 
 /** The operation that has the service since before its agent was revoked. */
 export async function ordersOf(
-  plane: Pick<Plane, 'catalog' | 'client'>,
+  plane: Plane,
   { serviceId, revokedAt }: { serviceId: string; revokedAt: string },
 ): Promise<PlaceRecord | undefined> {
   const places = await plane.catalog.listPlaces();

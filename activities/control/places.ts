@@ -43,7 +43,7 @@ export function placeActivities(plane: Plane): Pick<ControlActivities, 'takePlac
 
 /** Whether the workflow that a place belongs to is over, or was never started. */
 export async function hasEnded(
-  plane: Pick<Plane, 'client'>,
+  plane: Plane,
   place: Pick<PlaceRecord, 'workflowId' | 'requestedAt'>,
 ): Promise<boolean> {
   const state = await workflowState(plane, place.workflowId);
@@ -52,7 +52,7 @@ export async function hasEnded(
 }
 
 export async function workflowState(
-  plane: Pick<Plane, 'client'>,
+  plane: Plane,
   workflowId: string,
 ): Promise<'open' | 'closed' | 'missing'> {
   try {

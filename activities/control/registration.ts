@@ -11,9 +11,6 @@ import { ordersOf } from './dismissals.ts';
 import { giveNightly } from './nightly.ts';
 import type { Plane } from './plane.ts';
 
-/** What of the plane is needed here. */
-type Registry = Pick<Plane, 'catalog' | 'store' | 'client' | 'log'>;
-
 const nothing: RegistrationAnswer = {
   accepted: false,
   reason: '',
@@ -36,7 +33,7 @@ export function registrationActivities(plane: Plane): Pick<ControlActivities, 'r
 
 /** @param workflowId to whom it was signalled: an agent speaks in its own workflow alone */
 export async function takeAnnouncement(
-  plane: Registry,
+  plane: Plane,
   signed: SignedAnnouncement,
   workflowId: string,
 ): Promise<RegistrationAnswer> {
@@ -58,7 +55,7 @@ export async function takeAnnouncement(
 
 /** What a refused agent may still do. */
 async function standingOf(
-  plane: Registry,
+  plane: Plane,
   agentId: string,
 ): Promise<Pick<RegistrationAnswer, 'revoked' | 'finishing' | 'dismissed'>> {
   const agent = await plane.catalog.findAgent(agentId);
@@ -73,7 +70,7 @@ async function standingOf(
 }
 
 async function register(
-  plane: Registry,
+  plane: Plane,
   said: Announcement,
   { proof }: SignedAnnouncement,
 ): Promise<RegistrationAnswer | Refusal> {
@@ -113,7 +110,7 @@ async function register(
   };
 }
 
-function otherStore({ store }: Registry, { storage }: Announcement): Refusal {
+function otherStore({ store }: Plane, { storage }: Announcement): Refusal {
   return {
     reason:
       `The control worker does not find in ${store.location} what the agent wrote to ${storage}. ` +

@@ -6,20 +6,21 @@ import path from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { Client, Connection } from '@temporalio/client';
 import type { RegistrationAnswer } from '../../activities/control/contract.ts';
+import type { Plane } from '../../activities/control/plane.ts';
 import { takeAnnouncement } from '../../activities/control/registration.ts';
 import { issueEnrolment } from '../../api/enrolments.ts';
 import { openCatalog } from '../../catalog/open.ts';
 import type { Catalog } from '../../catalog/types.ts';
 import { digestOfToken, newAgentKeys, publicSigningKey, signAnnouncement } from '../../domain/enrolment.ts';
 import { workflowIds } from '../../domain/ids.ts';
-import type { Announcement, SignedAnnouncement } from '../../domain/operations.ts';
+import { type Announcement, defaultTimings, type SignedAnnouncement } from '../../domain/operations.ts';
 import { openStore } from '../../storage/open.ts';
 import { writeProbe } from '../../storage/probe.ts';
 import { serviceRecord } from '../api/harness.ts';
 
 let folder: string;
 let catalog: Catalog;
-let plane: Parameters<typeof takeAnnouncement>[0];
+let plane: Plane;
 let serviceId: string;
 const warnings: string[] = [];
 
@@ -36,7 +37,17 @@ beforeAll(async () => {
   };
   // No operation runs here, so that Temporal is never asked.
   const client = new Client({ connection: Connection.lazy({ address: '127.0.0.1:1' }) });
-  plane = { catalog, store: await openStore(`file://${folder}/store`), client, log };
+  plane = {
+    catalog,
+    store: await openStore(`file://${folder}/store`),
+    client,
+    log,
+    timings: defaultTimings,
+    reconcileIntervalMs: 1_000,
+    scheduleSpreadMs: 0,
+    defaults: { retention: { days: 7 }, nightly: false, nightlyWindow: { startMinute: 0, minutes: 360 } },
+    retention: { intervalMs: 1_000, graceMs: 0 },
+  };
 });
 
 beforeEach(() => {
