@@ -289,11 +289,7 @@ function providerOf(eb: ExpressionBuilder<Tables, 'schedules'>) {
 function withProvider<O>(
   query: SelectQueryBuilder<Tables, 'schedules', O>,
 ): SelectQueryBuilder<Tables, 'schedules', O & { provider: string | null }> {
-  return query.select(providerOf) as unknown as SelectQueryBuilder<
-    Tables,
-    'schedules',
-    O & { provider: string | null }
-  >;
+  return query.select(providerOf);
 }
 
 function intentOf(row: ScheduleRow): ScheduleIntent {
