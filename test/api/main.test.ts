@@ -124,6 +124,18 @@ test('does not start with a wrong sealing key file, and does not show it', async
   expect(api.errors()).not.toContain('c2VzYW1l');
 });
 
+test('does not start with settings of JWTs that do not fit together, and does not show the secret', async () => {
+  const api = run({
+    ...good(),
+    TIDEMARK_JWT_ISSUER: 'https://issuer.example',
+    TIDEMARK_JWT_AUDIENCE: 'tidemark',
+    TIDEMARK_JWT_SECRET: 'hunter2',
+  });
+  expect(await api.ended).toBe(2);
+  expect(api.errors()).toContain('HS256 has 7 bytes and needs 32 at least');
+  expect(api.errors() + api.output()).not.toContain('hunter2');
+});
+
 test('names the port that is taken, and its setting', async () => {
   const taken = createServer().listen(0, '127.0.0.1');
   await once(taken, 'listening');
