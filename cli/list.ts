@@ -16,7 +16,7 @@ interface List<A, T> {
 /** The most that the API gives at once. */
 const largestPage = 10_000;
 
-export function pageQuery(flags: ListFlags): Query {
+function pageQuery(flags: ListFlags): Query {
   return {
     page: flags.page,
     page_size: flags.pageSize ?? (flags.all ? largestPage : undefined),

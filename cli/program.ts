@@ -17,7 +17,7 @@ const host = "On the deployment's host:";
 const shell = 'For the shell:';
 
 /** Every command by its name, in the order of the help. */
-export const commands: Record<string, Entry> = {
+const commands: Record<string, Entry> = {
   backup: {
     summary: 'take a backup now',
     group: ordering,
@@ -49,7 +49,7 @@ export const commands: Record<string, Entry> = {
     load: async (io) => (await import('./commands/restores.ts')).restoresCommand(io),
   },
   services: {
-    summary: 'list the services, or show one',
+    summary: 'list the services, show one, or change what it is set to',
     group: looking,
     load: async (io) => (await import('./commands/services.ts')).servicesCommand(io),
   },

@@ -6,6 +6,7 @@ import type { BackupView } from '../api/schemas/backup.ts';
 import type { pointInTimeServices, restoreTargets } from '../api/schemas/lookup.ts';
 import type { RestoreView } from '../api/schemas/restore.ts';
 import type { ScheduleView } from '../api/schemas/schedule.ts';
+import type { RetentionPlanView } from '../api/schemas/service-settings.ts';
 import type { ServiceView } from '../api/schemas/service.ts';
 
 export type Backup = BackupView;
@@ -30,3 +31,5 @@ export type AgentList = z.infer<typeof agentList>;
 export type Agent = AgentList['agents'][number];
 export type AuditList = z.infer<typeof auditList>;
 export type AuditEntry = AuditList['entries'][number];
+export type RetentionPlan = RetentionPlanView;
+export type Verdict = RetentionPlan['keep'][number];

@@ -9,6 +9,7 @@ import type {
   Restore,
   RestoreList,
   RestoreTargets,
+  RetentionPlan,
   Schedule,
   ScheduleList,
   Service,
@@ -67,6 +68,15 @@ export class Client {
 
   service(serviceId: string): Promise<Service> {
     return this.#ask('GET', `/services/${segment(serviceId)}`);
+  }
+
+  updateService(serviceId: string, body: object): Promise<Service> {
+    return this.#ask('PATCH', `/services/${segment(serviceId)}`, { body });
+  }
+
+  /** What the retention of a service would remove now, and what it keeps. */
+  retention(serviceId: string): Promise<RetentionPlan> {
+    return this.#ask('GET', `/services/${segment(serviceId)}/retention`);
   }
 
   /** Asks for a full backup, now. */

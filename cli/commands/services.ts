@@ -1,11 +1,12 @@
 /** `tidemark services`: what is managed. */
-import type { Command } from 'commander';
-import type { Service } from '../../client/answers.ts';
+import { type Command, Option } from 'commander';
+import type { Service, Verdict } from '../../client/answers.ts';
 import type { Io } from '../io.ts';
 import { showList } from '../list.ts';
 import { type ListFlags, listOptions } from '../options.ts';
-import type { Column } from '../output/table.ts';
-import { time } from '../output/values.ts';
+import { withoutUndefined } from '../order-options.ts';
+import { type Column, table } from '../output/table.ts';
+import { size, time } from '../output/values.ts';
 import { apiCommand, commandGroup } from '../session.ts';
 
 const columns: readonly Column<Service>[] = [
@@ -19,7 +20,12 @@ const columns: readonly Column<Service>[] = [
 ];
 
 export function servicesCommand(io: Io): Command {
-  return commandGroup('services', 'List the services, and show one.', [listCommand(io), getCommand(io)]);
+  return commandGroup('services', 'List the services, show one, and change what it is set to.', [
+    listCommand(io),
+    getCommand(io),
+    updateCommand(io),
+    retentionCommand(io),
+  ]);
 }
 
 function listCommand(io: Io): Command {
@@ -50,5 +56,71 @@ function getCommand(io: Io): Command {
     description: 'Show one service: its server, its agent, its newest backups, and what would be lost now.',
     examples: ['services get sample-1'],
     work: async (session, _flags, id = '') => session.show(await session.client.service(id)),
+  });
+}
+
+interface UpdateFlags {
+  retentionDays?: number | string;
+  nightlyHour?: number | string;
+  nightlyMinute?: number | string;
+}
+
+function updateCommand(io: Io): Command {
+  return apiCommand<UpdateFlags>(io, {
+    usage: 'update <service_id>',
+    description: 'Change what a service is set to; "default" makes it follow the deployment again.',
+    examples: [
+      'services update sample-1 --retention-days 30',
+      'services update sample-1 --nightly-hour 3 --nightly-minute 15',
+    ],
+    options: [
+      new Option('--retention-days <days>', 'how many days a backup is kept').argParser(numberOrWord),
+      new Option('--nightly-hour <hour>', 'when the nightly full backup begins, in UTC').argParser(
+        numberOrWord,
+      ),
+      new Option('--nightly-minute <minute>', 'the minute of that hour').argParser(numberOrWord),
+    ],
+    async work(session, { retentionDays: days, nightlyHour: hour, nightlyMinute: minute }, id = '') {
+      const nightly = withoutUndefined({ hour, minute });
+      const change = withoutUndefined({
+        retention: days === undefined ? undefined : { days },
+        nightly: Object.keys(nightly).length === 0 ? undefined : nightly,
+      });
+      session.show(await session.client.updateService(id, change));
+    },
+  });
+}
+
+/** What is neither is for the API to refuse. */
+function numberOrWord(text: string): number | string {
+  return /^\d{1,9}$/.test(text) ? Number(text) : text;
+}
+
+const verdictColumns: readonly Column<Verdict & { verdict: string }>[] = [
+  { title: 'verdict', value: ({ verdict }) => verdict },
+  { title: 'id', value: ({ id }) => id },
+  { title: 'type', value: ({ type }) => type },
+  { title: 'created_at', value: ({ created_at: at }) => time(at) },
+  { title: 'storage', value: ({ storage_bytes: bytes }) => size(bytes), right: true },
+  { title: 'reason', value: ({ reason }) => reason },
+];
+
+function retentionCommand(io: Io): Command {
+  return apiCommand(io, {
+    usage: 'retention <service_id>',
+    description: 'Tell which backups of a service its retention would remove now, which it keeps, and why.',
+    examples: ['services retention sample-1'],
+    async work(session, _flags, id = '') {
+      const plan = await session.client.retention(id);
+      const rows = [
+        ...plan.remove.map((one) => ({ ...one, verdict: 'remove' })),
+        ...plan.keep.map((one) => ({ ...one, verdict: 'keep' })),
+      ];
+      session.answer(plan, (width) => (rows.length === 0 ? '' : table(verdictColumns, rows, width)));
+      const { days, origin } = plan.policy;
+      session.hint(
+        `Backups are kept for ${days} days, as the ${origin} says; ${size(plan.remove_bytes)} can go.`,
+      );
+    },
   });
 }

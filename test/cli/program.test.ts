@@ -99,7 +99,7 @@ test('the launcher runs through a link, from any folder, on a machine whose Node
   const tidemark = new CommandLine();
   const link = path.join(tidemark.home, 'tidemark');
   symlinkSync(launcher, link);
-  const { status, stdout, stderr } = spawnSync('./tidemark', ['--version'], {
+  const { status, stdout, stderr } = spawnSync(link, ['--version'], {
     cwd: tidemark.home,
     env: tidemark.env,
     encoding: 'utf8',

@@ -1,6 +1,6 @@
 /** The command line against the whole of Tidemark: what it orders is carried out, and what it shows is so. */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { CommandLine } from '../support/command-line.ts';
 import { type BackupBody, type RestoreBody, TestStack, until } from '../support/stack.ts';
@@ -16,6 +16,27 @@ beforeAll(async () => {
 });
 
 afterAll(() => stack.stop());
+
+test('the retention and the nightly backup of a service are shown and changed', async () => {
+  const words = ['services', 'update', 'cli-one', '--retention-days', '30', '--nightly-hour', '4'];
+  const updated = await tidemark.run(...words);
+  expect(updated.stdout).toMatch(/^retention\.days +30$/m);
+  expect(updated.stdout).toMatch(/^nightly\.schedule +\d+ 4 \* \* \*$/m);
+  const plan = await tidemark.run('services', 'retention', 'cli-one');
+  expect(plan).toMatchObject({ code: 0, stdout: '' });
+  expect(plan.stderr).toBe('Backups are kept for 30 days, as the service says; 0 B can go.\n');
+  const refused = await tidemark.run('services', 'update', 'cli-one', '--retention-days', 'forever');
+  expect(refused.code).toBe(3);
+  expect(refused.stderr).toContain('"default"');
+});
+
+test('agents tells who speaks for a service, and audit who asked to change something', async () => {
+  const agents = await tidemark.run('agents', '--service-id', 'cli-one');
+  expect(agents.stdout).toMatch(/^ID +SERVICE_ID +STATE +ALIVE /);
+  expect(agents.stdout).toMatch(/ cli-one +enrolled +yes /);
+  const audit = await tidemark.run('audit', '--operation', 'updateService', '--outcome', 'succeeded');
+  expect(audit.stdout.split('\n')[1]).toMatch(/Z +test +127\.0\.0\.1 +updateService +succeeded +cli-one/);
+});
 
 test('whoami tells the organization and the role of the token', async () => {
   const { code, stdout } = await tidemark.run('whoami');
@@ -180,6 +201,15 @@ test('a reader that goes away is no error to tell of', async () => {
   const { stdout, stderr } = await tidemark.shell('tidemark backups | head -1');
   expect(stdout).toMatch(/^ID +TYPE /);
   expect(stderr).toBe('');
+});
+
+test('on a terminal the progress is a bar, and the answer stays apart from it', async () => {
+  const file = path.join(tidemark.home, 'answer');
+  const inner = `tidemark backup cli-one --wait > ${file}`;
+  const { code, stdout } = await tidemark.shell(`script -qec '${inner}' /dev/null < /dev/null`);
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/done +\u2588{30} 100%/);
+  expect(readFileSync(file, 'utf8')).toMatch(/^status +Succeeded$/m);
 });
 
 test('Ctrl-C ends the watching and not the operation; one that fails makes the exit code 1', async () => {
