@@ -71,7 +71,7 @@ export async function newOrganization(catalog: Catalog, name: string): Promise<O
   const makers = {
     backup: async () => (await order()).backup,
     schedule: async () => (await order()).scheduleId,
-    async repeating() {
+    repeating: async () => {
       const schedule = await catalog.createSchedule({
         organization: name,
         service,
@@ -82,7 +82,7 @@ export async function newOrganization(catalog: Catalog, name: string): Promise<O
       });
       return schedule.id;
     },
-    async agent() {
+    agent: async () => {
       const { enrolment } = await issueEnrolment(catalog, {
         organization: name,
         serviceId: service.serviceId,
@@ -91,7 +91,7 @@ export async function newOrganization(catalog: Catalog, name: string): Promise<O
       });
       return enrolment.id;
     },
-    async restore() {
+    restore: async () => {
       const restore = await catalog.createRestore({
         organization: name,
         service: target,
