@@ -124,6 +124,18 @@ describe('POST /backups/schedules', () => {
     });
   });
 
+  test.each([
+    ['0 9 ** *', '0 9 * * *'],
+    ['0 3 * * mon-fri', '0 3 * * 1-5'],
+  ])('the cron expression %s is read and explained in its normal form', async (cron, normal) => {
+    const answer = await sh(
+      `${curl} -X POST "$API/backups/schedules?explain=true" ${json} ${key} -d '{"backup_type": "full", "schedule": "${cron}", "service_id": "dbtgf28044362"}'`,
+    );
+    expect([answer.status, answer.messages]).toEqual([200, '']);
+    expect((answer.body as { schedule: string }).schedule).toBe(normal);
+    expect((answer.body as { next_runs: string[] }).next_runs).toHaveLength(3);
+  });
+
   test('a request for "snapshot" is told that there are no volume snapshots', async () => {
     const answer = await order('"backup_type": "snapshot", "schedule": "once"');
     expect(answer.status).toBe(400);

@@ -60,12 +60,13 @@ export async function openPage(program: string): Promise<Page> {
       `--user-data-dir=${profile}`,
       'about:blank',
     ],
-    { stdio: ['ignore', 'ignore', 'pipe'] },
+    // A group of its own: what is named on the PATH may be a script that starts the browser, and that starts others.
+    { stdio: ['ignore', 'ignore', 'pipe'], detached: true },
   );
   const closeBrowser = async (): Promise<void> => {
     if (child.exitCode === null && child.signalCode === null) {
-      const gone = once(child, 'exit');
-      child.kill('SIGKILL');
+      const gone = once(child, 'close');
+      process.kill(-Number(child.pid), 'SIGKILL');
       await gone;
     }
     await rm(profile, { recursive: true, force: true, maxRetries: 5 });
