@@ -9,6 +9,8 @@ import type { OpenAPIHono } from '@hono/zod-openapi';
 import { TidemarkError } from '../domain/errors.ts';
 import type { ApiEnvironment } from './context.ts';
 
+const require = createRequire(import.meta.url);
+
 /** Where the page and its files are; each without a token. */
 export const docsPath = '/docs';
 
@@ -90,6 +92,6 @@ export function mountDocs(app: OpenAPIHono<ApiEnvironment>): void {
 
 /** Found as Node finds packages, wherever this one was put. */
 async function packagedFile(file: string): Promise<Uint8Array<ArrayBuffer>> {
-  const manifest = createRequire(import.meta.url).resolve('swagger-ui-dist/package.json');
+  const manifest = require.resolve('swagger-ui-dist/package.json');
   return new Uint8Array(await readFile(path.join(path.dirname(manifest), file)));
 }

@@ -75,7 +75,7 @@ const rules: [field: string, rule: string, holds: (body: Fields) => boolean][] =
   [
     'key',
     'equal to id, or left out',
-    ({ id, key }) => id === undefined || key === undefined || String(id) === String(key),
+    ({ id, key }) => id === undefined || key === undefined || textOf(id) === textOf(key),
   ],
   ...pointFields.map((field, index): [string, string, (body: Fields) => boolean] => [
     field,
@@ -124,6 +124,11 @@ export const restoreQuery = z.strictObject({
 /** Also when other fields are wrong, so that everything is said at once. */
 function always(): { when: (payload: { value: unknown }) => boolean } {
   return { when: ({ value }) => typeof value === 'object' && value !== null };
+}
+
+/** A number and the same in digits name the same. */
+function textOf(value: unknown): unknown {
+  return typeof value === 'number' ? String(value) : value;
 }
 
 function hasKey(value: unknown): value is { encryption_key: unknown } {

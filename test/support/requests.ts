@@ -38,7 +38,7 @@ const hostileTexts = [
   '../../etc/passwd',
   "' or 1=1 --",
   '<script>alert(1)</script>',
-  '${7*7}',
+  '$'.concat('{7*7}'),
   '%00',
   '%',
   '\ud800',
