@@ -3,7 +3,7 @@
  * after the change leaves an entry, and finished afterwards. Of a body only the ids in it are recorded.
  */
 import type { Context } from 'hono';
-import type { AuditEnd, AuditIntent } from '../catalog/types.ts';
+import type { AuditEnd, AuditIntent } from '../catalog/request-types.ts';
 import { TidemarkError } from '../domain/errors.ts';
 import { isServiceId } from '../domain/ids.ts';
 import type { Answered } from './idempotency.ts';

@@ -5,7 +5,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Context } from 'hono';
-import type { Receipt } from '../catalog/types.ts';
+import type { Receipt } from '../catalog/request-types.ts';
 import { TidemarkError } from '../domain/errors.ts';
 import type { Role } from '../domain/operations.ts';
 import type { Parts } from './context.ts';

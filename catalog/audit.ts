@@ -3,7 +3,8 @@ import { now, present, prose } from './columns.ts';
 import type { Database } from './database.ts';
 import { limitsOf } from './pages.ts';
 import type { AuditRow } from './schema.ts';
-import type { AuditRecord, Catalog } from './types.ts';
+import type { AuditRecord } from './request-types.ts';
+import type { Catalog } from './types.ts';
 
 type AuditQueries = Pick<Catalog, 'addAuditEntry' | 'finishAuditEntry' | 'listAudit'>;
 

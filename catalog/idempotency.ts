@@ -8,7 +8,8 @@ import { TidemarkError } from '../domain/errors.ts';
 import { now } from './columns.ts';
 import type { Database } from './database.ts';
 import type { Tables } from './schema.ts';
-import type { Catalog, Receipt } from './types.ts';
+import type { Receipt } from './request-types.ts';
+import type { Catalog } from './types.ts';
 
 type KeyQueries = Pick<Catalog, 'claimKey' | 'renewKey' | 'keepAnswer' | 'releaseKey' | 'removeExpiredKeys'>;
 

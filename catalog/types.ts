@@ -4,6 +4,7 @@ import type { BinlogPosition } from '../domain/manifest.ts';
 import type { BackupType, OperationStatus, RestoreMode, Role } from '../domain/operations.ts';
 import type { Progress } from '../domain/progress.ts';
 import type { ScheduleFacts } from '../domain/schedule.ts';
+import type { AuditEnd, AuditIntent, AuditOutcome, AuditRecord, KeyClaim, Receipt } from './request-types.ts';
 import type { NightlyCatalog, RetentionCatalog } from './retention-types.ts';
 
 export interface ServiceRecord {
@@ -133,70 +134,6 @@ export interface ApiKeyRecord {
   revokedAt?: string;
   /** Within a minute. */
   lastUsedAt?: string;
-}
-
-/** Keeps the answer to an order in the order's own transaction: both are there, or neither. See idempotency.ts. */
-export interface Receipt<T> {
-  keyId: string;
-  claim: string;
-  /** The answer to what the transaction made, sealed. */
-  answerOf(made: T): string;
-}
-
-/** A claim on an idempotency key. */
-interface KeyClaim {
-  /** Names organization, operation and key together. */
-  id: string;
-  /** Random, known to whoever carries the request out. */
-  claim: string;
-  /** How long the claim holds unless it is renewed. */
-  leaseMs: number;
-}
-
-export type AuditOutcome = 'succeeded' | 'refused' | 'failed' | 'unfinished';
-
-/** What is known of a request before it is carried out. */
-export interface AuditIntent {
-  organization: string;
-  /** The operation's name, as in the OpenAPI document. */
-  operation: string;
-  method: string;
-  /** Without its query. */
-  path: string;
-  subject: string;
-  /** What the subject was known by. */
-  how: 'tokens_file' | 'jwt' | 'api_key';
-  role: Role;
-  /** Of the client. */
-  address: string;
-  requestId: string;
-  /** The services that the request names. */
-  serviceIds: string[];
-  /** What else it names: backups, schedules, restores, agents. */
-  recordIds: string[];
-}
-
-/** How it ended, with what it made added to the ids. */
-export interface AuditEnd {
-  outcome: Exclude<AuditOutcome, 'unfinished'>;
-  status: number;
-  error?: string;
-  /** Nothing was carried out: the answer was one that an Idempotency-Key had kept. */
-  replayed?: boolean;
-  serviceIds: string[];
-  recordIds: string[];
-}
-
-export interface AuditRecord extends AuditIntent {
-  /** Counts from 1. */
-  id: number;
-  /** `unfinished`: not yet, or the process ended before it could say. */
-  outcome: AuditOutcome;
-  status?: number;
-  error?: string;
-  replayed: boolean;
-  createdAt: string;
-  finishedAt?: string;
 }
 
 /** A token that waits for its agent (`pending`), an agent (`enrolled`), or one that may work no more (`revoked`). */

@@ -1,5 +1,5 @@
 /** An entry of the audit in the API's words. */
-import type { AuditRecord } from '../../catalog/types.ts';
+import type { AuditRecord } from '../../catalog/request-types.ts';
 import { isErrorName } from '../../domain/errors.ts';
 import type { AuditEntryView } from '../schemas/audit.ts';
 import { given } from './format.ts';

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from '@jest/globals';
-import type { AuditEnd, AuditIntent } from '../../catalog/types.ts';
+import type { AuditEnd, AuditIntent } from '../../catalog/request-types.ts';
 import { describeOnBoth } from './databases.ts';
 
 const intentOf = (changes: Partial<AuditIntent> = {}): AuditIntent => ({

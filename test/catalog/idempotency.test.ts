@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from '@jest/globals';
-import type { Catalog, Receipt } from '../../catalog/types.ts';
+import type { Receipt } from '../../catalog/request-types.ts';
+import type { Catalog } from '../../catalog/types.ts';
 import { describeOnBoth } from './databases.ts';
 import { newBackupId, newService, registered } from './records.ts';
 

@@ -1,0 +1,66 @@
+/** What the catalog keeps of requests: the answers under idempotency keys, and the audit. */
+import type { Role } from '../domain/operations.ts';
+
+/** Keeps the answer to an order in the order's own transaction: both are there, or neither. See idempotency.ts. */
+export interface Receipt<T> {
+  keyId: string;
+  claim: string;
+  /** The answer to what the transaction made, sealed. */
+  answerOf(made: T): string;
+}
+
+/** A claim on an idempotency key. */
+export interface KeyClaim {
+  /** Names organization, operation and key together. */
+  id: string;
+  /** Random, known to whoever carries the request out. */
+  claim: string;
+  /** How long the claim holds unless it is renewed. */
+  leaseMs: number;
+}
+
+export type AuditOutcome = 'succeeded' | 'refused' | 'failed' | 'unfinished';
+
+/** What is known of a request before it is carried out. */
+export interface AuditIntent {
+  organization: string;
+  /** The operation's name, as in the OpenAPI document. */
+  operation: string;
+  method: string;
+  /** Without its query. */
+  path: string;
+  subject: string;
+  /** What the subject was known by. */
+  how: 'tokens_file' | 'jwt' | 'api_key';
+  role: Role;
+  /** Of the client. */
+  address: string;
+  requestId: string;
+  /** The services that the request names. */
+  serviceIds: string[];
+  /** What else it names: backups, schedules, restores, agents. */
+  recordIds: string[];
+}
+
+/** How it ended, with what it made added to the ids. */
+export interface AuditEnd {
+  outcome: Exclude<AuditOutcome, 'unfinished'>;
+  status: number;
+  error?: string;
+  /** Nothing was carried out: the answer was one that an Idempotency-Key had kept. */
+  replayed?: boolean;
+  serviceIds: string[];
+  recordIds: string[];
+}
+
+export interface AuditRecord extends AuditIntent {
+  /** Counts from 1. */
+  id: number;
+  /** `unfinished`: not yet, or the process ended before it could say. */
+  outcome: AuditOutcome;
+  status?: number;
+  error?: string;
+  replayed: boolean;
+  createdAt: string;
+  finishedAt?: string;
+}
