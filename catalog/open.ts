@@ -14,6 +14,7 @@ import { postgresBackend } from './postgres.ts';
 import { restoresIn } from './restores.ts';
 import { retentionIn } from './retention.ts';
 import { scheduledBackupsIn } from './scheduled-backups.ts';
+import { scheduleIntentsIn } from './schedule-intents.ts';
 import { schedulesIn } from './schedules.ts';
 import type { Tables } from './schema.ts';
 import { serviceSettingsIn } from './service-settings.ts';
@@ -55,6 +56,7 @@ export async function openCatalog(location: string, options: { password?: string
     },
     ...servicesIn(database),
     ...schedulesIn(database),
+    ...scheduleIntentsIn(database),
     ...scheduledBackupsIn(database),
     ...backups,
     ...restores,

@@ -7,24 +7,16 @@ import type { Database } from './database.ts';
 import { keepReceipt } from './idempotency.ts';
 import { limitsOf } from './pages.ts';
 import type { ScheduleRow, Tables } from './schema.ts';
-import type { Catalog, ScheduleIntent, SchedulePatch, ScheduleRecord, ServiceRecord } from './types.ts';
+import type { Catalog, SchedulePatch, ScheduleRecord, ServiceRecord } from './types.ts';
 
 type ScheduleQueries = Pick<
   Catalog,
-  | 'findSchedule'
-  | 'listSchedules'
-  | 'createSchedule'
-  | 'changeSchedule'
-  | 'deleteSchedule'
-  | 'findScheduleIntent'
-  | 'listScheduleIntents'
-  | 'settleSchedule'
+  'findSchedule' | 'listSchedules' | 'createSchedule' | 'changeSchedule' | 'deleteSchedule'
 >;
 
 /** Written out in the query, so that the databases see that the index of the repeating ones applies. */
-const repeating = sql<boolean>`schedule <> 'once'`;
+export const repeating = sql<boolean>`schedule <> 'once'`;
 export const undeleted = sql<boolean>`deleted_at is null`;
-const unsettledOrPresent = sql<boolean>`(deleted_at is null or settled_revision <> revision)`;
 
 export function schedulesIn(database: Database): ScheduleQueries {
   return {
@@ -97,48 +89,6 @@ export function schedulesIn(database: Database): ScheduleQueries {
           .execute();
         return true;
       });
-    },
-
-    async findScheduleIntent(id) {
-      if (!isCountedId(id)) return undefined;
-      const row = await database.read(
-        async (db) =>
-          await db
-            .selectFrom('schedules')
-            .selectAll()
-            .where('id', '=', id)
-            .where(repeating)
-            .executeTakeFirst(),
-      );
-      return row && intentOf(row);
-    },
-
-    async listScheduleIntents() {
-      const rows = await database.read(
-        async (db) =>
-          await db
-            .selectFrom('schedules')
-            .selectAll()
-            .where(repeating)
-            .where(unsettledOrPresent)
-            .orderBy('id')
-            .execute(),
-      );
-      return rows.map(intentOf);
-    },
-
-    async settleSchedule(id, revision) {
-      const row = await database.write(
-        async (db) =>
-          await db
-            .updateTable('schedules')
-            .set({ settled_revision: revision })
-            .where('id', '=', id)
-            .where('revision', '=', revision)
-            .returning('id')
-            .executeTakeFirst(),
-      );
-      return row !== undefined;
     },
   };
 }
@@ -290,15 +240,6 @@ function withProvider<O>(
   query: SelectQueryBuilder<Tables, 'schedules', O>,
 ): SelectQueryBuilder<Tables, 'schedules', O & { provider: string | null }> {
   return query.select(providerOf);
-}
-
-function intentOf(row: ScheduleRow): ScheduleIntent {
-  return {
-    record: recordOf(row, ''),
-    revision: row.revision,
-    settled: row.revision === row.settled_revision,
-    deleted: row.deleted_at !== null,
-  };
 }
 
 export function recordOf(row: ScheduleRow, cloudProvider: string): ScheduleRecord {
