@@ -5,7 +5,7 @@ import { migrateToLatest } from '../catalog/migrate.ts';
 import type { Tables } from '../catalog/schema.ts';
 
 export const organization = 'bench';
-export const services = 1_000;
+const services = 1_000;
 const days = 100;
 const slice = 50_000;
 

@@ -92,6 +92,6 @@ export function tellSchedule(facts: ScheduleFacts, now: number): ScheduleStory {
 }
 
 /** `2026-11-22 03:00:17 UTC` */
-export function utc(time: string): string {
+function utc(time: string): string {
   return `${time.slice(0, 10)} ${time.slice(11, 19)} UTC`;
 }
