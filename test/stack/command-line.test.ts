@@ -107,8 +107,8 @@ test('a schedule that repeats is asked for in the words of the API, whose answer
   const { code, stderr } = await tidemark.run(...words);
   expect(code).toBe(3);
   expect(stderr).toMatch(/; request [\w-]+\)$/m);
-  const [listed] = await tidemark.answers<{ schedules: { id: number }[] }>('schedules');
-  const id = String(listed?.schedules.at(-1)?.id);
+  const [listed] = await tidemark.answers<{ schedules: { id: number; schedule: string }[] }>('schedules');
+  const id = String(listed?.schedules.find(({ schedule }) => schedule === 'once')?.id);
   expect((await tidemark.run('schedules', 'get', id)).stdout).toMatch(/^schedule +once$/m);
 });
 
