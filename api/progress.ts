@@ -13,8 +13,6 @@ import { advance, backupPhases, type Phase, type Progress, restorePhases } from 
 /** How long Temporal, and after it the workflow, may take before the catalog answers alone. Milliseconds. */
 const describeMs = 1_500;
 const queryMs = 1_500;
-/** How long an answer of Temporal is good for the next who asks: agents do not tell more often. Milliseconds. */
-const freshMs = 500;
 /** How many operations are remembered; a forgotten one only loses the promise that nothing goes back. */
 const remembered = 1_000;
 
@@ -40,15 +38,14 @@ export interface LiveProgress {
 
 export function progressThrough(client: Client): LiveProgress {
   const highest = new Map<string, Progress>();
-  const asked = new Map<string, { at: number; live: Promise<Live | undefined> }>();
+  const asked = new Map<string, Promise<Live | undefined>>();
 
-  /** Many may watch one operation, and each answer costs a look by Temporal. */
+  /** Many may watch one operation, and each answer costs a look by Temporal: those who ask at once share one. */
   function shared(workflowId: string): Promise<Live | undefined> {
-    const now = performance.now();
-    const last = asked.get(workflowId);
-    if (last && now - last.at < freshMs) return last.live;
-    const live = liveOf(client, workflowId);
-    remember(asked, workflowId, { at: now, live });
+    const running = asked.get(workflowId);
+    if (running) return running;
+    const live = liveOf(client, workflowId).finally(() => asked.delete(workflowId));
+    asked.set(workflowId, live);
     return live;
   }
 
@@ -59,7 +56,6 @@ export function progressThrough(client: Client): LiveProgress {
   ): Promise<R> {
     if (isFinal(record.status)) {
       highest.delete(workflowId);
-      asked.delete(workflowId);
       return record;
     }
     const live = await shared(workflowId);
