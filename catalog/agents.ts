@@ -1,6 +1,6 @@
 /** Who may speak for which service: tokens that wait for their agents, agents, and those that were revoked. */
 import { randomBytes } from 'node:crypto';
-import type { Transaction } from 'kysely';
+import { sql, type Transaction } from 'kysely';
 import { instant, now, present, prose } from './columns.ts';
 import type { Database } from './database.ts';
 import { keepReceipt } from './idempotency.ts';
@@ -52,6 +52,8 @@ export function agentsIn(database: Database): AgentQueries {
             .selectFrom('agents')
             .selectAll()
             .where('agent_id', '=', agentId)
+            // A token that was made earlier may have been used later.
+            .orderBy(sql`state = 'enrolled'`, 'desc')
             .orderBy('created_at', 'desc')
             .orderBy('id', 'desc')
             .executeTakeFirst(),
@@ -172,15 +174,22 @@ export function agentsIn(database: Database): AgentQueries {
     },
 
     async revokeAgent({ id, organization, message }) {
-      return await database.write(async (db) => {
-        const row = await db
-          .selectFrom('agents')
-          .selectAll()
-          .where('organization', '=', organization)
-          .where((eb) => eb.or([eb('id', '=', id), eb('agent_id', '=', id)]))
-          .orderBy('created_at', 'desc')
-          .orderBy('id', 'desc')
-          .executeTakeFirst();
+      const known = await database.read(
+        async (db) =>
+          await db
+            .selectFrom('agents')
+            .select(['id', 'service_id'])
+            .where('organization', '=', organization)
+            .where((eb) => eb.or([eb('id', '=', id), eb('agent_id', '=', id)]))
+            .orderBy(sql`state = 'enrolled'`, 'desc')
+            .orderBy('created_at', 'desc')
+            .orderBy('id', 'desc')
+            .executeTakeFirst(),
+      );
+      if (!known) return undefined;
+      // Alone, as enrolling is: of a token that is used at this moment, one of the two sees the other.
+      return await database.writeAlone(known.service_id, async (db) => {
+        const row = await db.selectFrom('agents').selectAll().where('id', '=', known.id).executeTakeFirst();
         if (!row || row.state === 'revoked') return row && recordOf(row);
         const revoked = { ...row, state: 'revoked' as const, message, revoked_at: now() };
         await db.updateTable('agents').set(revoked).where('id', '=', row.id).execute();

@@ -16,6 +16,7 @@ import {
 } from '@temporalio/workflow';
 import type { HostControlActivities } from '../activities/host/contract.ts';
 import type { Registration, SignedAnnouncement } from '../domain/operations.ts';
+import { workflowIds } from '../domain/ids.ts';
 import { defaultTimings } from '../domain/operations.ts';
 import { agentProxies, type ControlPlane, controlPlaneOf } from './agents.ts';
 import { findingOf } from './failures.ts';
@@ -43,7 +44,9 @@ export async function agent(carried: Registration[] = []): Promise<void> {
     if (waiting.length > mostWaiting) waiting.shift();
   });
   setHandler(dismissSignal, (order: { agentId: string } | null | undefined) => {
-    const agentId = String(order?.agentId);
+    const agentId = order?.agentId;
+    // From outside an agent is dismissed in its own workflow alone.
+    if (typeof agentId !== 'string' || workflowIds.agent(agentId) !== workflowInfo().workflowId) return;
     if (!dismissed.includes(agentId) && dismissed.length < mostWaiting) dismissed.push(agentId);
   });
   setHandler(registrationQuery, (signature) => answers.find((answer) => answer.signature === signature));

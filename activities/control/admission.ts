@@ -31,7 +31,9 @@ export function readAnnouncement(signed: SignedAnnouncement): Announcement | und
   for (const text of [agentId, organization, serviceId, signingKey, recipient, announcedAt]) {
     if (typeof text !== 'string' || text === '' || text.length > longestIdentifier) return undefined;
   }
-  if (typeof signed.signature !== 'string' || !Number.isSafeInteger(sequence)) return undefined;
+  const { signature, proof } = signed;
+  if (typeof signature !== 'string' || !Number.isSafeInteger(sequence)) return undefined;
+  if (proof !== undefined && typeof proof !== 'string') return undefined;
   return isSignedBy(signed, signingKey ?? '') ? (content as Announcement) : undefined;
 }
 

@@ -76,6 +76,8 @@ async function copy(host: Host, order: HostBackupInput, trial: Attempt): Promise
     trial.report(measure('copying', done, bytesEstimated, Date.now() - begun));
   }, reportMs);
   try {
+    // A layout that cannot be inspected ends the backup before it is copied.
+    const layout = await inspecting;
     let facts: FullBackupFacts | undefined;
     const stream = await writeParts(host.store, {
       keyOf: (index) => objectKeys.part(order.backupId, index),
@@ -87,7 +89,6 @@ async function copy(host: Host, order: HostBackupInput, trial: Attempt): Promise
         facts = await running.whole();
       },
     });
-    const layout = await inspecting;
     if (!facts) throw new Error('the parts were written without the word of the backup tool');
     const manifest = describe(host, order, { facts, layout, stream, startedAt: running.startedAt });
     const { sha256 } = await writeManifest(host.store, manifest);

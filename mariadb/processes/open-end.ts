@@ -2,6 +2,7 @@
  * The open end of joined programs, read into one buffer that is used again and again. A child's `stdout` has a new one
  * for every read: to collect them costs an agent more than to store what is in them.
  */
+import { once } from 'node:events';
 import { constants } from 'node:fs';
 import { open, rm } from 'node:fs/promises';
 import { connect, createServer, type Server, type Socket } from 'node:net';
@@ -10,6 +11,8 @@ import path from 'node:path';
 /** As much as a socket holds, so that a read takes what is there. */
 const bufferBytes = 256 * 1024;
 const socketName = 'open-end';
+/** How long the two ends may take to meet within this process. */
+const acceptMs = 10_000;
 
 /** What a program writes. A chunk is good until the next one is asked for; only one may be asked for at a time. */
 export interface OpenEnd extends AsyncIterable<Uint8Array> {
@@ -30,11 +33,17 @@ export async function makeOpenEnd(folder: string): Promise<OpenEnd> {
   try {
     const short = `/proc/self/fd/${directory.fd}/${socketName}`;
     await listen(server, short);
-    const accepted = new Promise<Socket>((resolve) => server.once('connection', resolve));
+    // Without a descriptor to spare the system takes the connection and drops it, and says nothing.
+    const accepted = once(server, 'connection', { signal: AbortSignal.timeout(acceptMs) });
+    accepted.catch(() => undefined);
     await chunks.connect(short);
-    const writeEnd = await accepted;
+    const [writeEnd] = (await accepted) as [Socket];
     writeEnd.on('error', () => undefined);
-    return { writeEnd, close: () => chunks.close(), [Symbol.asyncIterator]: () => chunks };
+    const close = (): void => {
+      chunks.close();
+      writeEnd.destroy();
+    };
+    return { writeEnd, close, [Symbol.asyncIterator]: () => chunks };
   } catch (error) {
     chunks.close();
     throw error;

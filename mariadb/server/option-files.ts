@@ -8,12 +8,13 @@ const deepestInclude = 10;
 
 /**
  * A digest over an option file and all that it includes. While it stays the same, the programs read the same from it. A
- * file that cannot be read counts as what it is: one that cannot be read.
+ * file that cannot be read counts as what it is: one that cannot be read. Programs are run in `/`, which relative names
+ * begin at.
  */
 export async function digestOptionFiles(file: string): Promise<string> {
   const digest = createHash('sha256');
   const add = async (name: string, depth: number): Promise<void> => {
-    const text = await readFile(name, 'utf8').catch((error: unknown) => String(error));
+    const text = await readFile(path.resolve('/', name), 'utf8').catch((error: unknown) => String(error));
     digest.update(`${name}\0${text.length}\0${text}`);
     if (depth === deepestInclude) return;
     for (const [, kind, given = ''] of text.matchAll(/^[ \t]*!(include|includedir)[ \t]+(.+?)[ \t\r]*$/gm)) {
@@ -25,7 +26,7 @@ export async function digestOptionFiles(file: string): Promise<string> {
 }
 
 async function filesIn(directory: string): Promise<string[]> {
-  const names = await readdir(directory).catch(() => []);
+  const names = await readdir(path.resolve('/', directory)).catch(() => []);
   return names
     .filter((name) => name.endsWith('.cnf'))
     .sort()
