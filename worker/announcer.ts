@@ -80,7 +80,8 @@ export class Announcer {
           this.#servedThen = serves;
         }
       } catch (error) {
-        if (!signal.aborted) host.log.warn({ reason: messageOf(error) }, 'The agent could not announce itself.');
+        if (!signal.aborted)
+          host.log.warn({ reason: messageOf(error) }, 'The agent could not announce itself.');
       }
       if (await waker.rest(lookMs, signal)) this.#dueAt = 0;
     }

@@ -11,7 +11,9 @@ export class Waker {
 
   /** Until it is woken, the signal, or the time is over. @returns whether it was woken */
   async rest(ms: number, signal: AbortSignal): Promise<boolean> {
-    await sleep(ms, undefined, { signal: AbortSignal.any([signal, this.#pause.signal]) }).catch(() => undefined);
+    await sleep(ms, undefined, { signal: AbortSignal.any([signal, this.#pause.signal]) }).catch(
+      () => undefined,
+    );
     const woken = this.#pause.signal.aborted;
     if (woken) this.#pause = new AbortController();
     return woken;

@@ -23,7 +23,11 @@ async function start(
   options: Partial<Parameters<typeof startPipeline>[1]> = {},
 ): Promise<{ pipeline: Pipeline; attempt: TestAttempt }> {
   const attempt = await testAttempt();
-  const pipeline = await startPipeline(stages, { folder: attempt.folder, signal: attempt.signal, ...options });
+  const pipeline = await startPipeline(stages, {
+    folder: attempt.folder,
+    signal: attempt.signal,
+    ...options,
+  });
   started.push(pipeline);
   return { pipeline, attempt };
 }
