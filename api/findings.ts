@@ -39,7 +39,7 @@ export function findingsOf(
     return [
       {
         error: names[field] ?? 'invalid_request',
-        message: `${whole ?? `The ${place} "${field}" has to be ${issue.message}`}${echo(issue.path, value)}.`,
+        message: `${whole ?? `The ${place} "${field}" has to be ${issue.message}`}${issue.code === 'invalid_type' && issue.expected === 'object' ? '' : echo(issue.path, value)}.`,
       },
     ];
   });

@@ -4,7 +4,7 @@ import type { AgentSettings } from '../config/agent.ts';
 import { messageOf } from '../domain/errors.ts';
 import { listOpenJournals } from '../mariadb/cutover/journal.ts';
 import { processStart } from '../mariadb/processes/record.ts';
-import { inPlaceOpen } from '../mariadb/restore/in-place.ts';
+import { inPlaceOpen } from '../mariadb/restore/in-place-record.ts';
 import { findServerProcess, startServer } from '../mariadb/server/lifecycle.ts';
 import { endProcess } from './process-record.ts';
 import type { SampleServer } from './sample-server.ts';

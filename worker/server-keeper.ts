@@ -1,7 +1,7 @@
 /** Keeps the server running where the settings ask the agent to. */
 import type { Host } from '../activities/host/host.ts';
 import { listOpenJournals } from '../mariadb/cutover/journal.ts';
-import { inPlaceOpen } from '../mariadb/restore/in-place.ts';
+import { inPlaceOpen } from '../mariadb/restore/in-place-record.ts';
 import { superviseServer } from '../mariadb/server/lifecycle.ts';
 
 export async function keepServerRunning(host: Host, signal: AbortSignal): Promise<void> {

@@ -10,7 +10,7 @@ import { messageOf, TidemarkError } from '../../domain/errors.ts';
 import type { Layout } from '../../domain/layout.ts';
 import type { Log } from '../context.ts';
 import { isMissing } from '../restore/files.ts';
-import { closeInPlace } from '../restore/in-place.ts';
+import { closeInPlace } from '../restore/in-place-record.ts';
 import { isLaidOut } from '../restore/lay-out.ts';
 import { removeStaging, wasMissing, type Staging } from '../restore/staging.ts';
 import { foreignEntries } from '../server/layout.ts';

@@ -4,7 +4,7 @@ import { TidemarkError } from '../../domain/errors.ts';
 import type { Layout } from '../../domain/layout.ts';
 import type { Log } from '../context.ts';
 import { isMissing, removeIfEmpty } from '../restore/files.ts';
-import { closeInPlace, readInPlace } from '../restore/in-place.ts';
+import { closeInPlace, readInPlace } from '../restore/in-place-record.ts';
 import { removeStaging, stagingFor } from '../restore/staging.ts';
 import { isServing, startServer } from '../server/lifecycle.ts';
 import { listJournals, readJournal, removeJournal, writeJournal, type Journal } from './journal.ts';

@@ -2,6 +2,7 @@
 import type { ServerSettings } from '../../config/agent.ts';
 import { messageOf } from '../../domain/errors.ts';
 import type { Log } from '../context.ts';
+import { readInPlace } from '../restore/in-place-record.ts';
 import { isServing, startServer, stopServer } from '../server/lifecycle.ts';
 import { readServerOptions } from '../server/options.ts';
 import { connect, rowsOf } from '../server/sql.ts';
@@ -58,7 +59,9 @@ export async function rollBack(options: RollBackOptions): Promise<Journal> {
       for (const member of journal.members.toReversed()) await bringBack(member);
     });
   }
-  await lowerGuard(stateDirectory);
+  // What a restore in place had half emptied is half empty again, and must not be started.
+  const halfEmptied = (await readInPlace(stateDirectory))?.emptied === true;
+  if (!halfEmptied) await lowerGuard(stateDirectory);
   if (reached(journal, 'stop') && journal.served) await step('start', () => startServer(server, { log }));
   for (const member of journal.members) await forgetPrevious(member);
   journal = { ...journal, state: 'rolled_back' };

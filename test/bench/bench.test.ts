@@ -44,7 +44,13 @@ test('a restore is measured in both ways, with the time in which the server did 
     ratio: positive,
     not_serving_ms: [positive],
     bare_not_serving_ms: [positive],
-    bare_steps_ms: { extract: positive, prepare: positive, check: positive, cut_over: positive },
+    bare_steps_ms: {
+      extract: positive,
+      prepare: positive,
+      check: positive,
+      cut_over: positive,
+      sync: positive,
+    },
     memory_bytes: memory,
   });
 });

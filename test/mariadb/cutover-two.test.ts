@@ -6,7 +6,8 @@ import { cutOver, type CutOverOptions } from '../../mariadb/cutover/cut-over.ts'
 import { listOpenJournals, readJournal, writeJournal } from '../../mariadb/cutover/journal.ts';
 import { putBack } from '../../mariadb/cutover/put-back.ts';
 import { settleOpenJournals } from '../../mariadb/cutover/settle.ts';
-import { beginInPlace, emptyData, inPlaceOpen } from '../../mariadb/restore/in-place.ts';
+import { beginInPlace, emptyData } from '../../mariadb/restore/in-place.ts';
+import { inPlaceOpen } from '../../mariadb/restore/in-place-record.ts';
 import { isServing } from '../../mariadb/server/lifecycle.ts';
 import {
   makeStateDirectory,

@@ -1,0 +1,56 @@
+/** What is known of a restore in place that is not finished: how far it went, on disk before it goes there. */
+import { readFile, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { z } from 'zod';
+import { messageOf, TidemarkError } from '../../domain/errors.ts';
+import { makeDirectory, writeDurably } from './files.ts';
+
+const record = z.object({
+  restoreId: z.number(),
+  /** Whether the server accepted connections before. */
+  served: z.boolean(),
+  /** Whether files were removed, or are about to be. */
+  emptied: z.boolean(),
+});
+
+export type InPlaceRecord = z.infer<typeof record>;
+
+const fileOf = (stateDirectory: string): string => path.join(stateDirectory, 'journals', 'in-place.json');
+
+/** The record of the restore in place that is not finished; undefined when there is none. */
+export async function readInPlace(stateDirectory: string): Promise<InPlaceRecord | undefined> {
+  const file = fileOf(stateDirectory);
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+  try {
+    return record.parse(JSON.parse(text));
+  } catch (error) {
+    throw new TidemarkError(
+      'cut_over_failed',
+      `The record ${file} of a restore in place cannot be read: see that the data is whole, and remove it. ` +
+        messageOf(error),
+      { cause: error },
+    );
+  }
+}
+
+/** Whether a restore in place is not finished: the server must not be started. */
+export async function inPlaceOpen(stateDirectory: string): Promise<boolean> {
+  return (await readInPlace(stateDirectory)) !== undefined;
+}
+
+/** The restored server serves: nothing stands in the way of starting it any more. */
+export async function closeInPlace(stateDirectory: string): Promise<void> {
+  await rm(fileOf(stateDirectory), { force: true });
+}
+
+/** Once this returns, the record survives a power cut. */
+export async function writeInPlace(stateDirectory: string, entry: InPlaceRecord): Promise<void> {
+  await makeDirectory(path.dirname(fileOf(stateDirectory)), 0o700);
+  await writeDurably(fileOf(stateDirectory), JSON.stringify(entry));
+}
