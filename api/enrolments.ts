@@ -1,6 +1,7 @@
 /** Letting an agent in: a token for one service, good once. The same for the API and for the command on the host. */
 import type { Receipt } from '../catalog/request-types.ts';
-import type { AgentRecord, Catalog } from '../catalog/types.ts';
+import type { AgentRecord } from '../catalog/agent-types.ts';
+import type { Catalog } from '../catalog/types.ts';
 import { newEnrolmentToken, tokenLifetimeMs } from '../domain/enrolment.ts';
 import { TidemarkError } from '../domain/errors.ts';
 

@@ -2,13 +2,8 @@
  * Finds what a request names. What does not exist and what belongs to another organization is refused in the same
  * words, so that nobody learns of the one from the other.
  */
-import type {
-  BackupRecord,
-  Catalog,
-  RestoreRecord,
-  ScheduleRecord,
-  ServiceRecord,
-} from '../catalog/types.ts';
+import type { ScheduleRecord } from '../catalog/schedule-types.ts';
+import type { BackupRecord, Catalog, RestoreRecord, ServiceRecord } from '../catalog/types.ts';
 import { TidemarkError } from '../domain/errors.ts';
 import { isServiceId, parseBackupId } from '../domain/ids.ts';
 

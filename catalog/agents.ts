@@ -7,7 +7,8 @@ import { keepReceipt } from './idempotency.ts';
 import { limitsOf } from './pages.ts';
 import type { AgentRow, Tables } from './schema.ts';
 import { upsertServiceIn } from './services.ts';
-import type { AgentRecord, Catalog, EnrolmentRecord } from './types.ts';
+import type { AgentRecord, EnrolmentRecord } from './agent-types.ts';
+import type { Catalog } from './types.ts';
 
 type AgentQueries = Pick<
   Catalog,

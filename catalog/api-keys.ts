@@ -4,7 +4,8 @@ import { TidemarkError } from '../domain/errors.ts';
 import { instant, isCountedId, now, present } from './columns.ts';
 import type { Database } from './database.ts';
 import type { ApiKeyRow, Tables } from './schema.ts';
-import type { ApiKeyRecord, Catalog } from './types.ts';
+import type { ApiKeyRecord } from './api-key-types.ts';
+import type { Catalog } from './types.ts';
 
 type ApiKeyQueries = Pick<
   Catalog,

@@ -10,7 +10,7 @@ import type { NightlyCatalog, NightlyOrder, NightlyRecord } from './retention-ty
 import { changeScheduleIn, insertSchedule, recordOf, undeleted } from './schedules.ts';
 import type { Tables } from './schema.ts';
 import { serviceOf } from './services.ts';
-import type { ScheduleRecord } from './types.ts';
+import type { ScheduleRecord } from './schedule-types.ts';
 
 export function nightliesIn(database: Database): NightlyCatalog {
   return {

@@ -1,5 +1,6 @@
 /** What the catalog keeps of requests: the answers under idempotency keys, and the audit. */
 import type { Role } from '../domain/operations.ts';
+import type { Page, PageRequest } from './types.ts';
 
 /** Keeps the answer to an order in the order's own transaction: both are there, or neither. See idempotency.ts. */
 export interface Receipt<T> {
@@ -63,4 +64,35 @@ export interface AuditRecord extends AuditIntent {
   replayed: boolean;
   createdAt: string;
   finishedAt?: string;
+}
+
+export interface RequestCatalog {
+  /**
+   * Claims an idempotency key that is new, has expired, or whose claim lapsed without an answer.
+   *
+   * @returns undefined when it is the caller's now; else what is there, without an answer while another works on it
+   */
+  claimKey(
+    request: KeyClaim & { fingerprint: string; keepMs: number },
+  ): Promise<{ fingerprint: string; answer?: string } | undefined>;
+  renewKey(claim: KeyClaim): Promise<void>;
+  /** Keeps the answer to a request that made nothing in the catalog. @throws request_in_progress */
+  keepAnswer(receipt: Receipt<undefined>): Promise<void>;
+  /** Gives a claim up. An answer that was kept stays. */
+  releaseKey(claim: Omit<KeyClaim, 'leaseMs'>): Promise<void>;
+  /** @returns how many of the expired keys were removed; at most 1,000 at once */
+  removeExpiredKeys(): Promise<number>;
+
+  /**
+   * Writes down what is asked, before it is carried out; or, with `end`, what was refused before that.
+   *
+   * @returns the entry's id
+   */
+  addAuditEntry(entry: AuditIntent, end?: AuditEnd): Promise<number>;
+  finishAuditEntry(id: number, end: AuditEnd): Promise<void>;
+  listAudit(
+    organization: string,
+    filter: { operation?: string; subject?: string; outcome?: AuditOutcome },
+    page: PageRequest,
+  ): Promise<Page<AuditRecord>>;
 }

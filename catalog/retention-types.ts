@@ -1,7 +1,8 @@
 /** The parts of the catalog that retention works with: settings of services, removals, nightly schedules. */
 import type { RetentionFacts, Verdict } from '../domain/retention.ts';
 import type { ServiceSettings, ServiceSettingsPatch } from '../domain/service-settings.ts';
-import type { ScheduleRecord, ServiceRecord } from './types.ts';
+import type { ScheduleRecord } from './schedule-types.ts';
+import type { ServiceRecord } from './types.ts';
 
 /** A backup whose objects are being removed. No list has it any more, and nothing can be ordered of it. */
 export interface RemovalRecord {

@@ -4,7 +4,8 @@ import { isCountedId } from './columns.ts';
 import type { Database } from './database.ts';
 import { recordOf, repeating } from './schedules.ts';
 import type { ScheduleRow } from './schema.ts';
-import type { Catalog, ScheduleIntent } from './types.ts';
+import type { ScheduleIntent } from './schedule-types.ts';
+import type { Catalog } from './types.ts';
 
 type IntentQueries = Pick<Catalog, 'findScheduleIntent' | 'listScheduleIntents' | 'settleSchedule'>;
 

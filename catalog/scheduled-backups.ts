@@ -7,7 +7,8 @@ import { insertPlace } from './places.ts';
 import { recordOf as scheduleOf } from './schedules.ts';
 import type { ScheduleRow, Tables } from './schema.ts';
 import { serviceOf } from './services.ts';
-import type { Catalog, RunRefusal } from './types.ts';
+import type { RunRefusal } from './schedule-types.ts';
+import type { Catalog } from './types.ts';
 
 type RunQueries = Pick<Catalog, 'beginScheduledBackup' | 'skipScheduledBackup'>;
 

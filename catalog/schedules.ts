@@ -7,7 +7,8 @@ import type { Database } from './database.ts';
 import { keepReceipt } from './idempotency.ts';
 import { limitsOf } from './pages.ts';
 import type { ScheduleRow, Tables } from './schema.ts';
-import type { Catalog, SchedulePatch, ScheduleRecord, ServiceRecord } from './types.ts';
+import type { SchedulePatch, ScheduleRecord } from './schedule-types.ts';
+import type { Catalog, ServiceRecord } from './types.ts';
 
 type ScheduleQueries = Pick<
   Catalog,

@@ -8,7 +8,8 @@
 import type { Generated, Selectable } from 'kysely';
 import type { BackupType, OperationStatus, RestoreMode, Role } from '../domain/operations.ts';
 import type { AuditOutcome, AuditRecord } from './request-types.ts';
-import type { AgentRecord, BackupRecord, RestoreRecord } from './types.ts';
+import type { AgentRecord } from './agent-types.ts';
+import type { BackupRecord, RestoreRecord } from './types.ts';
 
 export interface Tables {
   deployment: { id: string };

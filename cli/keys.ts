@@ -1,6 +1,6 @@
 /** `tidemark keys`: makes and ends API keys, on the deployment's host. The api takes them from the catalog. */
 import { Command, InvalidArgumentError, Option } from 'commander';
-import type { ApiKeyRecord } from '../catalog/types.ts';
+import type { ApiKeyRecord } from '../catalog/api-key-types.ts';
 import { apiKeyDigest, apiKeyShown, makeApiKey } from '../domain/api-keys.ts';
 import type { Role } from '../domain/operations.ts';
 import { parseRole, roleNames } from '../domain/roles.ts';

@@ -3,7 +3,8 @@
  * signed, and nothing of one that was not let in, gets into the catalog.
  */
 import { isSignedBy, provesToken } from '../../domain/enrolment.ts';
-import type { AgentRecord, Catalog, EnrolmentRecord, ServiceRecord } from '../../catalog/types.ts';
+import type { AgentRecord, EnrolmentRecord } from '../../catalog/agent-types.ts';
+import type { Catalog, ServiceRecord } from '../../catalog/types.ts';
 import type { Announcement, SignedAnnouncement } from '../../domain/operations.ts';
 
 /** Why an announcement is not taken, for whoever looks after the agent. */

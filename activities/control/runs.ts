@@ -1,6 +1,6 @@
 /** Runs of schedules that repeat: what the catalog has to know of them. */
 import { createHash } from 'node:crypto';
-import type { RunRefusal, ScheduleRecord } from '../../catalog/types.ts';
+import type { RunRefusal, ScheduleRecord } from '../../catalog/schedule-types.ts';
 import { parseCron } from '../../domain/cron.ts';
 import { nextRun } from '../../domain/cron-runs.ts';
 import { TidemarkError } from '../../domain/errors.ts';

@@ -3,7 +3,7 @@
  * different is brought to what the catalog says.
  */
 import { isAsWanted, type ListedSchedule, listSchedules, settleSchedule } from '../../temporal/schedules.ts';
-import type { ScheduleIntent } from '../../catalog/types.ts';
+import type { ScheduleIntent } from '../../catalog/schedule-types.ts';
 import type { Plane } from './plane.ts';
 
 /** How many calls wait for Temporal at a time. */

@@ -2,7 +2,8 @@
  * Callers with an API key. The catalog is asked at every request, so that a key which was revoked or has expired
  * ends at once, whichever api process is asked.
  */
-import type { ApiKeyRecord, Catalog } from '../../catalog/types.ts';
+import type { ApiKeyRecord } from '../../catalog/api-key-types.ts';
+import type { Catalog } from '../../catalog/types.ts';
 import { apiKeyDigest } from '../../domain/api-keys.ts';
 import { age } from '../../domain/ages.ts';
 import type { ApiLog } from '../context.ts';

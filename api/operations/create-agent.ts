@@ -1,5 +1,5 @@
 /** POST /agents: lets an agent in, with a token that is shown once. */
-import type { AgentRecord } from '../../catalog/types.ts';
+import type { AgentRecord } from '../../catalog/agent-types.ts';
 import { issueEnrolment } from '../enrolments.ts';
 import { operation } from '../operation.ts';
 import { enrolment, enrolmentRequest, type EnrolmentView } from '../schemas/agent.ts';

@@ -1,5 +1,5 @@
 /** An agent's record as the API shows it. */
-import type { AgentRecord } from '../../catalog/types.ts';
+import type { AgentRecord } from '../../catalog/agent-types.ts';
 import type { AgentView } from '../schemas/agent.ts';
 import { given, wholeSeconds } from './format.ts';
 import { silenceMs } from './service.ts';

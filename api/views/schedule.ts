@@ -1,5 +1,5 @@
 /** A schedule's record as the contract's Schedule. */
-import type { ScheduleRecord } from '../../catalog/types.ts';
+import type { ScheduleRecord } from '../../catalog/schedule-types.ts';
 import { tellSchedule } from '../../domain/schedule.ts';
 import type { ScheduleView } from '../schemas/schedule.ts';
 import { given, wholeSeconds } from './format.ts';

@@ -1,6 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { expect, test } from '@jest/globals';
-import type { AgentRecord, Catalog, ServiceRecord } from '../../catalog/types.ts';
+import type { AgentRecord } from '../../catalog/agent-types.ts';
+import type { Catalog, ServiceRecord } from '../../catalog/types.ts';
 import { describeOnBoth } from './databases.ts';
 import { newService, registered } from './records.ts';
 

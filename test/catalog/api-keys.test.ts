@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { expect, test } from '@jest/globals';
-import type { ApiKeyRecord, Catalog } from '../../catalog/types.ts';
+import type { ApiKeyRecord } from '../../catalog/api-key-types.ts';
+import type { Catalog } from '../../catalog/types.ts';
 import { apiKeyDigest, apiKeyShown, isApiKey, makeApiKey } from '../../domain/api-keys.ts';
 import { describeOnBoth } from './databases.ts';
 

@@ -1,6 +1,7 @@
 /** Records for tests. Every call makes ids of its own, so that tests in one database do not meet. */
 import { randomBytes } from 'node:crypto';
-import type { BackupRecord, Catalog, ScheduleRecord, ServiceRecord } from '../../catalog/types.ts';
+import type { ScheduleRecord } from '../../catalog/schedule-types.ts';
+import type { BackupRecord, Catalog, ServiceRecord } from '../../catalog/types.ts';
 
 export function newService(values: Partial<ServiceRecord> = {}): ServiceRecord {
   const mark = randomBytes(4).toString('hex');

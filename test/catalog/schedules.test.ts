@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals';
-import type { ScheduleRecord, ServiceRecord } from '../../catalog/types.ts';
+import type { ScheduleRecord } from '../../catalog/schedule-types.ts';
+import type { ServiceRecord } from '../../catalog/types.ts';
 import { describeOnBoth } from './databases.ts';
 import { finishedBackup, newBackupId, orderBackup, registered } from './records.ts';
 

@@ -2,7 +2,8 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { ScheduleDescription, ScheduleHandle } from '@temporalio/client';
 import { openCatalog } from '../../catalog/open.ts';
-import type { Catalog, ScheduleRecord } from '../../catalog/types.ts';
+import type { ScheduleRecord } from '../../catalog/schedule-types.ts';
+import type { Catalog } from '../../catalog/types.ts';
 import { scheduleIds } from '../../domain/ids.ts';
 import { settleSchedule } from '../../temporal/schedules.ts';
 import { recordHistory } from '../support/histories.ts';

@@ -7,7 +7,8 @@ import { apiKeysIn } from '../../../api/auth/api-keys.ts';
 import { authenticator } from '../../../api/auth/authenticate.ts';
 import type { Authenticate, Caller } from '../../../api/auth/caller.ts';
 import { openCatalog } from '../../../catalog/open.ts';
-import type { ApiKeyRecord, Catalog } from '../../../catalog/types.ts';
+import type { ApiKeyRecord } from '../../../catalog/api-key-types.ts';
+import type { Catalog } from '../../../catalog/types.ts';
 import { apiKeyDigest, apiKeyShown, makeApiKey } from '../../../domain/api-keys.ts';
 import { until } from '../../support/until.ts';
 

@@ -1,0 +1,59 @@
+/** What stands in the way of a request that is right. */
+import { entry, type ErrorEntry } from './entry.ts';
+
+export const obstacleErrors = {
+  service_busy: entry(
+    409,
+    false,
+    'Another operation has this service for itself.',
+    'Wait for the operation that the message names, then ask again.',
+  ),
+  schedule_active: entry(
+    409,
+    false,
+    'The backup of this one-time schedule has not ended.',
+    'Delete the schedule when its backup has ended; the message names the backup.',
+  ),
+  service_taken: entry(
+    409,
+    false,
+    'A service of this id belongs to another organization.',
+    'Give the agent another `service_id`, or the organization that has the service.',
+  ),
+  api_key_revoked: entry(
+    409,
+    false,
+    'The API key was revoked, which is for good.',
+    'Make another one with `tidemark keys create`.',
+  ),
+  agent_enrolled: entry(
+    409,
+    false,
+    'The service has an agent already.',
+    'Let the new agent take over with `take_over: true`, or revoke the one there is.',
+  ),
+  agent_revoked: entry(
+    409,
+    false,
+    'The agent of this service was revoked, and no other one has taken its place.',
+    'Enrol an agent for the service: `POST /agents`, or `tidemark agents enroll`.',
+  ),
+  agent_unavailable: entry(
+    409,
+    true,
+    'The agent of this service does not answer.',
+    'Start the agent beside the server, or look into its log; then ask again.',
+  ),
+  restore_running: entry(
+    409,
+    false,
+    'A restore that runs cannot be removed.',
+    'Wait until it has ended, or cancel it with `POST /restores/{id}/cancel`.',
+  ),
+  backup_not_restorable: entry(
+    409,
+    false,
+    'This backup did not succeed, so there is nothing to restore from.',
+    'Choose a backup whose status is Succeeded.',
+  ),
+} as const satisfies Record<string, ErrorEntry>;

@@ -1,0 +1,20 @@
+import { expect, test } from '@jest/globals';
+import { errorTable } from '../../domain/errors.ts';
+import { hostErrors } from '../../domain/errors/host.ts';
+import { obstacleErrors } from '../../domain/errors/obstacles.ts';
+import { operationErrors } from '../../domain/errors/operations.ts';
+import { processErrors } from '../../domain/errors/processes.ts';
+import { requestErrors } from '../../domain/errors/requests.ts';
+import { storeErrors } from '../../domain/errors/store.ts';
+
+test('a name stands for one error: in one subject, and so in the table once', () => {
+  const names = [
+    requestErrors,
+    obstacleErrors,
+    processErrors,
+    hostErrors,
+    storeErrors,
+    operationErrors,
+  ].flatMap((subject) => Object.keys(subject));
+  expect(names).toEqual(Object.keys(errorTable));
+});
