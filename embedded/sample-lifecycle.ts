@@ -4,7 +4,7 @@ import type { AgentSettings } from '../config/agent.ts';
 import { messageOf } from '../domain/errors.ts';
 import { listOpenJournals } from '../mariadb/cutover/journal.ts';
 import { processStart } from '../mariadb/processes/record.ts';
-import { inPlaceOpen } from '../mariadb/restore/in-place-record.ts';
+import { readInPlace } from '../mariadb/restore/in-place-record.ts';
 import { findServerProcess, startServer } from '../mariadb/server/lifecycle.ts';
 import { endProcess } from './process-record.ts';
 import type { SampleServer } from './sample-server.ts';
@@ -23,7 +23,14 @@ export async function startSampleServer(
 ): Promise<void> {
   const quiet = (): void => undefined;
   try {
-    if ((await inPlaceOpen(state)) || (await listOpenJournals(state)).length > 0) {
+    const inPlace = await readInPlace(state);
+    if (inPlace?.emptied) {
+      say(
+        `A restore in place has emptied the data of ${id}. The server starts once a restore to it is done.`,
+      );
+      return;
+    }
+    if (inPlace || (await listOpenJournals(state)).length > 0) {
       say(`A restore of ${id} was interrupted. Its agent settles that before the server starts.`);
       return;
     }

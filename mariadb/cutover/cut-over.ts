@@ -10,11 +10,11 @@ import { messageOf, TidemarkError } from '../../domain/errors.ts';
 import type { Layout } from '../../domain/layout.ts';
 import type { Log } from '../context.ts';
 import { isMissing } from '../restore/files.ts';
-import { closeInPlace } from '../restore/in-place-record.ts';
+import { closeInPlace, readInPlace } from '../restore/in-place-record.ts';
 import { isLaidOut } from '../restore/lay-out.ts';
 import { removeStaging, wasMissing, type Staging } from '../restore/staging.ts';
 import { foreignEntries } from '../server/layout.ts';
-import { isThere, startServer, stopServer } from '../server/lifecycle.ts';
+import { isServing, isThere, startServer, stopServer } from '../server/lifecycle.ts';
 import { connect, rowsOf } from '../server/sql.ts';
 import { lowerGuard, raiseGuard } from './guard.ts';
 import { readJournal, writeJournal, type Journal, type JournalMember, type Step } from './journal.ts';
@@ -130,6 +130,7 @@ async function swap(options: CutOverOptions, held: { journal: Journal }): Promis
 async function openJournal(options: CutOverOptions): Promise<Journal> {
   const { server, layout, staging, restoreId } = options;
   const fresh = await stat(staging.data);
+  const inPlace = await readInPlace(options.stateDirectory);
   const members: JournalMember[] = [];
   for (const member of staging.members) {
     const there = (await isMissing(member.live)) ? undefined : await stat(member.live);
@@ -148,7 +149,9 @@ async function openJournal(options: CutOverOptions): Promise<Journal> {
     workflowId: options.workflowId,
     state: 'open',
     step: 'begin',
-    served: await isThere(server),
+    // On half a data directory a server that is kept starting is there, and serves nobody.
+    served: inPlace?.emptied ? await isServing(server) : await isThere(server),
+    ...(inPlace && { inPlace }),
     members,
     newData: await identityOf(staging.data),
     beganAt: new Date().toISOString(),

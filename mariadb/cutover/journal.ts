@@ -10,6 +10,7 @@ import { z } from 'zod';
 import { memberKinds } from '../../domain/layout.ts';
 import { messageOf, TidemarkError } from '../../domain/errors.ts';
 import { makeDirectory, namesIn, writeDurably } from '../restore/files.ts';
+import { inPlaceRecord } from '../restore/in-place-record.ts';
 
 /** The steps of a cut-over in their order. */
 export const steps = ['begin', 'stop', 'aside', 'in', 'own', 'start', 'check', 'commit'] as const;
@@ -50,6 +51,11 @@ const journal = z.object({
   undo: z.enum(undoSteps).optional(),
   /** Whether the server accepted connections before. */
   served: z.boolean(),
+  /**
+   * What was known of a restore in place that had not finished when this one began: the commit closes that record, and
+   * what it says is true again when the old data is back.
+   */
+  inPlace: inPlaceRecord.optional(),
   members: z.array(member),
   /** Device and inode of the new data's `mysql` folder: what tells the new data from the old. */
   newData: z.string(),

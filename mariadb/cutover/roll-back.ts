@@ -2,7 +2,7 @@
 import type { ServerSettings } from '../../config/agent.ts';
 import { messageOf } from '../../domain/errors.ts';
 import type { Log } from '../context.ts';
-import { readInPlace } from '../restore/in-place-record.ts';
+import { inPlaceOpen, readInPlace, writeInPlace } from '../restore/in-place-record.ts';
 import { isServing, startServer, stopServer } from '../server/lifecycle.ts';
 import { readServerOptions } from '../server/options.ts';
 import { connect, rowsOf } from '../server/sql.ts';
@@ -56,11 +56,13 @@ export async function rollBack(options: RollBackOptions): Promise<Journal> {
   if (reached(journal, 'aside') && journal.undo !== 'start') {
     await step('back', async () => {
       await raiseGuard(stateDirectory, journal.restoreId);
+      await reopenInPlace(stateDirectory, journal);
       for (const member of journal.members.toReversed()) await bringBack(member);
     });
   }
   // What a restore in place had half emptied is half empty again, and must not be started.
-  const halfEmptied = (await readInPlace(stateDirectory))?.emptied === true;
+  const inPlace = await readInPlace(stateDirectory);
+  const halfEmptied = !journal.served && inPlace?.emptied === true;
   if (!halfEmptied) await lowerGuard(stateDirectory);
   if (reached(journal, 'stop') && journal.served) await step('start', () => startServer(server, { log }));
   for (const member of journal.members) await forgetPrevious(member);
@@ -70,7 +72,22 @@ export async function rollBack(options: RollBackOptions): Promise<Journal> {
     { restoreId: journal.restoreId, served: journal.served },
     'The data is as it was before the cut-over.',
   );
+  if (halfEmptied) {
+    log.warn(
+      { restoreId: inPlace.restoreId },
+      'That data is what a restore in place has left: the server stays stopped until a backup is restored to it.',
+    );
+  }
   return journal;
+}
+
+/**
+ * The record of a restore in place, closed by the commit that is taken back, stands again before the data that it
+ * speaks of is live. Data on which a server served does not need it.
+ */
+async function reopenInPlace(stateDirectory: string, { inPlace, served }: Journal): Promise<void> {
+  if (!inPlace?.emptied || served) return;
+  if (!(await inPlaceOpen(stateDirectory))) await writeInPlace(stateDirectory, inPlace);
 }
 
 /** The restore that replaced the data after this one did. */

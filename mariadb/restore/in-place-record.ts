@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { messageOf, TidemarkError } from '../../domain/errors.ts';
 import { makeDirectory, writeDurably } from './files.ts';
 
-const record = z.object({
+export const inPlaceRecord = z.object({
   restoreId: z.number(),
   /** Whether the server accepted connections before. */
   served: z.boolean(),
@@ -13,7 +13,7 @@ const record = z.object({
   emptied: z.boolean(),
 });
 
-export type InPlaceRecord = z.infer<typeof record>;
+export type InPlaceRecord = z.infer<typeof inPlaceRecord>;
 
 const fileOf = (stateDirectory: string): string => path.join(stateDirectory, 'journals', 'in-place.json');
 
@@ -28,7 +28,7 @@ export async function readInPlace(stateDirectory: string): Promise<InPlaceRecord
     throw error;
   }
   try {
-    return record.parse(JSON.parse(text));
+    return inPlaceRecord.parse(JSON.parse(text));
   } catch (error) {
     throw new TidemarkError(
       'cut_over_failed',
