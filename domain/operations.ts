@@ -120,6 +120,14 @@ export interface SignedAnnouncement {
   proof?: string;
 }
 
+/** How long an announcement may be, in characters: whoever reaches Temporal can send one, and some of it is kept. */
+export const announcementLimits = { announcement: 100_000, signature: 200, proof: 200, reason: 2_000 };
+
+/** Whether a text is there and no longer than it may be. */
+export function isTextWithin(text: unknown, longest: number): text is string {
+  return typeof text === 'string' && text !== '' && text.length <= longest;
+}
+
 /** The answer to the query `registration`, by the signature of the announcement that it is about. */
 export interface Registration {
   signature: string;

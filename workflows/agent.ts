@@ -10,6 +10,8 @@ import {
   continueAsNew,
   defineQuery,
   defineSignal,
+  log,
+  patched,
   proxyActivities,
   setHandler,
   workflowInfo,
@@ -17,7 +19,7 @@ import {
 import type { HostControlActivities } from '../activities/host/contract.ts';
 import type { Registration, SignedAnnouncement } from '../domain/operations.ts';
 import { workflowIds } from '../domain/ids.ts';
-import { defaultTimings } from '../domain/operations.ts';
+import { announcementLimits, defaultTimings, isTextWithin } from '../domain/operations.ts';
 import { agentProxies, type ControlPlane, controlPlaneOf } from './agents.ts';
 import { findingOf } from './failures.ts';
 import { hostPing } from './profiles.ts';
@@ -25,6 +27,11 @@ import { hostPing } from './profiles.ts';
 /** So many announcements may wait for their answers; of more, the oldest are dropped. */
 const mostWaiting = 20;
 const mostAnswers = 20;
+
+const refused = { accepted: false, revoked: false, finishing: false, lastSequence: 0 };
+const tooLong =
+  `The announcement is too long: ${announcementLimits.announcement} characters are taken. ` +
+  "Shorten the labels in the agent's settings.";
 
 const announceSignal = defineSignal<[SignedAnnouncement]>('announce');
 /** An agent was revoked: what it does is called off, and it is told. */
@@ -40,6 +47,11 @@ export async function agent(carried: Registration[] = []): Promise<void> {
   // What comes in is nobody's word yet: it must not be able to make this workflow fail.
   setHandler(announceSignal, (announcement: SignedAnnouncement | null | undefined) => {
     if (typeof announcement !== 'object' || announcement === null) return;
+    if (isTooLong(announcement) && patched('limits-of-announcements')) {
+      log.warn('An announcement was refused: it is too long.');
+      keep(answers, { signature: announcement.signature, ...refused, reason: tooLong });
+      return;
+    }
     waiting.push(announcement);
     if (waiting.length > mostWaiting) waiting.shift();
   });
@@ -53,13 +65,27 @@ export async function agent(carried: Registration[] = []): Promise<void> {
   for (;;) {
     await condition(() => waiting.length > 0 || dismissed.length > 0);
     for (const announcement of waiting.splice(0)) {
-      answers.push(await register(control, announcement, dismissed));
-      if (answers.length > mostAnswers) answers.shift();
+      keep(answers, await register(control, announcement, dismissed));
     }
     for (const agentId of dismissed.splice(0)) await dismiss(control, agentId);
     if (workflowInfo().continueAsNewSuggested && waiting.length === 0 && dismissed.length === 0)
       await continueAsNew<typeof agent>(answers);
   }
+}
+
+/** What is no text at all is for the activity to refuse. */
+function isTooLong(signed: SignedAnnouncement): boolean {
+  return (['announcement', 'signature', 'proof'] as const).some((part) => {
+    const text: unknown = signed[part];
+    return typeof text === 'string' && text.length > announcementLimits[part];
+  });
+}
+
+function keep(answers: Registration[], answer: Registration): void {
+  // Without a signature there is nothing by which the answer could be asked for.
+  if (!isTextWithin(answer.signature, announcementLimits.signature)) return;
+  answers.push({ ...answer, reason: answer.reason.slice(0, announcementLimits.reason) });
+  if (answers.length > mostAnswers) answers.shift();
 }
 
 async function register(
@@ -68,7 +94,6 @@ async function register(
   dismissals: string[],
 ): Promise<Registration> {
   const { signature } = announcement;
-  const refused = { accepted: false, revoked: false, finishing: false, lastSequence: 0 };
   try {
     const { agentId, probe, dismissed = [], ...answer } = await control.registerService(announcement);
     dismissals.push(...dismissed);

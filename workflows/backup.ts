@@ -7,7 +7,7 @@ import type { BackupSummary } from '../domain/manifest.ts';
 import type { HostBackupInput } from '../activities/host/contract.ts';
 import { agentProxies, type ControlPlane, controlPlaneOf, reachAgent, type ReachedAgent } from './agents.ts';
 import { type Dismissal, heedDismissal } from './dismissal.ts';
-import { type Ending, endingOf } from './failures.ts';
+import { type Ending, endingOf, failureOf, findingOf } from './failures.ts';
 import { beginNarrative, type Narrative } from './narrative.ts';
 
 interface BackupRun {
@@ -112,24 +112,31 @@ async function confirm({ input, plane, story }: BackupRun, summary: BackupSummar
 
 /**
  * Leaves nothing half-done and says why. A backup whose manifest was written before things went wrong exists, and is
- * recorded as what it is.
+ * recorded as what it is; unless what is stored is not what its manifest says.
  *
  * @throws what the workflow fails with
  */
 async function settle(run: BackupRun, ending: Ending): Promise<BackupSummary> {
   return await CancellationScope.nonCancellable(async () => {
-    const { input, plane, story } = run;
     const { whole, note } = await tidyUp(run);
-    if (whole) {
+    if (!whole) return await giveUp(run, ending, note);
+    try {
       await confirm(run, whole);
-      return whole;
+    } catch (error) {
+      const finding = findingOf(error);
+      return await giveUp(run, { ...finding, status: 'Failed', failure: failureOf(finding) }, note);
     }
-    const { status, failure } = ending;
-    const message = [ending.message, ...note].join(' ');
-    story.tell(story.now.phase, message, status);
-    await plane.control.updateBackup({ backupId: input.backupId, status, message });
-    throw failure;
+    return whole;
   });
+}
+
+/** The row gets its end, and its reason. @throws what the workflow fails with */
+async function giveUp({ input, plane, story }: BackupRun, ending: Ending, note: string[]): Promise<never> {
+  const { status, failure } = ending;
+  const message = [ending.message, ...note].join(' ');
+  story.tell(story.now.phase, message, status);
+  await plane.control.updateBackup({ backupId: input.backupId, status, message });
+  throw failure;
 }
 
 /** A host that is away, or cannot reach its store, is tidied up later, by a workflow that waits for it. */

@@ -86,3 +86,15 @@ export function cleanup(agentId: string, timings: OperationTimings): ActivityOpt
     cancellationType,
   };
 }
+
+/**
+ * How long to wait before it is asked again whether a backup has ended that another workflow than this one's child
+ * takes. It may take days, and each question is written into the history: the pauses grow.
+ */
+const firstQuestionMs = 15_000;
+const longestPauseMs = 10 * 60_000;
+
+/** @param asked how often it was asked before. @returns milliseconds */
+export function pauseBeforeAsking(asked: number): number {
+  return Math.min(firstQuestionMs * 2 ** asked, longestPauseMs);
+}

@@ -8,6 +8,7 @@ import {
 import {
   CancellationScope,
   condition,
+  continueAsNew,
   executeChild,
   ParentClosePolicy,
   setCurrentDetails,
@@ -18,6 +19,7 @@ import { workflowIds } from '../domain/ids.ts';
 import { type BackupInput, defaultTimings, type ScheduledRunInput } from '../domain/operations.ts';
 import { type ControlPlane, controlPlaneOf } from './agents.ts';
 import { backup } from './backup.ts';
+import { pauseBeforeAsking } from './profiles.ts';
 
 /** Temporal's own: when the run was due. */
 const dueKey = defineSearchAttributeKey('TemporalScheduledStartTime', SearchAttributeType.DATETIME);
@@ -29,7 +31,8 @@ const backupTypeKey = defineSearchAttributeKey('BackupType', SearchAttributeType
  * @returns what was done, or why nothing was
  * @throws what the backup failed with
  */
-export async function scheduledBackup({ deploymentId, scheduleId }: ScheduledRunInput): Promise<string> {
+export async function scheduledBackup(input: ScheduledRunInput): Promise<string> {
+  const { deploymentId, scheduleId } = input;
   const plane = controlPlaneOf(defaultTimings);
   const info = workflowInfo();
   const due = info.typedSearchAttributes.get(dueKey) ?? info.startTime;
@@ -45,7 +48,7 @@ export async function scheduledBackup({ deploymentId, scheduleId }: ScheduledRun
   }
   setCurrentDetails(`Takes the backup \`${run.backup.backupId}\`.`);
   const taken = { over: false };
-  const ended = take(plane, run.backup).finally(() => {
+  const ended = take(plane, input, run.backup).finally(() => {
     taken.over = true;
   });
   // It is awaited below; until then nobody would hear of its failure.
@@ -56,7 +59,7 @@ export async function scheduledBackup({ deploymentId, scheduleId }: ScheduledRun
 }
 
 /** The reconciler starts a backup that waits for its workflow too long; then it is waited for from here. */
-async function take({ control }: ControlPlane, input: BackupInput): Promise<void> {
+async function take({ control }: ControlPlane, own: ScheduledRunInput, input: BackupInput): Promise<void> {
   const { backupId, scheduleId, serviceId, type } = input;
   try {
     await executeChild(backup, {
@@ -73,7 +76,11 @@ async function take({ control }: ControlPlane, input: BackupInput): Promise<void
     });
   } catch (error) {
     if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
-    while (!(await control.isRunOver({ backupId }))) await sleep('15s');
+    for (let asked = 0; !(await control.isRunOver({ backupId })); asked += 1) {
+      // The same run begins anew with an empty history, and is answered with the same backup.
+      if (workflowInfo().continueAsNewSuggested) await continueAsNew<typeof scheduledBackup>(own);
+      await sleep(pauseBeforeAsking(asked));
+    }
   }
 }
 

@@ -5,7 +5,12 @@
 import { isSignedBy, provesToken } from '../../domain/enrolment.ts';
 import type { AgentRecord, EnrolmentRecord } from '../../catalog/agent-types.ts';
 import type { Catalog, ServiceRecord } from '../../catalog/types.ts';
-import type { Announcement, SignedAnnouncement } from '../../domain/operations.ts';
+import {
+  type Announcement,
+  announcementLimits,
+  isTextWithin,
+  type SignedAnnouncement,
+} from '../../domain/operations.ts';
 
 /** Why an announcement is not taken, for whoever looks after the agent. */
 export interface Refusal {
@@ -21,6 +26,7 @@ const longestIdentifier = 100;
 
 /** What was announced; undefined when it is no announcement, or not signed with the key that it names. */
 export function readAnnouncement(signed: SignedAnnouncement): Announcement | undefined {
+  if (!isTextWithin(signed.announcement, announcementLimits.announcement)) return undefined;
   let content: Partial<Announcement> | null;
   try {
     content = JSON.parse(signed.announcement) as Partial<Announcement> | null;
@@ -33,8 +39,9 @@ export function readAnnouncement(signed: SignedAnnouncement): Announcement | und
     if (typeof text !== 'string' || text === '' || text.length > longestIdentifier) return undefined;
   }
   const { signature, proof } = signed;
-  if (typeof signature !== 'string' || !Number.isSafeInteger(sequence)) return undefined;
-  if (proof !== undefined && typeof proof !== 'string') return undefined;
+  if (!isTextWithin(signature, announcementLimits.signature) || !Number.isSafeInteger(sequence))
+    return undefined;
+  if (proof !== undefined && !isTextWithin(proof, announcementLimits.proof)) return undefined;
   return isSignedBy(signed, signingKey ?? '') ? (content as Announcement) : undefined;
 }
 

@@ -1,0 +1,180 @@
+/** What the workflows do where their activities fail, hang on or are flooded. */
+import { randomBytes } from 'node:crypto';
+import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { Context } from '@temporalio/activity';
+import { ApplicationFailure } from '@temporalio/common';
+import { DefaultLogger, Runtime } from '@temporalio/worker';
+import type { BackupSummary } from '../../domain/manifest.ts';
+import { controlTaskQueue, formatBackupId, workflowIds } from '../../domain/ids.ts';
+import {
+  announcementLimits,
+  type BackupInput,
+  defaultTimings,
+  type Registration,
+  type SignedAnnouncement,
+} from '../../domain/operations.ts';
+import { until } from '../support/stack.ts';
+import { type MockedPlane, mockedPlane } from './mocked.ts';
+
+let plane: MockedPlane | undefined;
+
+beforeAll(() => {
+  Runtime.install({ logger: new DefaultLogger('ERROR') });
+});
+
+afterEach(async () => {
+  await plane?.close();
+  plane = undefined;
+});
+
+function newBackup(): BackupInput {
+  const hex = randomBytes(16).toString('hex');
+  return {
+    backupId: formatBackupId({ hex, serviceId: 'db-1', serverName: 'db-1' }),
+    scheduleId: 7,
+    serviceId: 'db-1',
+    organization: 'acme',
+    type: 'full',
+    timings: defaultTimings,
+  };
+}
+
+const damaged = 'The object part-000001 was changed: its digest is not the one of the manifest.';
+
+describe('a backup whose stored parts are not what its manifest says', () => {
+  test.each(['the copy', 'an interrupted copy'])(
+    'ends as Failed, with that reason, after %s',
+    async (after) => {
+      const input = newBackup();
+      const told: { status?: string; message?: string }[] = [];
+      const released: string[] = [];
+      const summary = { backupId: input.backupId, warnings: [] as string[] } as BackupSummary;
+      plane = await mockedPlane('backup-damaged', {
+        control: {
+          takePlace: async () => undefined,
+          releasePlace: async ({ workflowId }) => void released.push(workflowId),
+          findAgent: async () => ({ agentId: 'agent-1', lastSeenAt: '', deploymentId: 'd-1' }),
+          updateBackup: async ({ status, message }) => {
+            told.push({ ...(status && { status }), ...(message !== undefined && { message }) });
+          },
+          confirmBackup: async () => {
+            throw ApplicationFailure.nonRetryable(damaged, 'object_damaged');
+          },
+        },
+        agent: {
+          control: { ping: async () => ({ agentId: 'agent-1' }), cleanUpBackup: async () => summary },
+          bulk: {
+            takeBackup: async () => {
+              if (after === 'the copy') return summary;
+              throw ApplicationFailure.nonRetryable('The agent was stopped.', 'internal');
+            },
+          },
+        },
+      });
+      const workflowId = workflowIds.backup(input.backupId, input.scheduleId);
+      const handle = await plane.client.workflow.start('backup', {
+        taskQueue: controlTaskQueue,
+        workflowId,
+        args: [input],
+      });
+      await expect(handle.result()).rejects.toMatchObject({
+        cause: { type: 'object_damaged', message: damaged },
+      });
+      expect(told.at(-1)).toEqual({ status: 'Failed', message: damaged });
+      expect(released).toEqual([workflowId]);
+      expect(await handle.query('status')).toMatchObject({ status: 'Failed', message: damaged });
+    },
+  );
+});
+
+describe('a run of a schedule whose backup another one takes', () => {
+  test('asks for its end less and less often', async () => {
+    const backup = newBackup();
+    const inAnHour = new Date(Date.now() + 3_600_000).toISOString();
+    plane = await mockedPlane('backup-elsewhere', {
+      control: {
+        beginRun: async () => ({ backup, nextDueAt: inAnHour }),
+        isRunOver: async () => false,
+        // What the backup asks for first, and does not get while the test lasts.
+        takePlace: async () => await Context.current().sleep('1h'),
+      },
+    });
+    const { client } = plane;
+    const taken = await client.workflow.start('backup', {
+      taskQueue: controlTaskQueue,
+      workflowId: workflowIds.backup(backup.backupId, backup.scheduleId),
+      args: [backup],
+    });
+    const run = await client.workflow.start('scheduledBackup', {
+      taskQueue: controlTaskQueue,
+      workflowId: 'schedule/d-1/7/run',
+      args: [{ deploymentId: 'd-1', scheduleId: 7 }],
+    });
+    const pauses = await until(
+      async () => {
+        const { events } = await run.fetchHistory();
+        const timers = (events ?? []).map(({ timerStartedEventAttributes }) =>
+          Number(timerStartedEventAttributes?.startToFireTimeout?.seconds ?? 0),
+        );
+        // The one of nearly an hour waits for the next run.
+        return timers.filter((seconds) => seconds > 0 && seconds < 3_000);
+      },
+      (timers) => timers.length === 2,
+      'the second pause',
+      40_000,
+    );
+    expect(pauses).toEqual([15, 30]);
+    await run.terminate();
+    await taken.terminate();
+  }, 60_000);
+});
+
+describe('the workflow of an agent', () => {
+  const signed = (values: Partial<SignedAnnouncement>): SignedAnnouncement => ({
+    announcement: '{}',
+    signature: 'a signature',
+    ...values,
+  });
+
+  test('keeps nothing that is longer than it may be, and asks nobody about it', async () => {
+    const asked: SignedAnnouncement[] = [];
+    plane = await mockedPlane('agent-limits', {
+      control: {
+        registerService: async (announcement) => {
+          asked.push(announcement);
+          throw ApplicationFailure.nonRetryable('x'.repeat(10_000), 'internal');
+        },
+      },
+    });
+    const handle = await plane.client.workflow.start('agent', {
+      taskQueue: controlTaskQueue,
+      workflowId: workflowIds.agent('agent-1'),
+    });
+    const answerTo = async (signature: string): Promise<Registration | undefined> =>
+      await handle.query<Registration | undefined, [string]>('registration', signature);
+    const long = 's'.repeat(announcementLimits.signature + 1);
+    await handle.signal('announce', signed({ signature: long }));
+    await handle.signal('announce', signed({ signature: 'of a long proof', proof: long }));
+    const text = 'a'.repeat(announcementLimits.announcement + 1);
+    await handle.signal('announce', signed({ signature: 'of a long text', announcement: text }));
+    await handle.signal('announce', { announcement: '{}', signature: [long] });
+    await handle.signal('announce', signed({ signature: 'of what fits' }));
+    const answered = await until(
+      () => answerTo('of what fits'),
+      (answer) => answer !== undefined,
+      'the answer',
+    );
+    expect(answered?.reason).toHaveLength(announcementLimits.reason);
+    expect(await answerTo(long)).toBeUndefined();
+    for (const signature of ['of a long text', 'of a long proof']) {
+      const refused = await answerTo(signature);
+      expect(refused).toMatchObject({
+        accepted: false,
+        reason: expect.stringContaining('too long') as unknown,
+      });
+    }
+    // What is no announcement is refused where announcements are read; it is not kept either.
+    expect(asked.map(({ signature }) => signature)).toEqual([[long], 'of what fits']);
+    await handle.terminate();
+  });
+});
