@@ -1,11 +1,11 @@
 /** The app: every operation behind the same edge, which limits, identifies, authenticates, logs and measures. */
 import { OpenAPIHono } from '@hono/zod-openapi';
 import type { Context, MiddlewareHandler } from 'hono';
-import { bodyLimit } from 'hono/body-limit';
 import { requestId } from 'hono/request-id';
 import { TidemarkError } from '../domain/errors.ts';
 import { answerError } from './answer-error.ts';
 import type { Authenticate } from './auth/caller.ts';
+import { limitedBody } from './body.ts';
 import { clientAddress, limitedAs } from './client-address.ts';
 import type { ApiEnvironment, ApiLog, Parts } from './context.ts';
 import { docsPath, mountDocs } from './docs.ts';
@@ -19,8 +19,6 @@ import { inRequest } from './request-log.ts';
 import { secured } from './security-headers.ts';
 
 export { basePath };
-
-const mostBodyBytes = 1024 * 1024;
 
 /** What stands outside the base paths. */
 const fixedPaths = ['/healthz', '/readyz', '/metrics', '/openapi.json', docsPath];
@@ -49,14 +47,7 @@ export function createApp(parts: Parts & EdgeOptions): OpenAPIHono<ApiEnvironmen
   app.use(secured());
   app.use(watch(metrics, log));
   app.use(limitAddresses(clientAddress(trustedProxies), limits.address));
-  app.use(
-    bodyLimit({
-      maxSize: mostBodyBytes,
-      onError: () => {
-        throw new TidemarkError('body_too_large', `The body has more than ${mostBodyBytes} bytes.`);
-      },
-    }),
-  );
+  app.use(limitedBody());
   app.onError((error, c) => answerError(c, error, log));
   app.notFound((c) =>
     answerError(c, new TidemarkError('not_found', `There is nothing at ${c.req.path.slice(0, 250)}.`), log),

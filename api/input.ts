@@ -2,6 +2,7 @@
 import type { z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import { type ErrorItem, type ErrorName, TidemarkError } from '../domain/errors.ts';
+import { readBody } from './body.ts';
 import { findingsOf, type Place } from './findings.ts';
 import { parseJson } from './json.ts';
 import { nothing } from './schemas/common.ts';
@@ -26,7 +27,8 @@ export interface Input<P extends z.ZodType, Q extends z.ZodType, B extends z.Zod
 }
 
 /**
- * @throws invalid_request, invalid_json, unsupported_media_type, body_too_large, or what `fieldErrors` names
+ * @throws invalid_request, invalid_json, unsupported_media_type, body_too_large, malformed_request, or what
+ *   `fieldErrors` names
  */
 export async function readInput<P extends z.ZodType, Q extends z.ZodType, B extends z.ZodType>(
   c: Context,
@@ -45,15 +47,15 @@ export async function readInput<P extends z.ZodType, Q extends z.ZodType, B exte
   const query = accept(schemas.query, 'query parameter', readQuery(c, findings));
   let body: z.output<B> | undefined;
   // Of a GET whatever comes along is ignored; elsewhere a body that nothing is done with would be misunderstood.
-  const bytes = c.req.method === 'GET' || c.req.method === 'HEAD' ? noBytes : await c.req.arrayBuffer();
+  const bytes = c.req.method === 'GET' || c.req.method === 'HEAD' ? noBytes : await readBody(c);
   if (schemas.body) {
-    const content = readBody(c, bytes, findings);
+    const content = parseBody(c, bytes, findings);
     if (content) {
       schemas.inspectBody?.(content.value);
       body = accept(schemas.body, 'field', content.value);
     }
   } else if (bytes.byteLength > 0) {
-    const content = readBody(c, bytes, findings);
+    const content = parseBody(c, bytes, findings);
     if (content) accept(nothing, 'field', content.value);
   }
   const [first] = findings;
@@ -75,7 +77,7 @@ function readQuery(c: Context, findings: ErrorItem[]): Record<string, string> {
   return Object.fromEntries(values);
 }
 
-function readBody(c: Context, bytes: ArrayBuffer, findings: ErrorItem[]): { value: unknown } | undefined {
+function parseBody(c: Context, bytes: ArrayBuffer, findings: ErrorItem[]): { value: unknown } | undefined {
   if (bytes.byteLength === 0) return refuse(findings, 'The body is empty: a JSON object is needed.');
   checkMediaType(c.req.header('content-type'));
   let text: string;

@@ -90,8 +90,8 @@ export const requestErrors = {
   malformed_request: entry(
     400,
     false,
-    'What came is no HTTP request.',
-    'Look at the first line, the headers and the `Host` of the request.',
+    'What came is no HTTP request, or ended before its body was whole.',
+    'Look at the first line, the headers and the `Host` of the request, and whether its body is as long as it says.',
   ),
   request_timeout: entry(
     408,
