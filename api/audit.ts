@@ -8,7 +8,7 @@ import { TidemarkError } from '../domain/errors.ts';
 import { isServiceId } from '../domain/ids.ts';
 import type { Answered } from './idempotency.ts';
 import type { ApiEnvironment, Parts } from './context.ts';
-import type { Caller } from './auth/caller.ts';
+import type { Known } from './auth/caller.ts';
 
 /** Where requests and answers name things. A service is also what `{id}` means below /services. */
 const serviceFields = ['service_id'];
@@ -18,7 +18,7 @@ interface AuditedRequest {
   operation: { name: string; path: string };
   /** Whether it changes something; of the others only refusals for lack of rights are recorded. */
   changes: boolean;
-  caller: Caller;
+  caller: Known;
 }
 
 interface Ids {
@@ -42,7 +42,7 @@ export async function audited(
     path: c.req.path.slice(0, 300),
     subject: caller.subject,
     how: caller.how,
-    role: caller.role,
+    ...(caller.role === undefined ? {} : { role: caller.role }),
     address: c.get('address'),
     requestId: c.get('requestId'),
     ...ids,

@@ -4,7 +4,7 @@ import type { Context } from 'hono';
 import { type ErrorName, errorTable } from '../domain/errors.ts';
 import type { Role } from '../domain/operations.ts';
 import { audited } from './audit.ts';
-import { type Caller, requireRole } from './auth/caller.ts';
+import { type Caller, type Known, requireRole, withRole } from './auth/caller.ts';
 import type { ApiEnvironment, Parts } from './context.ts';
 import { basePath, basePath2024, mediaType2024 } from './generations.ts';
 import { type Answered, carryOutOnce, idempotencyKeyOf, type ReceiptFor } from './idempotency.ts';
@@ -61,7 +61,7 @@ export interface Operation {
   /** Its description, with the base path; one for each shape of its answer. */
   readonly routes: readonly RouteConfig[];
   /** What is answered is JSON, or nothing. @throws TidemarkError for everything that is refused */
-  answer(c: Context<ApiEnvironment>, caller: Caller, parts: Parts): Promise<Answered>;
+  answer(c: Context<ApiEnvironment>, known: Known, parts: Parts): Promise<Answered>;
   /** The answer in the shape of 2024; left out where there is one shape. */
   in2024?(answer: object): object;
 }
@@ -76,7 +76,12 @@ const commonErrors: ErrorName[] = [
   'catalog_unavailable',
   'issuer_unavailable',
 ];
-const bodyErrors: ErrorName[] = ['invalid_json', 'body_too_large', 'unsupported_media_type'];
+const bodyErrors: ErrorName[] = [
+  'invalid_json',
+  'body_too_large',
+  'unsupported_media_type',
+  'malformed_request',
+];
 const postErrors: ErrorName[] = ['idempotency_key_reused', 'request_in_progress', 'sealing_key_missing'];
 
 /**
@@ -98,8 +103,9 @@ export function operation<
     summary,
     role,
     routes: routesOf(definition),
-    async answer(c, caller, parts) {
-      return audited(c, { operation: { name, path }, changes, caller }, parts, async (begin) => {
+    async answer(c, known, parts) {
+      return audited(c, { operation: { name, path }, changes, caller: known }, parts, async (begin) => {
+        const caller = withRole(known);
         const authorize = (least: Role): void => requireRole(caller, least, `"${summary}"`);
         authorize(role);
         const key = idempotencyKeyOf(c);

@@ -23,7 +23,7 @@ export function auditIn(database: Database): AuditQueries {
               path: prose(entry.path),
               subject: prose(entry.subject),
               how: entry.how,
-              role: entry.role,
+              role: entry.role ?? '',
               address: entry.address,
               request_id: entry.requestId,
               service_ids: JSON.stringify(end?.serviceIds ?? entry.serviceIds),
@@ -93,7 +93,6 @@ function recordOf(row: AuditRow): AuditRecord {
     path: row.path,
     subject: row.subject,
     how: row.how,
-    role: row.role,
     address: row.address,
     requestId: row.request_id,
     serviceIds: JSON.parse(row.service_ids) as string[],
@@ -101,6 +100,11 @@ function recordOf(row: AuditRow): AuditRecord {
     outcome: row.outcome,
     replayed: row.replayed === 1,
     createdAt: row.created_at,
-    ...present({ status: row.status, error: row.error, finishedAt: row.finished_at }),
+    ...present({
+      role: row.role === '' ? undefined : row.role,
+      status: row.status,
+      error: row.error,
+      finishedAt: row.finished_at,
+    }),
   };
 }

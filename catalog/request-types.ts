@@ -33,7 +33,8 @@ export interface AuditIntent {
   subject: string;
   /** What the subject was known by. */
   how: 'tokens_file' | 'jwt' | 'api_key';
-  role: Role;
+  /** Left out when the credentials have none. */
+  role?: Role;
   /** Of the client. */
   address: string;
   requestId: string;

@@ -193,7 +193,8 @@ interface AuditTable {
   path: string;
   subject: string;
   how: AuditRecord['how'];
-  role: Role;
+  /** Empty: the credentials have none. */
+  role: Role | '';
   address: string;
   request_id: string;
   /** JSON */

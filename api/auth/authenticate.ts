@@ -1,12 +1,12 @@
 /** Asks the three who may know a token, in turn: the tokens file, the issuer of JWTs, the catalog of API keys. */
 import { isApiKey } from '../../domain/api-keys.ts';
-import { type Authenticate, type Caller, unauthorized } from './caller.ts';
+import { type Authenticate, type Known, unauthorized } from './caller.ts';
 import { tokenOf } from './credentials.ts';
 import { looksLikeJwt } from './jwt.ts';
 import type { Tokens } from './tokens-file.ts';
 
 /** @throws as {@link Authenticate} */
-type Verify = (token: string) => Promise<Caller>;
+type Verify = (token: string) => Promise<Known>;
 
 /**
  * @param sources.tokens left out: no tokens file

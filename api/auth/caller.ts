@@ -18,6 +18,9 @@ export interface Caller {
   expiresAt?: string;
 }
 
+/** Who it is, also where the credentials are valid and give no role here: that one is refused, and known all the same. */
+export type Known = Caller | (Omit<Caller, 'role'> & { role?: never; roleless: string });
+
 /** The two headers that credentials come in, as they were sent. */
 export interface CredentialHeaders {
   authorization: string | undefined;
@@ -25,13 +28,18 @@ export interface CredentialHeaders {
 }
 
 /**
- * From the headers of a request to its caller.
+ * From the headers of a request to whom they are of.
  *
  * @throws unauthorized, saying what is wrong with the credentials
- * @throws forbidden when they are valid and have no role here
  * @throws issuer_unavailable, catalog_unavailable when nobody can say now
  */
-export type Authenticate = (headers: CredentialHeaders) => Promise<Caller>;
+export type Authenticate = (headers: CredentialHeaders) => Promise<Known>;
+
+/** @throws forbidden, saying why there is no role */
+export function withRole(known: Known): Caller {
+  if (known.role !== undefined) return known;
+  throw new TidemarkError('forbidden', known.roleless);
+}
 
 /** @throws forbidden when the caller's role allows less than `least` does */
 export function requireRole(caller: Caller, least: Role, action: string): void {

@@ -1,9 +1,8 @@
-/** From the claims of a JWT to its caller. Which claim is what, the settings say. */
+/** From the claims of a JWT to whom it is of. Which claim is what, the settings say. */
 import type { JWTPayload } from 'jose';
 import type { JwtSettings } from '../../config/jwt.ts';
-import { TidemarkError } from '../../domain/errors.ts';
 import { highestRole, roleNames } from '../../domain/roles.ts';
-import { type Caller, unauthorized } from './caller.ts';
+import { type Known, unauthorized } from './caller.ts';
 
 const longestName = 100;
 /** Of the year 9999: RFC 3339 knows no later one. */
@@ -12,26 +11,21 @@ const lastSecond = 253_402_300_799;
 /**
  * @param payload of a token whose signature, issuer, audience and times are right
  * @throws unauthorized when subject or organization is missing or is no name
- * @throws forbidden when there is no role that Tidemark knows
  */
-export function callerOf(payload: JWTPayload, settings: JwtSettings): Caller {
+export function knownBy(payload: JWTPayload, settings: JwtSettings): Known {
   const subject = nameIn(payload, settings.subject_claim);
   const organization = nameIn(payload, settings.organization_claim);
   const role = highestRole(namesIn(payload, settings.roles_claim));
-  if (role === undefined) {
-    throw new TidemarkError(
-      'forbidden',
-      `The token's claim "${settings.roles_claim}" names no role of Tidemark's: there are ${roleNames}.`,
-    );
-  }
   const { exp } = payload;
-  return {
+  const known = {
     organization,
-    role,
     subject,
-    how: 'jwt',
+    how: 'jwt' as const,
     ...(exp === undefined || exp > lastSecond ? {} : { expiresAt: new Date(exp * 1000).toISOString() }),
   };
+  if (role !== undefined) return { ...known, role };
+  const roleless = `The token's claim "${settings.roles_claim}" names no role of Tidemark's: there are ${roleNames}.`;
+  return { ...known, roleless };
 }
 
 function nameIn(payload: JWTPayload, claim: string): string {

@@ -1,8 +1,8 @@
-/** Callers with a JWT: its signature, issuer, audience and times are checked, then its claims are read. */
+/** Those who come with a JWT: its signature, issuer, audience and times are checked, then its claims are read. */
 import { errors, type JWTPayload, jwtVerify, type JWTVerifyGetKey } from 'jose';
 import type { JwtSettings } from '../../config/jwt.ts';
-import type { Caller } from './caller.ts';
-import { callerOf } from './claims.ts';
+import type { Known } from './caller.ts';
+import { knownBy } from './claims.ts';
 import { refusalOf } from './jwt-refusals.ts';
 import type { JwtKeys } from './jwt-keys.ts';
 
@@ -15,10 +15,10 @@ export function looksLikeJwt(token: string): boolean {
 }
 
 /**
- * @returns what tells the caller of a JWT
- * @throws unauthorized, forbidden, issuer_unavailable
+ * @returns what tells whom a JWT is of
+ * @throws unauthorized, issuer_unavailable
  */
-export function jwtsBy(settings: JwtSettings, keys: JwtKeys): (token: string) => Promise<Caller> {
+export function jwtsBy(settings: JwtSettings, keys: JwtKeys): (token: string) => Promise<Known> {
   const { issuer, audience } = settings;
   const options = {
     issuer,
@@ -63,6 +63,6 @@ export function jwtsBy(settings: JwtSettings, keys: JwtKeys): (token: string) =>
     } catch (error) {
       throw refusalOf(error, token, { issuer, audience, algorithm: keys.algorithm });
     }
-    return callerOf(payload, settings);
+    return knownBy(payload, settings);
   };
 }

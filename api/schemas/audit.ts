@@ -19,7 +19,10 @@ const auditEntry = z
     path: z.string(),
     subject: z.string().openapi({ description: 'Who asked: as GET /whoami tells it' }),
     how: z.enum(credentialKinds).openapi({ description: 'As GET /whoami tells it' }),
-    role: z.enum(roles),
+    role: z
+      .enum(roles)
+      .optional()
+      .openapi({ description: 'Left out where the credentials have none, and were refused for that' }),
     address: z.string().openapi({ description: "The client's" }),
     service_ids: z.array(z.string()),
     record_ids: z.array(z.string()).openapi({

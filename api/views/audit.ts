@@ -15,7 +15,7 @@ export function auditView(record: AuditRecord): AuditEntryView {
     path: record.path,
     subject: record.subject,
     how: record.how,
-    role: record.role,
+    ...given('role', record.role),
     address: record.address,
     service_ids: record.serviceIds,
     record_ids: record.recordIds,

@@ -1,4 +1,10 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { authenticator } from '../../api/auth/authenticate.ts';
+import { jwtsBy } from '../../api/auth/jwt.ts';
+import { openJwtKeys } from '../../api/auth/jwt-keys.ts';
+import { jwtSettings } from '../../config/jwt.ts';
+import { claimsWith, signedBySecret } from './auth/issuer.ts';
+import { jwtSettingsOfTests } from './authorization/organizations.ts';
 import { type Answer, type Harness, openApi, serviceRecord, succeededBackup, tokens } from './harness.ts';
 
 let api: Harness;
@@ -78,6 +84,40 @@ test('what is refused is told, too: for its form, for what it names, for lack of
   const reading = await api.ask('GET', '/audit', { token: tokens.operator });
   expect(reading.status).toBe(403);
   expect(await entryOf(reading)).toMatchObject({ operation: 'listAudit', method: 'GET', error: 'forbidden' });
+});
+
+test('whoever proves who they are and has no role is told, whatever they ask', async () => {
+  const settings = jwtSettings.parse(jwtSettingsOfTests);
+  const jwt = jwtsBy(settings, await openJwtKeys(settings, console));
+  const door = await openApi('there', {
+    beside: api,
+    authenticateBy: () => authenticator({ jwt, apiKeys: async () => Promise.reject(new Error('none')) }),
+    limits: { subject: 2, address: 0 },
+  });
+  const token = await signedBySecret(claimsWith({ sub: 'mallory', roles: ['guest'] }));
+  const body = { id: 'x:y:z', service_id: 'none' };
+  const asked = [
+    await door.ask('POST', '/restores', { token, body }),
+    await door.ask('GET', '/whoami', { token }),
+  ];
+  for (const [index, answer] of asked.entries()) {
+    expect([answer.status, answer.errors]).toEqual([403, ['forbidden']]);
+    const entry = await entryOf(answer);
+    expect(entry).toMatchObject({
+      operation: index === 0 ? 'createRestore' : 'whoAmI',
+      subject: 'mallory',
+      how: 'jwt',
+      outcome: 'refused',
+      status: 403,
+      error: 'forbidden',
+    });
+    expect(entry).not.toHaveProperty('role');
+  }
+  // They are held to the limit of a subject, so that they cannot fill the audit.
+  expect((await door.ask('GET', '/whoami', { token })).status).toBe(429);
+  const line = door.log.find(({ fields }) => fields['status'] === 403);
+  expect(line?.fields).toMatchObject({ caller: 'mallory', organization: 'acme' });
+  await door.close();
 });
 
 test('an answer that was kept says that nothing was done', async () => {

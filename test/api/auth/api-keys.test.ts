@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { apiKeysIn } from '../../../api/auth/api-keys.ts';
 import { authenticator } from '../../../api/auth/authenticate.ts';
-import type { Authenticate, Caller } from '../../../api/auth/caller.ts';
+import type { Authenticate, Known } from '../../../api/auth/caller.ts';
 import { openCatalog } from '../../../catalog/open.ts';
 import type { ApiKeyRecord } from '../../../catalog/api-key-types.ts';
 import type { Catalog } from '../../../catalog/types.ts';
@@ -53,7 +53,7 @@ async function newKey(expiresAt?: string): Promise<{ key: string; record: ApiKey
 }
 
 /** Every api's answer: the caller, or the message of a refusal. */
-async function answers(key: string): Promise<(Caller | string)[]> {
+async function answers(key: string): Promise<(Known | string)[]> {
   return await Promise.all(
     apis.map(async (ask) =>
       ask({ authorization: undefined, apiKey: key }).catch((error: Error & { code: string }) => {

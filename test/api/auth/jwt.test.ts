@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { base64url, SignJWT, UnsecuredJWT } from 'jose';
 import { authenticator } from '../../../api/auth/authenticate.ts';
-import type { Caller } from '../../../api/auth/caller.ts';
+import { type Caller, withRole } from '../../../api/auth/caller.ts';
 import { jwtsBy } from '../../../api/auth/jwt.ts';
 import { openJwtKeys } from '../../../api/auth/jwt-keys.ts';
 import { type JwtSettings, jwtSettings } from '../../../config/jwt.ts';
@@ -17,7 +17,7 @@ const log = { warn: (_fields: object, message: string) => void warnings.push(mes
 /** Who a token is taken for. */
 async function callerOf(token: string, changes: object = {}): Promise<Caller> {
   const wanted = settings(changes);
-  return await jwtsBy(wanted, await openJwtKeys(wanted, log))(token);
+  return withRole(await jwtsBy(wanted, await openJwtKeys(wanted, log))(token));
 }
 
 beforeAll(async () => {
