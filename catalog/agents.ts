@@ -4,7 +4,7 @@ import { sql, type Transaction } from 'kysely';
 import { instant, now, present, prose } from './columns.ts';
 import type { Database } from './database.ts';
 import { keepReceipt } from './idempotency.ts';
-import { limitsOf } from './pages.ts';
+import { pageOf } from './pages.ts';
 import type { AgentRow, Tables } from './schema.ts';
 import { upsertServiceIn } from './services.ts';
 import type { AgentRecord, EnrolmentRecord } from './agent-types.ts';
@@ -76,26 +76,16 @@ export function agentsIn(database: Database): AgentQueries {
     },
 
     async listAgents(organization, filter, page) {
-      const { limit, offset, before } = limitsOf(page);
-      return await database.read(async (db) => {
-        const matching = db
-          .selectFrom('agents')
-          .where('organization', '=', organization)
-          .where('created_at', '<', before)
-          .where((eb) => eb.and(present({ service_id: filter.serviceId, state: filter.state })))
-          // What waits for nobody any more is no agent.
-          .where((eb) => eb.or([eb('state', '!=', 'pending'), eb('expires_at', '>', now())]));
-        const { count } = await matching
-          .select((eb) => eb.fn.countAll<number>().as('count'))
-          .executeTakeFirstOrThrow();
-        const rows = await matching
-          .selectAll()
-          .orderBy('created_at', page.order)
-          .orderBy('id', page.order)
-          .limit(limit)
-          .offset(offset)
-          .execute();
-        return { items: rows.map(recordOf), count };
+      return await pageOf(database, page, {
+        matching: (db) =>
+          db
+            .selectFrom('agents')
+            .where('organization', '=', organization)
+            .where((eb) => eb.and(present({ service_id: filter.serviceId, state: filter.state })))
+            // What waits for nobody any more is no agent.
+            .where((eb) => eb.or([eb('state', '!=', 'pending'), eb('expires_at', '>', now())])),
+        rows: (matching) => matching.selectAll(),
+        recordOf,
       });
     },
 

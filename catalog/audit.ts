@@ -1,7 +1,7 @@
 /** The audit: who asked what, when, from where, with what outcome. Entries are added and finished, never removed. */
 import { now, present, prose } from './columns.ts';
 import type { Database } from './database.ts';
-import { limitsOf } from './pages.ts';
+import { pageOf } from './pages.ts';
 import type { AuditRow } from './schema.ts';
 import type { AuditRecord } from './request-types.ts';
 import type { Catalog } from './types.ts';
@@ -62,23 +62,10 @@ export function auditIn(database: Database): AuditQueries {
     },
 
     async listAudit(organization, filter, page) {
-      const { limit, offset, before } = limitsOf(page);
-      return await database.read(async (db) => {
-        const matching = db
-          .selectFrom('audit')
-          .where((eb) => eb.and(present({ organization, ...filter })))
-          .where('created_at', '<', before);
-        const { count } = await matching
-          .select((eb) => eb.fn.countAll<number>().as('count'))
-          .executeTakeFirstOrThrow();
-        const rows = await matching
-          .selectAll()
-          .orderBy('created_at', page.order)
-          .orderBy('id', page.order)
-          .limit(limit)
-          .offset(offset)
-          .execute();
-        return { items: rows.map(recordOf), count };
+      return await pageOf(database, page, {
+        matching: (db) => db.selectFrom('audit').where((eb) => eb.and(present({ organization, ...filter }))),
+        rows: (matching) => matching.selectAll(),
+        recordOf,
       });
     },
   };

@@ -52,7 +52,7 @@ export function backupsIn(database: Database): BackupQueries {
 
     async listBackups(organization, filter, page) {
       const { serviceId: service_id, status, type } = filter;
-      return await database.read(async (db) => {
+      return await database.snapshot(async (db) => {
         const { count, bound, limit, offset } = await findPage(db, organization, filter, page);
         const rows = await db
           .selectFrom('backups')

@@ -39,6 +39,15 @@ export class Database {
     }
   }
 
+  /** As {@link read}; what several queries see is of one moment, whatever is written meanwhile. */
+  async snapshot<T>(work: (db: Kysely<Tables>) => Promise<T>): Promise<T> {
+    const transaction = this.#kysely
+      .transaction()
+      .setAccessMode('read only')
+      .setIsolationLevel('repeatable read');
+    return await this.read(async () => await transaction.execute(work));
+  }
+
   /** One transaction: all of it or nothing. @throws catalog_unavailable */
   async write<T>(work: (transaction: Transaction<Tables>) => Promise<T>): Promise<T> {
     try {

@@ -4,7 +4,7 @@ import { TidemarkError } from '../domain/errors.ts';
 import { instant, isCountedId, now, present, prose } from './columns.ts';
 import type { Database } from './database.ts';
 import { keepReceipt } from './idempotency.ts';
-import { limitsOf } from './pages.ts';
+import { pageOf } from './pages.ts';
 import { insertPlace, refuseBusyService } from './places.ts';
 import type { RestoreRow, Tables } from './schema.ts';
 import { unfinished } from './statuses.ts';
@@ -74,24 +74,14 @@ export function restoresIn(database: Database): RestoreQueries {
     },
 
     async listRestores(organization, filter, page) {
-      const { limit, offset, before } = limitsOf(page);
       const { serviceId: service_id, status, type } = filter;
-      return await database.read(async (db) => {
-        const matching = db
-          .selectFrom('restores')
-          .where((eb) => eb.and(present({ organization, service_id, status, type })))
-          .where('created_at', '<', before);
-        const { count } = await matching
-          .select((eb) => eb.fn.countAll<number>().as('count'))
-          .executeTakeFirstOrThrow();
-        const rows = await matching
-          .selectAll()
-          .orderBy('created_at', page.order)
-          .orderBy('id', page.order)
-          .limit(limit)
-          .offset(offset)
-          .execute();
-        return { items: rows.map(recordOf), count };
+      return await pageOf(database, page, {
+        matching: (db) =>
+          db
+            .selectFrom('restores')
+            .where((eb) => eb.and(present({ organization, service_id, status, type }))),
+        rows: (matching) => matching.selectAll(),
+        recordOf,
       });
     },
 

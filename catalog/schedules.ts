@@ -5,7 +5,7 @@ import { isFinal, type BackupType, type OperationStatus } from '../domain/operat
 import { isCountedId, now, present, prose } from './columns.ts';
 import type { Database } from './database.ts';
 import { keepReceipt } from './idempotency.ts';
-import { limitsOf } from './pages.ts';
+import { pageOf } from './pages.ts';
 import type { ScheduleRow, Tables } from './schema.ts';
 import type { SchedulePatch, ScheduleRecord } from './schedule-types.ts';
 import type { Catalog, ServiceRecord } from './types.ts';
@@ -35,24 +35,15 @@ export function schedulesIn(database: Database): ScheduleQueries {
     },
 
     async listSchedules(organization, filter, page) {
-      const { limit, offset, before } = limitsOf(page);
       const { serviceId: service_id, type } = filter;
-      return await database.read(async (db) => {
-        const matching = db
-          .selectFrom('schedules')
-          .where((eb) => eb.and(present({ organization, service_id, type })))
-          .where('created_at', '<', before)
-          .where(undeleted);
-        const { count } = await matching
-          .select((eb) => eb.fn.countAll<number>().as('count'))
-          .executeTakeFirstOrThrow();
-        const rows = await withProvider(matching.selectAll())
-          .orderBy('created_at', page.order)
-          .orderBy('id', page.order)
-          .limit(limit)
-          .offset(offset)
-          .execute();
-        return { items: rows.map((row) => recordOf(row, row.provider ?? '')), count };
+      return await pageOf(database, page, {
+        matching: (db) =>
+          db
+            .selectFrom('schedules')
+            .where((eb) => eb.and(present({ organization, service_id, type })))
+            .where(undeleted),
+        rows: (matching) => withProvider(matching.selectAll()),
+        recordOf: (row) => recordOf(row, row.provider ?? ''),
       });
     },
 

@@ -3,7 +3,7 @@ import type { Transaction } from 'kysely';
 import { TidemarkError } from '../domain/errors.ts';
 import { instant, present, prose } from './columns.ts';
 import type { Database } from './database.ts';
-import { limitsOf } from './pages.ts';
+import { pageOf } from './pages.ts';
 import type { ServiceRow, Tables } from './schema.ts';
 import type { Catalog, ServiceRecord } from './types.ts';
 
@@ -28,23 +28,11 @@ export function servicesIn(database: Database): ServiceQueries {
     },
 
     async listServices(organization, page) {
-      const { limit, offset, before } = limitsOf(page);
-      return await database.read(async (db) => {
-        const matching = db
-          .selectFrom('services')
-          .where('organization', '=', organization)
-          .where('registered_at', '<', before);
-        const { count } = await matching
-          .select((eb) => eb.fn.countAll<number>().as('count'))
-          .executeTakeFirstOrThrow();
-        const rows = await matching
-          .selectAll()
-          .orderBy('registered_at', page.order)
-          .orderBy('service_id', page.order)
-          .limit(limit)
-          .offset(offset)
-          .execute();
-        return { items: rows.map(serviceOf), count };
+      return await pageOf(database, page, {
+        matching: (db) => db.selectFrom('services').where('organization', '=', organization),
+        rows: (matching) => matching.selectAll(),
+        recordOf: serviceOf,
+        key: { created: 'registered_at', id: 'service_id' },
       });
     },
   };

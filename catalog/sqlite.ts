@@ -1,8 +1,9 @@
 /**
  * The catalog in one SQLite file, through Node's own SQLite. Several processes share the file.
  *
- * Every transaction is BEGIN IMMEDIATE: one that began by reading and wants to write later would fail as soon as
- * another process had written in between, and no waiting would help it.
+ * Every transaction that may write is BEGIN IMMEDIATE: one that began by reading and wants to write later would fail as
+ * soon as another process had written in between, and no waiting would help it. One that only reads keeps no writer
+ * waiting.
  */
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -18,6 +19,7 @@ import {
   type Dialect,
   type Driver,
   type QueryResult,
+  type TransactionSettings,
 } from 'kysely';
 import { type Backend, nulRefused, serviceMissing, unavailable } from './database.ts';
 
@@ -101,8 +103,20 @@ class SharedFileDriver implements Driver {
     return this.#connection;
   }
 
-  async beginTransaction(connection: DatabaseConnection): Promise<void> {
-    await connection.executeQuery(CompiledQuery.raw('BEGIN IMMEDIATE'));
+  async beginTransaction(connection: DatabaseConnection, settings: TransactionSettings): Promise<void> {
+    if (settings.accessMode === 'read only') await patiently(() => this.#beginReading());
+    else await connection.executeQuery(CompiledQuery.raw('BEGIN IMMEDIATE'));
+  }
+
+  /** The first look is what fixes the moment, and what may have to wait; nothing after it has to. */
+  #beginReading(): void {
+    this.#database?.exec('BEGIN DEFERRED');
+    try {
+      this.#database?.prepare('SELECT 1 FROM sqlite_schema LIMIT 1').get();
+    } catch (error) {
+      this.#database?.exec('ROLLBACK');
+      throw error;
+    }
   }
 
   async commitTransaction(connection: DatabaseConnection): Promise<void> {
@@ -140,7 +154,7 @@ class SharedFileConnection implements DatabaseConnection {
       const { changes } = statement.run(...parameters);
       return { rows: [], numAffectedRows: BigInt(changes) };
     };
-    // A transaction has the write lock, so nothing in it has to wait; and it must not let go of the event loop.
+    // A transaction has its lock or its moment, so nothing in it has to wait; and it must not let go of the event loop.
     return this.#database.isTransaction ? run() : await patiently(run);
   }
 
