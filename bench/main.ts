@@ -20,15 +20,16 @@ import { openStore } from '../storage/open.ts';
 import type { ObjectStore } from '../storage/store.ts';
 import { removeParts } from '../storage/sweep.ts';
 import { benchApi } from './api.ts';
-import { bareBackup, bareRestore } from './bare.ts';
+import { bareBackup, bareRestore, oneFile } from './bare.ts';
 import { compare, inTurns, median, timed } from './figures.ts';
 import { peakMemory } from './memory.ts';
 import { parseBenchOptions, type BenchOptions } from './options.ts';
 import { watchServer } from './probe.ts';
+import { restoreSteps, type Steps } from './steps.ts';
 
 const say = (message: string): void => void process.stderr.write(`${message}\n`);
 /** Between two looks at a running operation: what it adds to a wall time is half of it. */
-const lookMs = 200;
+const lookMs = 50;
 
 interface Bench {
   stack: Stack;
@@ -88,7 +89,7 @@ async function load({ service, options }: Bench): Promise<void> {
 async function benchBackup(bench: Bench): Promise<object> {
   const { stack, service, folder, options } = bench;
   const bareFolder = join(folder, 'bare');
-  const store = await openStore(pathToFileURL(dataPaths(join(folder, 'stack')).storage).href);
+  const store = await storeOf(bench);
   let storedBytes = 0;
   // Neither way's files stay: what the one frees, memory and disk, the other finds, and both find the same.
   const ours = async (): Promise<number> => {
@@ -116,16 +117,19 @@ async function benchBackup(bench: Bench): Promise<object> {
 
 async function benchRestore(bench: Bench): Promise<object> {
   const { stack, service, folder, options } = bench;
-  say('Taking the two backups that are restored …');
+  say('Taking the backup that is restored …');
   const { id } = await backUp(bench);
-  const file = await bareBackup(service, join(folder, 'bare'));
+  const file = await oneFile(await storeOf(bench), id, join(folder, 'bare'));
   const { pidFile } = sampleServer(join(folder, 'stack', 'mariadb'), 1);
   const notServing: number[] = [];
   const bareNotServing: number[] = [];
-  const bareSteps: Record<string, number>[] = [];
+  const oursSteps: Steps[] = [];
+  const bareSteps: Steps[] = [];
   const ours = async (): Promise<number> => {
     const probe = watchServer(service.socket, userInfo().username);
-    const ms = await timed(() => restore(bench, id));
+    let restoreId = 0;
+    const ms = await timed(async () => (restoreId = await restore(bench, id)));
+    oursSteps.push(await restoreSteps(stack.temporalAddress, restoreId));
     notServing.push(Math.round(await probe.stop()));
     say(`  Tidemark ${Math.round(ms)} ms, not serving for ${notServing.at(-1)} ms`);
     return ms;
@@ -139,15 +143,22 @@ async function benchRestore(bench: Bench): Promise<object> {
     return ms;
   };
   const times = await inTurns(options.runs, ours, bare);
-  const stepNames = Object.keys(bareSteps[0] ?? {});
-  const bareMedians = stepNames.map((name) => [name, median(bareSteps.map((steps) => steps[name] ?? 0))]);
   return {
     ...compare(times.ours, times.bare),
     not_serving_ms: notServing,
     bare_not_serving_ms: bareNotServing,
-    bare_steps_ms: Object.fromEntries(bareMedians) as Record<string, number>,
+    ours_steps_ms: medians(oursSteps),
+    bare_steps_ms: medians(bareSteps),
     memory_bytes: await memoryOf(stack),
   };
+}
+
+/** Of each step the median over the runs. */
+function medians(runs: readonly Steps[]): Steps {
+  const names = Object.keys(runs[0] ?? {});
+  return Object.fromEntries(
+    names.map((name) => [name, Math.round(median(runs.map((steps) => steps[name] ?? 0)))]),
+  );
 }
 
 async function backUp({ stack, service }: Bench): Promise<Backup> {
@@ -155,14 +166,20 @@ async function backUp({ stack, service }: Bench): Promise<Backup> {
   return succeeded(() => stack.client.backup(id));
 }
 
+function storeOf({ folder }: Bench): Promise<ObjectStore> {
+  return openStore(pathToFileURL(dataPaths(join(folder, 'stack')).storage).href);
+}
+
 async function removeBackup(store: ObjectStore, backupId: string): Promise<void> {
   await store.delete(objectKeys.manifest(backupId));
   await removeParts(store, backupId);
 }
 
-async function restore({ stack, service }: Bench, backupId: string): Promise<void> {
+/** @returns the restore's number */
+async function restore({ stack, service }: Bench, backupId: string): Promise<number> {
   const { id } = await stack.client.orderRestore(backupId, service.service_id);
   await succeeded(() => stack.client.restore(id));
+  return id;
 }
 
 async function succeeded<T extends Backup | Restore>(look: () => Promise<T>): Promise<T> {

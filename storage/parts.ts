@@ -2,10 +2,10 @@
  * A stream in an object store: parts of equal size, each an object of its own with its own digest. Memory is the
  * parts under way times their size, whatever the size of the stream, and damage is found part by part.
  */
-import { hash } from 'node:crypto';
 import type { PartRecord, StreamRecord } from '../domain/manifest.ts';
 import { TidemarkError } from '../domain/errors.ts';
 import { throwIfCancelled } from './cancel.ts';
+import { sha256Of } from './digest.ts';
 import { PartWriter, type WritePartsOptions } from './part-writer.ts';
 import type { ObjectStore } from './store.ts';
 
@@ -127,7 +127,7 @@ async function fetchOnce(
     );
   if (bytes.length > part.bytes) throw damaged(`${part.bytes} bytes`, 'more');
   if (bytes.length < part.bytes) throw damaged(`${part.bytes} bytes`, `${bytes.length}`);
-  const found = hash('sha256', bytes);
+  const found = await sha256Of(bytes);
   if (found !== part.sha256) throw damaged(`SHA-256 ${part.sha256}`, found);
   return bytes;
 }

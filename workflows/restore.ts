@@ -34,6 +34,9 @@ interface PlannedRestore {
 
 type Reached = Record<string, string | number>;
 
+/** The contract's words for a server that does not serve while it is restored. */
+const notReady = 'server is not-ready';
+
 /** @throws ApplicationFailure whose type is the stable name of what went wrong, once the server is as it was */
 export async function restore(input: RestoreInput): Promise<Reached> {
   const run = setUp(input);
@@ -70,36 +73,36 @@ export async function restoreCleanup(input: RestoreInput): Promise<void> {
 
 async function sideBySide(run: RestoreRun, { agent, order }: PlannedRestore): Promise<Reached> {
   run.compensations.push(() => putBack(run, agent, order));
-  await tell(run, 'fetching', 'The backup is being fetched and unpacked beside the running server.');
-  await agent.bulk.fetchBackup(order);
-  await tell(run, 'preparing', 'The copy is being prepared.');
-  await agent.bulk.prepareBackup(order);
-  await tell(run, 'checking', 'The copy is being checked on a private server.');
-  const { reached, warnings = [] } = await agent.bulk.checkCopy(order);
+  await telling(run, 'fetching', 'The backup is being fetched and unpacked beside the running server.', () =>
+    agent.bulk.fetchBackup(order),
+  );
+  await telling(run, 'preparing', 'The copy is being prepared.', () => agent.bulk.prepareBackup(order));
+  const { reached, warnings = [] } = await telling(
+    run,
+    'checking',
+    'The copy is being checked on a private server.',
+    () => agent.bulk.checkCopy(order),
+  );
   run.warnings.push(...warnings);
-  await tell(run, 'cutting_over', 'server is not-ready');
-  const { notServingMs } = await agent.control.cutOver(order);
+  const { notServingMs } = await telling(run, 'cutting_over', notReady, () => agent.control.cutOver(order));
   return { ...reached, not_serving_ms: notServingMs };
 }
 
 async function inPlace(run: RestoreRun, { agent, order }: PlannedRestore): Promise<Reached> {
   run.compensations.push(() => putBack(run, agent, order));
-  await tell(run, 'planning', 'Every object of the backup is being verified before anything is removed.');
-  await agent.bulk.verifyObjects(order);
-  await tell(run, 'stopping', 'server is not-ready');
+  const verified = 'Every object of the backup is being verified before anything is removed.';
+  await telling(run, 'planning', verified, () => agent.bulk.verifyObjects(order));
   const stoppedAt = Date.now();
-  await agent.control.stopServer(order);
+  await telling(run, 'stopping', notReady, () => agent.control.stopServer(order));
   run.emptied = true;
   await agent.patient.emptyData(order);
-  await tell(run, 'fetching', 'server is not-ready');
-  await agent.bulk.fetchBackup(order);
-  await tell(run, 'preparing', 'server is not-ready');
-  await agent.bulk.prepareBackup(order);
-  await tell(run, 'checking', 'server is not-ready');
-  const { reached, warnings = [] } = await agent.bulk.checkCopy(order);
+  await telling(run, 'fetching', notReady, () => agent.bulk.fetchBackup(order));
+  await telling(run, 'preparing', notReady, () => agent.bulk.prepareBackup(order));
+  const { reached, warnings = [] } = await telling(run, 'checking', notReady, () =>
+    agent.bulk.checkCopy(order),
+  );
   run.warnings.push(...warnings);
-  await tell(run, 'cutting_over', 'server is not-ready');
-  await agent.patient.startServer(order);
+  await telling(run, 'cutting_over', notReady, () => agent.patient.startServer(order));
   return { ...reached, not_serving_ms: Date.now() - stoppedAt };
 }
 
@@ -145,12 +148,31 @@ async function tell(
   });
 }
 
+/**
+ * Says what is being done while it is done: saying it costs no time. What is said of one step is written down before
+ * the next one begins.
+ */
+async function telling<T>(
+  run: RestoreRun,
+  phase: RestorePhase,
+  message: string,
+  work: () => Promise<T>,
+): Promise<T> {
+  const [told, done] = await Promise.allSettled([tell(run, phase, message), work()]);
+  if (done.status === 'rejected') throw done.reason as Error;
+  if (told.status === 'rejected') throw told.reason as Error;
+  return done.value;
+}
+
 /** What is needed is there, fits, and may be: or the restore is refused before anything is touched. */
 async function plan(run: RestoreRun): Promise<PlannedRestore> {
   const { input, plane } = run;
-  await tell(run, 'planning', 'The restore is being planned.');
-  const facts = await plane.waiting.readBackup({ backupId: input.backupId });
-  const { agentId } = await plane.control.findAgent({ serviceId: input.serviceId });
+  const [facts, { agentId }] = await telling(run, 'planning', 'The restore is being planned.', () =>
+    Promise.all([
+      plane.waiting.readBackup({ backupId: input.backupId }),
+      plane.control.findAgent({ serviceId: input.serviceId }),
+    ]),
+  );
   const agent = agentProxies(agentId, input.timings);
   const order = orderOf(input, facts.manifestSha256);
   const host = await agent.control.inspectHost(order);

@@ -9,6 +9,7 @@ import { measure, startOf } from '../../domain/progress.ts';
 import type { Attempt } from '../../mariadb/context.ts';
 import { type ProgramName, programVersion } from '../../mariadb/programs.ts';
 import { checkCopy } from '../../mariadb/restore/check.ts';
+import { syncFileSystem } from '../../mariadb/restore/commands.ts';
 import { writeDurably } from '../../mariadb/restore/files.ts';
 import { startExtraction } from '../../mariadb/restore/extract.ts';
 import { prepareCopy } from '../../mariadb/restore/prepare.ts';
@@ -105,7 +106,11 @@ export function restoreActivities(host: Host): RestoreActivities {
         const { directory } = await enterSite(host, order);
         trial.report(startOf('preparing'));
         const expected = { toLsn: manifest.lineage.toLsn };
-        await prepareCopy({ server, restore, directory, attempt: trial, expected });
+        // What was unpacked is still in memory for the most part; it gets to the disk while the copy is prepared.
+        await both(
+          prepareCopy({ server, restore, directory, attempt: trial, expected }),
+          syncFileSystem(directory, trial),
+        );
       });
     },
 
@@ -147,6 +152,13 @@ export async function enterSite(host: Host, order: HostRestoreInput): Promise<Re
   }
   const staging = stagingFor(layout, order.restoreId);
   return { layout, staging, directory: order.mode === 'in-place' ? dataDirectory(layout) : staging.data };
+}
+
+/** Waits for both, so that neither is at work when the attempt ends. @throws what the first failed with */
+async function both(first: Promise<void>, second: Promise<void>): Promise<void> {
+  for (const result of await Promise.allSettled([first, second])) {
+    if (result.status === 'rejected') throw result.reason as Error;
+  }
 }
 
 async function manifestOf(host: Host, order: HostRestoreInput): Promise<Manifest> {

@@ -8,9 +8,9 @@ import type { ServerSettings } from '../../config/agent.ts';
 import { TidemarkError } from '../../domain/errors.ts';
 import type { Layout } from '../../domain/layout.ts';
 import type { Attempt } from '../context.ts';
-import { runProgram } from '../processes/run.ts';
 import { isDatabase, matchesAny } from '../server/foreign.ts';
 import { foreignEntries } from '../server/layout.ts';
+import { copyWhole, syncFileSystem } from './commands.ts';
 import { isMissing, removeIfEmpty, syncDirectory } from './files.ts';
 import { privateFolder } from './private-options.ts';
 import { workFolder, type StagedMember, type Staging } from './staging.ts';
@@ -68,7 +68,7 @@ export async function layOut(options: LayOutOptions): Promise<void> {
     await removeToolFiles(directory);
     await rm(path.join(directory, privateFolder), { recursive: true, force: true });
     for (const member of staging.members) {
-      if (!(await isMissing(member.incoming))) await run('sync', ['-f', member.incoming], attempt);
+      if (!(await isMissing(member.incoming))) await syncFileSystem(member.incoming, attempt);
     }
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
@@ -94,7 +94,7 @@ async function closeLayOut({ directory, attempt }: LayOutOptions): Promise<void>
   await rm(path.join(directory, layingOutMark), { force: true });
   await removeIfEmpty(path.join(directory, workFolder));
   // A copy is many files that nobody has synced: one call makes all of them last.
-  await run('sync', ['-f', directory], attempt);
+  await syncFileSystem(directory, attempt);
 }
 
 async function moveOut(member: StagedMember, directory: string): Promise<void> {
@@ -136,7 +136,7 @@ async function carryOver(options: LayOutOptions, data: StagedMember): Promise<vo
     const target = path.join(options.directory, name);
     if (await isDatabaseDirectory(target)) continue;
     await rm(target, { recursive: true, force: true });
-    await run('cp', ['-a', '--', path.join(data.live, name), target], options.attempt);
+    await copyWhole(path.join(data.live, name), target, options.attempt);
   }
 }
 
@@ -149,15 +149,4 @@ async function removeToolFiles(directory: string): Promise<void> {
   for (const name of await readdir(directory)) {
     if (isToolFile(name) && !isCheckpointsFile(name)) await rm(path.join(directory, name));
   }
-}
-
-/** Recorded with the attempt and ended with it: a later attempt must not meet a `cp` that still writes. */
-async function run(program: string, args: readonly string[], attempt: Attempt): Promise<void> {
-  const { code, stderr } = await runProgram(program, args, {
-    folder: attempt.folder,
-    signal: attempt.signal,
-  });
-  if (code === 0) return;
-  const name = /no space left/i.test(stderr) ? 'disk_full' : 'private_server_failed';
-  throw new TidemarkError(name, `${program} failed while the restored files were laid out: ${stderr.trim()}`);
 }

@@ -44,6 +44,14 @@ test('a restore is measured in both ways, with the time in which the server did 
     ratio: positive,
     not_serving_ms: [positive],
     bare_not_serving_ms: [positive],
+    ours_steps_ms: {
+      inspectHost: positive,
+      fetchBackup: positive,
+      prepareBackup: positive,
+      checkCopy: positive,
+      cutOver: positive,
+      between: positive,
+    },
     bare_steps_ms: {
       extract: positive,
       prepare: positive,
