@@ -1,12 +1,18 @@
-/** The audit: who asked what, when, from where, with what outcome. Entries are added and finished, never removed. */
-import { now, present, prose } from './columns.ts';
+/**
+ * The audit: who asked what, when, from where, with what outcome. Entries are added, finished, and removed by their age
+ * alone.
+ */
+import { instant, now, present, prose } from './columns.ts';
 import type { Database } from './database.ts';
 import { pageOf } from './pages.ts';
 import type { AuditRow } from './schema.ts';
 import type { AuditRecord } from './request-types.ts';
 import type { Catalog } from './types.ts';
 
-type AuditQueries = Pick<Catalog, 'addAuditEntry' | 'finishAuditEntry' | 'listAudit'>;
+type AuditQueries = Pick<Catalog, 'addAuditEntry' | 'finishAuditEntry' | 'removeAuditBefore' | 'listAudit'>;
+
+/** In one transaction, so that nobody who writes waits for long. */
+const removedAtOnce = 1000;
 
 export function auditIn(database: Database): AuditQueries {
   return {
@@ -59,6 +65,26 @@ export function auditIn(database: Database): AuditQueries {
             .where('outcome', '=', 'unfinished')
             .execute(),
       );
+    },
+
+    async removeAuditBefore(time) {
+      const removed = await database.write(
+        async (db) =>
+          await db
+            .deleteFrom('audit')
+            .where('id', 'in', (eb) =>
+              eb
+                .selectFrom('audit')
+                .select('id')
+                .where('created_at', '<', instant(time))
+                .orderBy('created_at')
+                .orderBy('id')
+                .limit(removedAtOnce),
+            )
+            .returning('id')
+            .execute(),
+      );
+      return removed.length;
     },
 
     async listAudit(organization, filter, page) {

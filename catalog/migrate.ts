@@ -9,6 +9,7 @@ import { up as schedules } from './migrations/0004-schedules.ts';
 import { up as agents } from './migrations/0005-agents.ts';
 import { up as retention } from './migrations/0006-retention.ts';
 import { up as backupCounts } from './migrations/0007-backup-counts.ts';
+import { up as auditAge } from './migrations/0008-audit-age.ts';
 import type { Tables } from './schema.ts';
 
 /** A name, once released, never changes, and neither does what is behind it: databases remember it. */
@@ -20,6 +21,7 @@ const migrations: Record<string, Migration> = {
   '0005-agents': { up: agents },
   '0006-retention': { up: retention },
   '0007-backup-counts': { up: backupCounts },
+  '0008-audit-age': { up: auditAge },
 };
 
 /**

@@ -91,6 +91,8 @@ export interface RequestCatalog {
    */
   addAuditEntry(entry: AuditIntent, end?: AuditEnd): Promise<number>;
   finishAuditEntry(id: number, end: AuditEnd): Promise<void>;
+  /** @returns how many of the entries from before `time` were removed, the oldest first; at most 1,000 at once */
+  removeAuditBefore(time: string): Promise<number>;
   listAudit(
     organization: string,
     filter: { operation?: string; subject?: string; outcome?: AuditOutcome },

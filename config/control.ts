@@ -1,9 +1,10 @@
 /** The settings of the control worker: environment variables, or the file that TIDEMARK_CONFIG names. */
 import { z } from 'zod';
+import { longestRetentionDays } from '../domain/retention.ts';
 import { catalogSettings } from './catalog.ts';
 import { serviceDefaultSettings } from './service-defaults.ts';
 import { scheduleSettings, timingSettings } from './timings.ts';
-import { duration, interval, logLevel, port, storageLocation } from './values.ts';
+import { duration, interval, logLevel, port, storageLocation, wholeNumber } from './values.ts';
 
 export const controlSettings = z.strictObject({
   ...catalogSettings,
@@ -20,6 +21,9 @@ export const controlSettings = z.strictObject({
     .describe(
       'How long a backup stays after it was found to have expired, so that a clock that is wrong for a moment removes nothing',
     ),
+  audit_days: wholeNumber(0, longestRetentionDays)
+    .prefault(400)
+    .describe('How many days an entry of the audit is kept; 0: for ever'),
   metrics_listen: z.string().min(1).default('127.0.0.1').describe('The address to serve metrics on'),
   metrics_port: port
     .optional()

@@ -69,6 +69,7 @@ async function gather(
     defaults: serviceDefaultsOf(settings),
     scheduleSpreadMs: settings.schedule_spread,
     retention: { intervalMs: settings.retention_interval, graceMs: settings.retention_grace },
+    auditDays: settings.audit_days,
     log,
   };
   const worker = await Worker.create({

@@ -24,5 +24,7 @@ export interface Plane {
     /** How long one stays that was found. */
     graceMs: number;
   };
+  /** How many days an entry of the audit is kept; 0: for ever. */
+  auditDays: number;
   log: Log;
 }

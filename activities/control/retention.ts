@@ -25,6 +25,7 @@ import { workflowState } from './places.ts';
 import type { Plane } from './plane.ts';
 
 const servicesAtOnce = 500;
+const dayMs = 86_400_000;
 
 type Service = { serviceId: string; organization: string };
 
@@ -40,7 +41,7 @@ export function retentionActivities(plane: Plane): Pick<ControlActivities, 'remo
 }
 
 /**
- * Finishes what an earlier sweep began, then looks at every service. What fails is logged, and left to the next sweep.
+ * Finishes what an earlier sweep began, removes old entries of the audit, then looks at every service. What fails is logged, and left to the next sweep.
  *
  * @param now Unix milliseconds
  * @returns how many backups were removed
@@ -54,6 +55,7 @@ export async function sweep(plane: Plane, now: number, signal: AbortSignal): Pro
     }
   };
   await finish(await plane.catalog.listRemovals());
+  await succeeds(plane, 'the audit', () => removeOldEntries(plane, now, signal));
   for (let after = ''; ;) {
     const services = await plane.catalog.serviceIdsAfter(after, servicesAtOnce);
     for (const service of services) {
@@ -64,6 +66,23 @@ export async function sweep(plane: Plane, now: number, signal: AbortSignal): Pro
     if (!last) return removed;
     after = last.serviceId;
   }
+}
+
+/** What the audit tells of longer ago than the setting says. */
+async function removeOldEntries(
+  { catalog, auditDays, log }: Plane,
+  now: number,
+  signal: AbortSignal,
+): Promise<void> {
+  if (auditDays === 0) return;
+  const before = new Date(now - auditDays * dayMs).toISOString();
+  let entries = 0;
+  while (!signal.aborted) {
+    const removed = await catalog.removeAuditBefore(before);
+    if (removed === 0) break;
+    entries += removed;
+  }
+  if (entries > 0) log.info({ entries, before }, 'Old entries of the audit were removed.');
 }
 
 /** One that fails must not keep the others from it. */

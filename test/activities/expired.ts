@@ -52,6 +52,7 @@ export async function openDeployment(
     defaults: { retention: { days: 7 }, nightly: false, nightlyWindow: { startMinute: 0, minutes: 360 } },
     scheduleSpreadMs: 300_000,
     retention: { intervalMs: 3_600_000, graceMs: 0 },
+    auditDays: 400,
     log,
   };
   return {
@@ -91,6 +92,28 @@ export async function storedBackup(
   );
   await catalog.updateBackup(id, { status: 'Succeeded', message: 'Done.', manifestSha256, storedBytes });
   makeOld(folder, id, daysOld);
+  return id;
+}
+
+/** An entry of the audit, of a request that is so old. @returns its id */
+export async function auditEntry({ folder, catalog }: Deployment, daysOld: number): Promise<number> {
+  const id = await catalog.addAuditEntry({
+    organization: 'acme',
+    operation: 'createRestore',
+    method: 'POST',
+    path: '/skybackup/v1/restores',
+    subject: 'alice',
+    how: 'jwt',
+    role: 'administrator',
+    address: '192.0.2.1',
+    requestId: 'r-1',
+    serviceIds: [],
+    recordIds: [],
+  });
+  const database = new DatabaseSync(catalogFile(folder));
+  const time = new Date(Date.now() - daysOld * dayMs).toISOString();
+  database.prepare('update audit set created_at = ? where id = ?').run(time, id);
+  database.close();
   return id;
 }
 

@@ -47,6 +47,7 @@ beforeAll(async () => {
     scheduleSpreadMs: 0,
     defaults: { retention: { days: 7 }, nightly: false, nightlyWindow: { startMinute: 0, minutes: 360 } },
     retention: { intervalMs: 1_000, graceMs: 0 },
+    auditDays: 400,
   };
 });
 

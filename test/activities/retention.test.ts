@@ -11,7 +11,7 @@ import type { ObjectStore } from '../../storage/store.ts';
 import { newService, orderRestore } from '../catalog/records.ts';
 import { type Folder, keysOf, newFolder } from '../storage/support.ts';
 import { createNamespace } from '../support/temporal.ts';
-import { type Deployment, failedBackup, openDeployment, storedBackup } from './expired.ts';
+import { auditEntry, type Deployment, failedBackup, openDeployment, storedBackup } from './expired.ts';
 
 const day = 86_400_000;
 const never = new AbortController().signal;
@@ -61,6 +61,22 @@ describe('a sweep', () => {
     expect(said[0]).toContain(old);
     expect(said[0]).toContain('7 days after it ended');
     expect(await sweep(deployment.plane, Date.now(), never)).toBe(0);
+  });
+
+  test('removes what the audit tells of longer ago than is set; with 0 days it removes none', async () => {
+    for (const daysOld of [401, 900, 5000]) await auditEntry(deployment, daysOld);
+    const young = [await auditEntry(deployment, 399), await auditEntry(deployment, 0)];
+    const told = async (): Promise<number[]> => {
+      const page = { page: 1, pageSize: 100, order: 'asc' } as const;
+      return (await deployment.catalog.listAudit('acme', {}, page)).items.map(({ id }) => id);
+    };
+    const { plane } = deployment;
+    await sweep({ ...plane, auditDays: 0 }, Date.now(), never);
+    expect(await told()).toHaveLength(5);
+    expect(deployment.lines).toEqual([]);
+    await sweep(plane, Date.now(), never);
+    expect(await told()).toEqual(young);
+    expect(deployment.lines).toEqual([expect.stringMatching(/audit were removed.*"entries":3/)]);
   });
 
   test('follows the days that the service is set to', async () => {

@@ -100,4 +100,23 @@ describeOnBoth('the audit', (database) => {
     expect((await idsOf({}, { createdBefore }))[0]).toBe(7);
     expect((await idsOf({}))[0]).toBe(8);
   });
+
+  test('what is older than a time is removed, a thousand entries at once, the oldest first, of everybody', async () => {
+    const { catalog } = database;
+    const [ours, theirs] = [intentOf(), intentOf()];
+    for (let count = 0; count < 1001; count += 1)
+      await catalog.addAuditEntry(count % 2 === 0 ? ours : theirs);
+    await sleep(5);
+    const time = new Date().toISOString();
+    const kept = await catalog.addAuditEntry(ours, end());
+    expect(await catalog.removeAuditBefore('2000-01-01T00:00:00Z')).toBe(0);
+    // Whatever the other tests left is older.
+    expect(await catalog.removeAuditBefore(time)).toBe(1000);
+    expect(await catalog.removeAuditBefore(time)).toBeGreaterThan(0);
+    expect(await catalog.removeAuditBefore(time)).toBe(0);
+    const { items, count } = await catalog.listAudit(ours.organization, {}, newest);
+    expect([items.map(({ id }) => id), count]).toEqual([[kept], 1]);
+    expect((await catalog.listAudit(theirs.organization, {}, newest)).count).toBe(0);
+    await expect(catalog.removeAuditBefore('soon')).rejects.toMatchObject({ code: 'invalid_request' });
+  });
 });

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { CompiledQuery, Kysely } from 'kysely';
+import { auditIn } from '../../catalog/audit.ts';
 import { backupsIn } from '../../catalog/backups.ts';
 import { Database } from '../../catalog/database.ts';
 import { migrateToLatest } from '../../catalog/migrate.ts';
@@ -35,7 +36,7 @@ describe('with a million rows', () => {
   });
 
   async function plans(): Promise<string[]> {
-    const queries = sent.splice(0).filter(({ sql }) => /^(select|update)/i.test(sql));
+    const queries = sent.splice(0).filter(({ sql }) => /^(select|update|delete)/i.test(sql));
     expect(queries.length).toBeGreaterThan(0);
     const lines: string[] = [];
     for (const { sql, parameters } of queries) {
@@ -109,6 +110,13 @@ describe('with a million rows', () => {
   test('the unfinished are found without looking at the finished', async () => {
     await expectIndexed(backupsIn(database).unfinishedBackups(), /backups_unfinished/);
     await expectIndexed(restoresIn(database).unfinishedRestores(), /restores_unfinished/);
+  });
+
+  test('the oldest entries of the audit are found without looking at the others', async () => {
+    await auditIn(database).removeAuditBefore('2026-01-01T00:00:00Z');
+    const lines = await plans();
+    expect(lines).toContainEqual(expect.stringContaining('audit_by_created_at_id (created_at<?)'));
+    expect(lines.filter((line) => line.startsWith('SCAN') || line.includes('TEMP B-TREE'))).toEqual([]);
   });
 
   test('one record is found by its key', async () => {
