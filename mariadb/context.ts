@@ -13,6 +13,10 @@ export interface Attempt {
   folder: string;
   /** Aborted when the operation is cancelled or the agent stops. */
   signal: AbortSignal;
-  report: (progress: Progress) => void;
+  /**
+   * Says how far it is. `bytesMoved` is for work whose total is not known, and shows no bytes for that reason: what it
+   * has moved so far. Work that says neither a total nor this counts no bytes, and may take as long as it takes.
+   */
+  report: (progress: Progress, bytesMoved?: number) => void;
   log: Log;
 }

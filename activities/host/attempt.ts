@@ -88,7 +88,7 @@ async function underLock<T>(
 }
 
 interface Heartbeat {
-  report: (progress: Progress) => void;
+  report: Attempt['report'];
   /** Aborted when no report came that was further than the one before, for too long. */
   signal: AbortSignal;
   end(): void;
@@ -96,19 +96,19 @@ interface Heartbeat {
 
 /**
  * Beats on a timer, because cancellation only arrives with a heartbeat and silence means death. A timer alone would
- * hide a hang, so a phase that counts bytes has to move some; preparing and checking count none and may take
- * what they take.
+ * hide a hang, so a phase that counts bytes has to move some, its total known or not; preparing and checking count
+ * none and may take what they take.
  */
 function beginHeartbeat(phase: Phase, stallMs: number): Heartbeat {
   const context = Context.current();
   // Where the last attempt got: figures never go back within a phase, whichever attempt shows them.
   let shown = advance(context.info.heartbeatDetails as Progress | undefined, startOf(phase));
-  let reported: Progress | undefined;
+  let reported: { phase: Phase; bytesMoved: number | undefined } | undefined;
   let movedAt = Date.now();
   const stalled = new AbortController();
   const beat = (): void => {
     context.heartbeat(shown);
-    if (reported && reported.bytesTotal > 0 && Date.now() - movedAt > stallMs) {
+    if (reported?.bytesMoved !== undefined && Date.now() - movedAt > stallMs) {
       const message = `Nothing moved in phase "${phase}" for ${Math.round(stallMs / 1000)} s.`;
       stalled.abort(new TidemarkError('operation_stalled', message));
     }
@@ -116,9 +116,10 @@ function beginHeartbeat(phase: Phase, stallMs: number): Heartbeat {
   const timer = setInterval(beat, beatMs);
   beat();
   return {
-    report(progress) {
-      if (reported?.phase !== progress.phase || progress.bytesDone > reported.bytesDone) movedAt = Date.now();
-      reported = progress;
+    report(progress, bytesMoved = progress.bytesTotal > 0 ? progress.bytesDone : undefined) {
+      const { phase } = progress;
+      if (reported?.phase !== phase || (bytesMoved ?? 0) > (reported.bytesMoved ?? 0)) movedAt = Date.now();
+      reported = { phase, bytesMoved };
       shown = advance(shown, progress);
     },
     signal: stalled.signal,

@@ -73,7 +73,7 @@ async function copy(host: Host, order: HostBackupInput, trial: Attempt): Promise
     const { bytesRead, bytesEstimated } = running.progress();
     // Without an idea of the whole, what was read would count as all of it.
     const done = bytesEstimated === 0 ? 0 : bytesRead;
-    trial.report(measure('copying', done, bytesEstimated, Date.now() - begun));
+    trial.report(measure('copying', done, bytesEstimated, Date.now() - begun), bytesRead);
   }, reportMs);
   try {
     // A layout that cannot be inspected ends the backup before it is copied.
