@@ -13,6 +13,41 @@ export function encodeBech32(word: string, bytes: Uint8Array): string {
   return `${word}1${[...groups, ...checksum].map((group) => alphabet[group]).join('')}`;
 }
 
+/**
+ * What a text in Bech32 holds; undefined when it is none, in mixed case, or its checksum is wrong. Of any length, as age
+ * has it.
+ *
+ * @example decodeBech32('age1…') // { word: 'age', bytes: <32 bytes> }
+ */
+export function decodeBech32(text: string): { word: string; bytes: Buffer } | undefined {
+  const lower = text.toLowerCase();
+  if (text !== lower && text !== text.toUpperCase()) return undefined;
+  const end = lower.lastIndexOf('1');
+  const word = lower.slice(0, end);
+  const groups = [...lower.slice(end + 1)].map((character) => alphabet.indexOf(character));
+  if (end < 1 || groups.length < checksumLength || groups.includes(-1) || !/^[!-~]+$/.test(word))
+    return undefined;
+  if (polymod([...expanded(word), ...groups]) !== 1) return undefined;
+  const bytes = inEights(groups.slice(0, -checksumLength));
+  return bytes && { word, bytes };
+}
+
+/** Five bits a group become eight a byte; undefined when what fills the last group up is not zeros, or too much. */
+function inEights(groups: number[]): Buffer | undefined {
+  const bytes: number[] = [];
+  let bits = 0;
+  let held = 0;
+  for (const group of groups) {
+    held = (held << 5) | group;
+    bits += 5;
+    if (bits < 8) continue;
+    bits -= 8;
+    bytes.push((held >>> bits) & 255);
+    held &= (1 << bits) - 1;
+  }
+  return bits < 5 && held === 0 ? Buffer.from(bytes) : undefined;
+}
+
 /** Eight bits a byte become five a group; the last one is filled up with zeros. */
 function inFives(bytes: Uint8Array): number[] {
   const groups: number[] = [];

@@ -17,7 +17,7 @@ import {
   timingSafeEqual,
   verify,
 } from 'node:crypto';
-import { encodeBech32 } from './bech32.ts';
+import { type AgeIdentity, newAgeIdentity } from './age-identity.ts';
 import type { Announcement, SignedAnnouncement } from './operations.ts';
 
 /** What an agent is bound to when it is enrolled. */
@@ -26,14 +26,10 @@ export type EnrolmentClaim = Pick<
   'agentId' | 'organization' | 'serviceId' | 'signingKey' | 'recipient'
 >;
 
-/** What an agent keeps to itself. */
-export interface AgentKeys {
+/** What an agent keeps to itself. Its age identity opens what the control worker seals for it, and no backup. */
+export interface AgentKeys extends AgeIdentity {
   /** Ed25519, PKCS #8 in DER, base64. */
   signingKey: string;
-  /** X25519, as age writes it: `AGE-SECRET-KEY-1…`. Opens what the control worker seals for this agent. */
-  identity: string;
-  /** Its public half: `age1…`. */
-  recipient: string;
 }
 
 /** Longest time between the making of a token and its use. Milliseconds. */
@@ -74,12 +70,9 @@ export function provesToken(proof: string, digest: string, claim: EnrolmentClaim
 
 export function newAgentKeys(): AgentKeys {
   const { privateKey } = generateKeyPairSync('ed25519');
-  const { privateKey: opening } = generateKeyPairSync('x25519');
-  const { d = '', x = '' } = opening.export({ format: 'jwk' });
   return {
     signingKey: privateKey.export({ format: 'der', type: 'pkcs8' }).toString('base64'),
-    identity: encodeBech32('age-secret-key-', Buffer.from(d, 'base64url')).toUpperCase(),
-    recipient: encodeBech32('age', Buffer.from(x, 'base64url')),
+    ...newAgeIdentity(),
   };
 }
 
