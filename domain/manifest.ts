@@ -47,6 +47,7 @@ export interface Manifest {
   tool: { name: string; version: string };
   /** Tables whose content is lost at a restart and so is not in the backup, as `db`.`table`. */
   memoryTables: string[];
+  /** `recipients`: age public keys that the stream is encrypted for; empty: not encrypted. */
   pipeline: { compression: 'zstd'; recipients: string[] };
   streams: StreamRecord[];
   /** Bytes of the stream before compression: what a restore writes to disk, nearly. */

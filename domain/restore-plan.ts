@@ -17,9 +17,19 @@ export interface BackupFacts {
   storedBytes: number;
   uncompressedBytes: number;
   encrypted: boolean;
+  /** age public keys: the identity of one of them opens it. */
+  recipients: string[];
   binlog?: BinlogPosition;
   pointInTime: string;
   memoryTables: string[];
+}
+
+/** What a host can open encrypted backups with. */
+export interface HostIdentities {
+  /** The public halves of the identities that it has. */
+  recipients: string[];
+  /** Why it has none, as a sentence; empty when it has some. */
+  fault: string;
 }
 
 /** What the plan has to know of the target's host. */
@@ -28,7 +38,7 @@ export interface TargetFacts {
   layout: Layout;
   space: { directory: string; freeBytes: number; usedBytes: number }[];
   tools: { mariadbBackup: string; mbstream: string; zstd: string; age: string };
-  identity: boolean;
+  identities: HostIdentities;
   /** Size of the redo log that the server makes. */
   redoBytes: number;
 }
@@ -47,7 +57,7 @@ export interface RestorePlan {
 const workingRoom = 64 * 1024 * 1024;
 
 /**
- * @throws tool_missing, tool_version_mismatch, layout_unsupported, identity problems as tool_missing, disk_full
+ * @throws tool_missing, tool_version_mismatch, layout_unsupported, identity_unavailable, disk_full
  */
 export function planRestore(backup: BackupFacts, target: TargetFacts, mode: RestoreMode): RestorePlan {
   refuseMissingTools(backup, target);
@@ -94,12 +104,22 @@ function refuseMissingTools(backup: BackupFacts, target: TargetFacts): void {
       `On the target's host there is no ${missing.join(', ')}. Install it.`,
     );
   }
-  if (backup.encrypted && !target.identity) {
-    throw new TidemarkError(
-      'identity_unavailable',
-      'The backup is encrypted, and the agent has no age identity: set restore.age_identity_file in its settings.',
-    );
-  }
+  if (backup.encrypted) refuseWithoutIdentity(backup.recipients, target.identities);
+}
+
+/** @throws identity_unavailable, naming the recipients one of which is needed */
+export function refuseWithoutIdentity(
+  recipients: string[],
+  { recipients: held, fault }: HostIdentities,
+): void {
+  if (recipients.some((recipient) => held.includes(recipient))) return;
+  const needed = recipients.length === 1 ? `of ${recipients[0]}` : `of one of ${recipients.join(', ')}`;
+  const there = fault === '' ? `It has ${held.join(', ')}.` : fault;
+  throw new TidemarkError(
+    'identity_unavailable',
+    `The backup is encrypted, and the agent does not have the age identity ${needed}. ${there} Put that identity ` +
+      'into the file that restore.age_identity_file names on its host, or have restore.age_identity_command print it.',
+  );
 }
 
 function refuseOtherMajor(backup: BackupFacts, target: TargetFacts): void {

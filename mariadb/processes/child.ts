@@ -16,7 +16,9 @@ export interface ChildOptions {
   gid?: number | undefined;
   /** Added to our own environment; undefined takes a variable away. */
   env?: NodeJS.ProcessEnv | undefined;
-  stdio: StdioOptions;
+  stdio: Exclude<StdioOptions, string>;
+  /** Read by the program from one more descriptor, after those of `stdio`, which ends with it. */
+  handed?: string | undefined;
   onStderrLine?: ((line: string) => void) | undefined;
   /** How much of the end of stderr is kept, in bytes. */
   keepBytes?: number | undefined;
@@ -61,6 +63,7 @@ export function startChild(file: string, args: readonly string[], options: Child
   } catch (error) {
     return notStarted(startError(file, error));
   }
+  hand(child, options.handed);
   const { pid } = child;
   const unrecorded = record(options.folder, pid, file);
   const stderr = child.stderr
@@ -103,11 +106,19 @@ function spawnGroup(file: string, args: readonly string[], options: ChildOptions
     // A group of its own: a signal then reaches whatever the program has started, and Ctrl-C does not reach it.
     detached: true,
     cwd: '/',
-    stdio: options.stdio,
+    stdio: options.handed === undefined ? options.stdio : [...options.stdio, 'pipe'],
     ...(options.uid === undefined ? {} : { uid: options.uid }),
     ...(options.gid === undefined ? {} : { gid: options.gid }),
     env: { ...childEnvironment(), ...options.env },
   });
+}
+
+/** A program that ends without reading it says why on stderr; the broken pipe itself is no news. */
+function hand(child: ChildProcess, text: string | undefined): void {
+  if (text === undefined) return;
+  const pipe = child.stdio.at(-1) as Writable | undefined;
+  pipe?.on('error', () => undefined);
+  pipe?.end(text);
 }
 
 /** Some failures, such as a lack of memory, are thrown by `spawn` itself; others come as an event. */

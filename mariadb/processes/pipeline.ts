@@ -14,6 +14,10 @@ export interface Stage {
   env?: Record<string, string> | undefined;
   /** A descriptor that the program finds as its number 3. It stays open here. */
   stdio3?: number | undefined;
+  /** A text that the program reads from its descriptor 3, in place of a descriptor: for what nobody else may see. */
+  handed?: string | undefined;
+  /** What it is called when it fails, where a shell stands in for it. */
+  name?: string | undefined;
 }
 
 export interface StageResult extends Exit {
@@ -68,7 +72,7 @@ export async function startPipeline(stages: readonly Stage[], options: PipelineO
     children.map(async (child, index): Promise<StageResult> => {
       const exit = await child.exited;
       if (exit.code !== 0) void endPrograms();
-      return { program: stages[index]?.program ?? '', ...exit };
+      return { program: stages[index]?.name ?? stages[index]?.program ?? '', ...exit };
     }),
   ).finally(() => options.signal.removeEventListener('abort', onAbort));
 
@@ -105,6 +109,7 @@ function startStages(
       uid: stage.uid,
       gid: stage.gid,
       env: stage.env,
+      handed: stage.handed,
       stdio: [stdin, stdout, 'pipe', ...extra],
       onStderrLine: (line) => options.onStderrLine?.(line, index),
     });

@@ -1,8 +1,8 @@
 /** Unpacking a backup's stream into a directory, as it is fetched: `[age -d |] zstd -d | mbstream -x`. */
-import { access, constants, readdir, rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { Writable } from 'node:stream';
-import type { RestoreSettings, ServerSettings } from '../../config/agent.ts';
+import type { ServerSettings } from '../../config/agent.ts';
 import { TidemarkError } from '../../domain/errors.ts';
 import type { Attempt } from '../context.ts';
 import { failedStage, startPipeline, type Stage, type StageResult } from '../processes/pipeline.ts';
@@ -20,10 +20,10 @@ const fullBelowBytes = 1024 ** 2;
 
 export interface ExtractionOptions {
   server: ServerSettings;
-  restore: RestoreSettings;
   /** There already; what an earlier attempt left in it is removed first. */
   directory: string;
-  encrypted: boolean;
+  /** The age identity that opens the stream, a secret; undefined for one that is not encrypted. */
+  identity: string | undefined;
   attempt: Attempt;
 }
 
@@ -39,7 +39,7 @@ export interface Extraction {
   end(): Promise<void>;
 }
 
-/** @throws tool_missing, identity_unavailable */
+/** @throws tool_missing */
 export async function startExtraction(options: ExtractionOptions): Promise<Extraction> {
   const { attempt, directory } = options;
   const stages = await extractionStages(options);
@@ -66,12 +66,9 @@ export async function startExtraction(options: ExtractionOptions): Promise<Extra
 }
 
 async function extractionStages(options: ExtractionOptions): Promise<Stage[]> {
-  const { server, restore, directory } = options;
+  const { server, directory, identity } = options;
   const stages: Stage[] = [];
-  if (options.encrypted) {
-    const identity = await requireIdentity(restore.age_identity_file);
-    stages.push({ program: await findProgram(server, 'age'), args: ['-d', '-i', identity] });
-  }
+  if (identity !== undefined) stages.push(decryption(await findProgram(server, 'age'), identity));
   stages.push({ program: await findProgram(server, 'zstd'), args: ['-d', '-q', '-c'] });
   stages.push({
     program: await findProgram(server, 'mbstream'),
@@ -80,23 +77,14 @@ async function extractionStages(options: ExtractionOptions): Promise<Stage[]> {
   return stages;
 }
 
-async function requireIdentity(file: string | undefined): Promise<string> {
-  if (file === undefined) {
-    throw new TidemarkError(
-      'identity_unavailable',
-      'The backup is encrypted, and the agent has no age identity: set restore.age_identity_file in its settings.',
-    );
-  }
-  try {
-    await access(file, constants.R_OK);
-  } catch (error) {
-    throw new TidemarkError(
-      'identity_unavailable',
-      `The backup is encrypted, and the agent cannot read the age identity ${file}.`,
-      { cause: error },
-    );
-  }
-  return file;
+/**
+ * age takes an identity from a file alone, and the one descriptor that it reads, its input, has the backup. So a shell
+ * gives it a pipe as a file: the secret is in no argument, no environment and on no disk. `cat` makes that a pipe,
+ * because what comes from here is a socket, which cannot be opened by its name.
+ */
+function decryption(age: string, identity: string): Stage {
+  const script = 'exec 4<&0; cat <&3 4<&- | "$0" -d -i /dev/fd/5 5<&0 0<&4 3<&- 4<&-';
+  return { program: '/bin/sh', args: ['-c', script, age], name: age, handed: `${identity}\n` };
 }
 
 /**

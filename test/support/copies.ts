@@ -101,12 +101,10 @@ export async function unpack(
   directory: string,
   attempt: Attempt,
 ): Promise<void> {
-  const restore = restoreSettings.parse({});
   const extraction = await startExtraction({
     server: server.settings,
-    restore,
     directory,
-    encrypted: false,
+    identity: undefined,
     attempt,
   });
   await pipeline(createReadStream(backup.file), extraction.input);
