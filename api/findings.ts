@@ -1,5 +1,6 @@
 /** Makes sentences of what a schema found wrong: which field, and what would be right. */
 import type { z } from '@hono/zod-openapi';
+import { withoutSecretKeys } from '../domain/age.ts';
 import type { ErrorItem, ErrorName } from '../domain/errors.ts';
 
 /** Where a value came from, as messages call it. */
@@ -60,7 +61,8 @@ function echo(path: PropertyKey[], value: unknown): string {
   return Array.isArray(value) ? ', not a list' : '';
 }
 
-function short(value: string): string {
+function short(text: string): string {
+  const value = withoutSecretKeys(text);
   return value.length > 60 ? `${value.slice(0, 60)}…` : value;
 }
 

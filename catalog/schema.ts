@@ -46,6 +46,8 @@ interface ServicesTable {
   agent_version: string;
   /** JSON */
   warnings: string;
+  /** JSON */
+  encryption: string;
   registered_at: string;
   last_seen_at: string;
 }

@@ -80,6 +80,7 @@ function rowOf(service: ServiceRecord): ServiceRow {
     hostname: service.hostname,
     agent_version: service.agentVersion,
     warnings: JSON.stringify(service.warnings),
+    encryption: JSON.stringify(service.encryption),
     registered_at: instant(service.registeredAt),
     last_seen_at: instant(service.lastSeenAt),
   };
@@ -101,6 +102,7 @@ export function serviceOf(row: ServiceRow): ServiceRecord {
     hostname: row.hostname,
     agentVersion: row.agent_version,
     warnings: JSON.parse(row.warnings) as ServiceRecord['warnings'],
+    encryption: JSON.parse(row.encryption) as ServiceRecord['encryption'],
     registeredAt: row.registered_at,
     lastSeenAt: row.last_seen_at,
   };

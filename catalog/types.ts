@@ -2,6 +2,7 @@
  * The catalog as the rest of the house sees it. Times are RFC 3339 in UTC with milliseconds. What belongs to one
  * subject alone is in the files beside: schedules, agents, API keys, requests, retention.
  */
+import type { EncryptionPolicy } from '../domain/encryption.ts';
 import type { Layout } from '../domain/layout.ts';
 import type { BinlogPosition } from '../domain/manifest.ts';
 import type { BackupType, OperationStatus, RestoreMode } from '../domain/operations.ts';
@@ -29,6 +30,8 @@ export interface ServiceRecord {
   hostname: string;
   agentVersion: string;
   warnings: string[];
+  /** What the agent's own settings say: nobody else takes it away. */
+  encryption: EncryptionPolicy;
   registeredAt: string;
   /** The last announcement. */
   lastSeenAt: string;

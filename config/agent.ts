@@ -3,14 +3,15 @@ import { z } from 'zod';
 import { variableOf } from './load.ts';
 import {
   absolutePath,
-  ageRecipient,
   byteSize,
   duration,
   interval,
   logLevel,
+  recipientList,
   serverName,
   serviceId,
   storageLocation,
+  unencryptedBackups,
 } from './values.ts';
 
 const serverControl = z.discriminatedUnion('kind', [
@@ -67,10 +68,14 @@ export const backupSettings = z.strictObject({
   compression_threads: z.int().min(0).max(256).default(0).describe('Threads of zstd; 0: as many as cores'),
   part_size: byteSize.prefault('16M').describe('Size of the objects that a stream is cut into'),
   parts_in_flight: z.int().min(1).max(64).default(2).describe('Parts that are written at the same time'),
-  recipients: z
-    .array(ageRecipient)
-    .default([])
-    .describe('age public keys; with one or more, backups are encrypted before they leave the host'),
+  recipients: recipientList
+    .prefault([])
+    .describe(
+      'Whom backups are encrypted for before they leave the host, beside those that the deployment or the service names: no call of the API takes these away',
+    ),
+  unencrypted: unencryptedBackups
+    .default('allowed')
+    .describe('Whether a backup may be taken that is encrypted for nobody, whatever the deployment allows'),
   checkpoint: z
     .boolean()
     .default(true)
@@ -78,7 +83,17 @@ export const backupSettings = z.strictObject({
 });
 
 export const restoreSettings = z.strictObject({
-  age_identity_file: absolutePath.optional().describe('The age identity that opens encrypted backups'),
+  age_identity_file: absolutePath
+    .optional()
+    .describe(
+      'The age identities that open encrypted backups, one a line; the file may be read by its owner alone (0600)',
+    ),
+  age_identity_command: z
+    .array(z.string())
+    .min(1)
+    .optional()
+    .meta({ allowed: 'a list: the program and its arguments, none of them a secret' })
+    .describe('A program that prints the same: asked by each restore of an encrypted backup'),
   memory_share: z
     .number()
     .min(0.05)

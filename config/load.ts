@@ -152,6 +152,10 @@ function explain(
   const value = valueAt(values, issue.path);
   const wanted = allowedAt(infos, path) ?? issue.message;
   const name = issue.path.findLast((key) => typeof key === 'string') ?? '';
+  if (issue.code === 'custom' && typeof issue.params?.['entry'] === 'string') {
+    const entry = printable(name, issue.params['entry']);
+    return [finding(`${nameOf(path)} has the entry ${entry}, which ${issue.message}. Allowed: ${wanted}.`)];
+  }
   return [
     value === undefined
       ? finding(`${nameOf(path)} is missing. Allowed: ${wanted}.`)

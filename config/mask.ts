@@ -1,4 +1,5 @@
 /** Keeps secrets out of everything that is printed about settings. */
+import { withoutSecretKeys } from '../domain/age.ts';
 
 const secretName = /password|passwd|secret|token|credential|api_?key|private_?key/i;
 /** Names that hold a secret's place, not the secret: a path of a file. */
@@ -29,7 +30,7 @@ export function printable(name: string, value: unknown): string {
 }
 
 function maskText(value: string): string {
-  return value
+  return withoutSecretKeys(value)
     .replace(/(\/\/[^/:@?]*:).*@/s, '$1***@')
     .replace(/([?&][^=&]*(?:password|secret|token|key)[^=&]*=)[^&]*/gi, '$1***');
 }

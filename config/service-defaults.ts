@@ -1,8 +1,9 @@
 /** What holds for a service unless it is set otherwise. The api shows it and the control worker acts on it. */
 import { z } from 'zod';
+import type { EncryptionPolicy } from '../domain/encryption.ts';
 import type { ServiceDefaults } from '../domain/service-settings.ts';
 import { parseNightlyWindow } from '../domain/nightly.ts';
-import { nightlyWindow, retentionDays } from './values.ts';
+import { nightlyWindow, recipientList, retentionDays, unencryptedBackups } from './values.ts';
 
 export const serviceDefaultSettings = {
   retention_days: retentionDays
@@ -17,14 +18,29 @@ export const serviceDefaultSettings = {
   nightly_window: nightlyWindow
     .default('00:00-06:00')
     .describe('When nightly backups begin; each service has a minute of its own in it, by its service_id'),
+  recipients: recipientList
+    .prefault([])
+    .describe(
+      'Whom new backups are encrypted for, where their service is not set otherwise; empty: for nobody but whom the agent names',
+    ),
+  unencrypted_backups: unencryptedBackups
+    .default('allowed')
+    .describe('Whether a backup may be taken that is encrypted for nobody'),
 };
 
 export function serviceDefaultsOf(settings: {
   retention_days: number;
   nightly: 'on' | 'off';
   nightly_window: string;
+  recipients: string[];
+  unencrypted_backups: EncryptionPolicy['unencrypted'];
 }): ServiceDefaults {
   const nightlyWindow = parseNightlyWindow(settings.nightly_window);
   if (!nightlyWindow) throw new Error(`"${settings.nightly_window}" passed for a window`);
-  return { retention: { days: settings.retention_days }, nightly: settings.nightly === 'on', nightlyWindow };
+  return {
+    retention: { days: settings.retention_days },
+    nightly: settings.nightly === 'on',
+    nightlyWindow,
+    encryption: { recipients: settings.recipients, unencrypted: settings.unencrypted_backups },
+  };
 }

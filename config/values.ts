@@ -4,6 +4,8 @@
  */
 import { isIP } from 'node:net';
 import { z } from 'zod';
+import { recipientFault, recipientRule } from '../domain/age.ts';
+import { unencryptedChoices } from '../domain/encryption.ts';
 import { isServerName, isServiceId } from '../domain/ids.ts';
 import { nightlyWindowRule, parseNightlyWindow } from '../domain/nightly.ts';
 import { longestRetentionDays } from '../domain/retention.ts';
@@ -86,8 +88,6 @@ export const serviceId = z.string().refine(isServiceId, serviceIdRule).meta({ al
 
 export const serverName = z.string().refine(isServerName, nameCharacters).meta({ allowed: nameCharacters });
 
-export const ageRecipient = text(/^age1[0-9a-z]+$/, 'an age public key: age1…');
-
 export const absolutePath = text(/^\//, 'an absolute path');
 
 export const filePath = text(/./, 'the path of a file');
@@ -102,6 +102,24 @@ export const networkList = z
   )
   .transform(listed)
   .meta({ allowed: networks });
+
+const recipients = 'a list, or in one text separated by commas, each '.concat(recipientRule);
+
+/** age public keys; each is checked, and told by itself when it is none. */
+export const recipientList = z
+  .preprocess(
+    (value) => (Array.isArray(value) ? value.join(',') : value),
+    z.string().superRefine((value, context) => {
+      for (const entry of listed(value)) {
+        const fault = recipientFault(entry);
+        if (fault) context.addIssue({ code: 'custom', message: fault, params: { entry } });
+      }
+    }),
+  )
+  .transform((value) => [...new Set(listed(value))])
+  .meta({ allowed: recipients });
+
+export const unencryptedBackups = z.enum(unencryptedChoices);
 
 function listed(value: string): string[] {
   return value.split(',').flatMap((part) => (part.trim() === '' ? [] : [part.trim()]));

@@ -1,4 +1,5 @@
 /** The words and inputs of operations, shared by who asks for them and who carries them out. */
+import type { EncryptionPolicy } from './encryption.ts';
 import type { Layout } from './layout.ts';
 import type { BackupPhase, RestorePhase, Progress } from './progress.ts';
 
@@ -107,6 +108,8 @@ export interface Announcement {
   agentVersion: string;
   /** What a person should know: no binlog, privileges missing, … Each a sentence. */
   warnings: string[];
+  /** What its own settings say; left out by an agent of an earlier version. */
+  encryption?: EncryptionPolicy;
   announcedAt: string;
 }
 

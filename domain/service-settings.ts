@@ -1,9 +1,12 @@
 /** The settings of one service that the API can change. What is not set follows the deployment's own settings. */
+import type { EncryptionPolicy } from './encryption.ts';
 import type { NightlyWindow } from './nightly.ts';
 import type { RetentionPolicy } from './retention.ts';
 
 export interface ServiceSettings {
   retention?: RetentionPolicy;
+  /** In place of the deployment's recipients; an empty list is no encryption. */
+  encryption?: Pick<EncryptionPolicy, 'recipients'>;
 }
 
 /** What holds for every service of the deployment. */
@@ -12,6 +15,7 @@ export interface ServiceDefaults {
   /** Whether a service is given a nightly backup. */
   nightly: boolean;
   nightlyWindow: NightlyWindow;
+  encryption: EncryptionPolicy;
 }
 
 /** What a service's settings are changed to; `default` makes one follow the deployment again. */

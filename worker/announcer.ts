@@ -10,6 +10,7 @@ import { controlTaskQueue, workflowIds } from '../domain/ids.ts';
 import type { Announcement, Registration } from '../domain/operations.ts';
 import { programVersion } from '../mariadb/programs.ts';
 import { inspectLayout } from '../mariadb/server/layout.ts';
+import { identityWarnings } from '../mariadb/restore/identity.ts';
 import { isServing } from '../mariadb/server/lifecycle.ts';
 import { checkServer } from '../mariadb/server/requirements.ts';
 import { writeProbe } from '../storage/probe.ts';
@@ -172,7 +173,7 @@ async function describe(
   identity: AgentIdentity,
   sequence: number,
 ): Promise<Announcement> {
-  const { server } = settings;
+  const { server, backup, restore } = settings;
   return {
     agentId,
     signingKey: publicSigningKey(identity.signingKey),
@@ -191,7 +192,8 @@ async function describe(
     probe: randomUUID(),
     hostname: os.hostname(),
     agentVersion: packageJson.version,
-    warnings: await checkServer(server),
+    warnings: [...(await checkServer(server)), ...(await identityWarnings(restore))],
+    encryption: { recipients: backup.recipients, unencrypted: backup.unencrypted },
     announcedAt: new Date().toISOString(),
   };
 }

@@ -2,6 +2,7 @@
 import { type ActivityInterfaceFor, proxyActivities, sleep } from '@temporalio/workflow';
 import type { ControlActivities } from '../activities/control/contract.ts';
 import type { HostBulkActivities, HostControlActivities } from '../activities/host/contract.ts';
+import type { EncryptionPolicy } from '../domain/encryption.ts';
 import { TidemarkError } from '../domain/errors.ts';
 import type { OperationTimings } from '../domain/operations.ts';
 import { findingOf } from './failures.ts';
@@ -43,6 +44,7 @@ export interface Agent {
 /** An agent that was just heard of. */
 export interface ReachedAgent extends Agent {
   deploymentId: string;
+  encryption?: EncryptionPolicy;
 }
 
 export function agentProxies(agentId: string, timings: OperationTimings): Agent {
@@ -72,11 +74,11 @@ export async function reachAgent(
   // A short first try, so that a wait is told as one while it lasts.
   let patience = Math.min(5_000, timings.agentWaitMs / 4);
   for (;;) {
-    const { agentId, lastSeenAt, deploymentId } = await plane.control.findAgent({ serviceId });
+    const { agentId, lastSeenAt, deploymentId, encryption } = await plane.control.findAgent({ serviceId });
     const asked = Date.now();
     try {
       await proxyActivities<HostControlActivities>(hostPing(agentId, patience)).ping();
-      return { ...agentProxies(agentId, timings), deploymentId };
+      return { ...agentProxies(agentId, timings), deploymentId, ...(encryption && { encryption }) };
     } catch (error) {
       if (findingOf(error).code === 'operation_cancelled') throw error;
       const left = deadline - Date.now();

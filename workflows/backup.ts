@@ -86,6 +86,7 @@ function orderOf(input: BackupInput, agent: ReachedAgent): HostBackupInput {
     serviceId: input.serviceId,
     workflowId,
     deploymentId: agent.deploymentId,
+    ...(agent.encryption && { encryption: agent.encryption }),
   };
 }
 

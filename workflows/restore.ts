@@ -175,7 +175,7 @@ async function plan(run: RestoreRun): Promise<PlannedRestore> {
   );
   const agent = agentProxies(agentId, input.timings);
   const order = orderOf(input, facts.manifestSha256);
-  const host = await agent.control.inspectHost(order);
+  const host = await agent.control.inspectHost({ ...order, encrypted: facts.encrypted });
   run.warnings.push(...planRestore(facts, host, input.mode).warnings);
   return { agent, order, facts };
 }

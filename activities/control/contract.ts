@@ -1,4 +1,5 @@
 /** The activities that any control worker can do: they touch the catalog, Temporal and the object store. */
+import type { EncryptionPolicy } from '../../domain/encryption.ts';
 import type { BackupSummary } from '../../domain/manifest.ts';
 import type {
   BackupInput,
@@ -19,9 +20,13 @@ export interface ControlActivities {
   }): Promise<void>;
   releasePlace(input: { workflowId: string }): Promise<void>;
   /** The agent that speaks for a service now. @throws service_not_found, agent_revoked */
-  findAgent(input: {
-    serviceId: string;
-  }): Promise<{ agentId: string; lastSeenAt: string; deploymentId: string }>;
+  findAgent(input: { serviceId: string }): Promise<{
+    agentId: string;
+    lastSeenAt: string;
+    deploymentId: string;
+    /** For its new backups, as far as deployment and service say. Not in the histories of earlier versions. */
+    encryption?: EncryptionPolicy;
+  }>;
   updateBackup(input: {
     backupId: string;
     status?: OperationStatus;

@@ -1,4 +1,5 @@
 /** The rows of backups and restores, moved along as their workflows go. */
+import { orderedEncryption } from '../../domain/encryption.ts';
 import { TidemarkError } from '../../domain/errors.ts';
 import { isFinal } from '../../domain/operations.ts';
 import { readManifest } from '../../storage/manifest.ts';
@@ -12,14 +13,16 @@ type RecordActivities = Pick<
   'findAgent' | 'updateBackup' | 'updateRestore' | 'confirmBackup' | 'readBackup'
 >;
 
-export function recordActivities({ catalog, store }: Plane): RecordActivities {
+export function recordActivities({ catalog, store, defaults }: Plane): RecordActivities {
   return {
     async findAgent({ serviceId }) {
       const service = await catalog.findService(serviceId);
       if (!service) throw new TidemarkError('service_not_found', `There is no service "${serviceId}".`);
       if (service.agentId === '') throw withoutAgent(serviceId);
       const deploymentId = await catalog.deploymentId();
-      return { agentId: service.agentId, lastSeenAt: service.lastSeenAt, deploymentId };
+      const settings = (await catalog.findServiceSettings([serviceId])).get(serviceId) ?? {};
+      const encryption = orderedEncryption(settings, defaults);
+      return { agentId: service.agentId, lastSeenAt: service.lastSeenAt, deploymentId, encryption };
     },
 
     async updateBackup({ backupId, status, summary, ...rest }) {
@@ -70,6 +73,7 @@ export function recordActivities({ catalog, store }: Plane): RecordActivities {
         storedBytes: manifest.storedBytes,
         uncompressedBytes: manifest.uncompressedBytes,
         encrypted: manifest.pipeline.recipients.length > 0,
+        recipients: manifest.pipeline.recipients,
         ...(manifest.binlog && { binlog: manifest.binlog }),
         pointInTime: manifest.pointInTime,
         memoryTables: manifest.memoryTables,

@@ -1,6 +1,7 @@
 /** What an agent says of its service, taken into the catalog once both are known to see the same store. */
 import { randomUUID } from 'node:crypto';
 import { Context } from '@temporalio/activity';
+import { noEncryption } from '../../domain/encryption.ts';
 import type { Announcement, SignedAnnouncement } from '../../domain/operations.ts';
 import { workflowIds } from '../../domain/ids.ts';
 import { readProbe, writeProbe } from '../../storage/probe.ts';
@@ -120,6 +121,11 @@ function otherStore({ store }: Plane, { storage }: Announcement): Refusal {
 
 function recordOf(said: Announcement, known: ServiceRecord | undefined): ServiceRecord {
   const { probe: _probe, signingKey: _key, recipient: _recipient, sequence: _sequence, ...facts } = said;
-  const { announcedAt, ...service } = facts;
-  return { ...service, registeredAt: known?.registeredAt ?? announcedAt, lastSeenAt: announcedAt };
+  const { announcedAt, encryption = noEncryption, ...service } = facts;
+  return {
+    ...service,
+    encryption,
+    registeredAt: known?.registeredAt ?? announcedAt,
+    lastSeenAt: announcedAt,
+  };
 }

@@ -1,5 +1,6 @@
 /** Taking a backup: the server's stream, cut into parts, and the manifest last. */
 import { rm } from 'node:fs/promises';
+import { joinedEncryption, noEncryption, requireRecipients } from '../../domain/encryption.ts';
 import { TidemarkError } from '../../domain/errors.ts';
 import { objectKeys } from '../../domain/ids.ts';
 import { type BackupSummary, type Manifest, manifestFormat } from '../../domain/manifest.ts';
@@ -63,7 +64,10 @@ async function findManifest(host: Host, backupId: string): Promise<BackupSummary
 }
 
 async function copy(host: Host, order: HostBackupInput, trial: Attempt): Promise<BackupSummary> {
-  const { server, backup: settings } = host.settings;
+  const { server } = host.settings;
+  const encryption = joinedEncryption(host.settings.backup, order.encryption ?? noEncryption);
+  requireRecipients(encryption, order.serviceId);
+  const settings = { ...host.settings.backup, recipients: encryption.recipients };
   // Looked at while the copy goes on: it is for the manifest, and for how large this will be.
   const inspecting = inspectLayout(server);
   inspecting.catch(() => undefined);
@@ -90,7 +94,13 @@ async function copy(host: Host, order: HostBackupInput, trial: Attempt): Promise
       },
     });
     if (!facts) throw new Error('the parts were written without the word of the backup tool');
-    const manifest = describe(host, order, { facts, layout, stream, startedAt: running.startedAt });
+    const manifest = describe(host, order, {
+      facts,
+      layout,
+      stream,
+      startedAt: running.startedAt,
+      recipients: settings.recipients,
+    });
     const { sha256 } = await writeManifest(host.store, manifest);
     return summarize(manifest, sha256, facts.warnings);
   } finally {
@@ -107,11 +117,13 @@ function describe(
     layout,
     stream,
     startedAt,
+    recipients,
   }: {
     facts: FullBackupFacts;
     layout: Manifest['server']['layout'];
     stream: Omit<Manifest['streams'][number], 'name'>;
     startedAt: string;
+    recipients: string[];
   },
 ): Manifest {
   const { settings, agentId } = host;
@@ -129,7 +141,7 @@ function describe(
     server: { version: facts.serverVersion, name: settings.server_name ?? settings.service_id, layout },
     tool: { name: 'mariadb-backup', version: facts.toolVersion },
     memoryTables: facts.memoryTables,
-    pipeline: { compression: 'zstd', recipients: settings.backup.recipients },
+    pipeline: { compression: 'zstd', recipients },
     streams: [{ name: 'data', ...stream }],
     uncompressedBytes: facts.uncompressedBytes,
     storedBytes: stream.bytes,

@@ -1,7 +1,9 @@
 /** The activities of an agent: they run beside the database server that they work on. */
 import type { Layout } from '../../domain/layout.ts';
 import type { BackupSummary } from '../../domain/manifest.ts';
+import type { EncryptionPolicy } from '../../domain/encryption.ts';
 import type { RestoreMode } from '../../domain/operations.ts';
+import type { HostIdentities } from '../../domain/restore-plan.ts';
 
 /** What stands on the host before a restore. Sizes in bytes. */
 export interface HostInspection {
@@ -14,8 +16,8 @@ export interface HostInspection {
   space: { directory: string; freeBytes: number; usedBytes: number }[];
   /** Versions of the programs a restore needs; a missing one is an empty string. */
   tools: { mariadbBackup: string; mbstream: string; zstd: string; age: string };
-  /** Whether an identity is there that can open an encrypted backup. */
-  identity: boolean;
+  /** Looked for only when the backup is encrypted. */
+  identities: HostIdentities;
   /** Size of the redo log that the server makes. */
   redoBytes: number;
 }
@@ -26,6 +28,8 @@ export interface HostBackupInput {
   workflowId: string;
   /** The deployment whose catalog lists the backup. */
   deploymentId: string;
+  /** What deployment and service say; left out by an operation that began before they did. */
+  encryption?: EncryptionPolicy;
 }
 
 /** Names one restore's work on the host. */
@@ -45,7 +49,7 @@ export interface HostControlActivities {
   announceNow(): Promise<void>;
   /** Sees that the control worker's probe is in the agent's own store. @throws storage_mismatch */
   confirmStore(input: { probe: string }): Promise<void>;
-  inspectHost(input: HostRestoreInput): Promise<HostInspection>;
+  inspectHost(input: HostRestoreInput & { encrypted: boolean }): Promise<HostInspection>;
   /** Stops, swaps, starts and checks under a journal. Repeatable. @throws cut_over_failed once the old data is back. */
   cutOver(input: HostRestoreInput): Promise<{ notServingMs: number }>;
   /** Whatever a restore left: ends its processes, brings the old data back, starts it if it served, removes the staging. */

@@ -12,6 +12,7 @@ import { checkCopy } from '../../mariadb/restore/check.ts';
 import { syncFileSystem } from '../../mariadb/restore/commands.ts';
 import { writeDurably } from '../../mariadb/restore/files.ts';
 import { startExtraction } from '../../mariadb/restore/extract.ts';
+import { identityFor, inspectIdentities } from '../../mariadb/restore/identity.ts';
 import { prepareCopy } from '../../mariadb/restore/prepare.ts';
 import { checkStaging, freeSpace } from '../../mariadb/restore/room.ts';
 import { createStaging, type Staging, stagingFor } from '../../mariadb/restore/staging.ts';
@@ -65,7 +66,7 @@ export function restoreActivities(host: Host): RestoreActivities {
             zstd: await tool('zstd'),
             age: await tool('age'),
           },
-          identity: restore.age_identity_file !== undefined,
+          identities: order.encrypted ? await inspectIdentities(restore) : { recipients: [], fault: '' },
           redoBytes: Number((await readServerOptions(server)).get('innodb_log_file_size') ?? 0),
         };
       }),
@@ -172,8 +173,9 @@ async function fetchInto(host: Host, manifest: Manifest, directory: string, tria
   const [stream] = manifest.streams;
   if (!stream)
     throw new TidemarkError('object_damaged', `The manifest of ${manifest.backupId} names no stream.`);
-  const encrypted = manifest.pipeline.recipients.length > 0;
-  const extraction = await startExtraction({ server, restore, directory, encrypted, attempt: trial });
+  const { recipients } = manifest.pipeline;
+  const identity = recipients.length > 0 ? await identityFor(restore, recipients) : undefined;
+  const extraction = await startExtraction({ server, directory, identity, attempt: trial });
   const begun = Date.now();
   const parts = readParts(host.store, stream, {
     ahead: restore.parts_ahead,

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { z } from '@hono/zod-openapi';
 import type { ServiceRecord } from '../../catalog/types.ts';
 import { spreadOffset } from '../../domain/cron-runs.ts';
+import { joinedEncryption, orderedEncryption, requireRecipients } from '../../domain/encryption.ts';
 import { formatBackupId, workflowIds } from '../../domain/ids.ts';
 import type { BackupType } from '../../domain/operations.ts';
 import { requireRole } from '../auth/caller.ts';
@@ -37,7 +38,13 @@ export const createSchedule = operation({
   example: { backup_type: 'full', schedule: 'once', service_id: 'sample-1' },
   fieldErrors: { schedule: 'invalid_schedule' },
   answer: z.union([schedule, explainedSchedule]),
-  errors: ['invalid_schedule', 'not_available', 'service_not_found', 'temporal_unavailable'],
+  errors: [
+    'invalid_schedule',
+    'not_available',
+    'service_not_found',
+    'encryption_required',
+    'temporal_unavailable',
+  ],
   async handle({ query, body, caller, receipt }, parts) {
     if (body.schedule !== 'once') requireRole(caller, 'administrator', 'A schedule that repeats');
     const service = await findService(parts.catalog, body.service_id, caller.organization);
@@ -48,6 +55,7 @@ export const createSchedule = operation({
         'Leave "external_storage" out for the managed storage.',
       );
     }
+    await requireEncryption(service, parts);
     const order = { service, type, schedule: body.schedule };
     if (query.explain) return explain(order, parts.orders.scheduleSpreadMs, Date.now());
     return body.schedule === 'once'
@@ -65,6 +73,13 @@ export function availableType(type: ScheduleRequest['backup_type']): 'full' {
       : `Backups of the type "${type}" are not available yet.`,
     'Ask for "backup_type": "full".',
   );
+}
+
+/** @throws encryption_required when this deployment, or the agent, would refuse the backup */
+async function requireEncryption(service: ServiceRecord, { catalog, defaults }: Parts): Promise<void> {
+  const { serviceId } = service;
+  const settings = (await catalog.findServiceSettings([serviceId])).get(serviceId) ?? {};
+  requireRecipients(joinedEncryption(service.encryption, orderedEncryption(settings, defaults)), serviceId);
 }
 
 async function orderBackup(

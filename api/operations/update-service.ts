@@ -2,7 +2,13 @@
 import { z } from '@hono/zod-openapi';
 import type { ServiceRecord } from '../../catalog/types.ts';
 import { spreadOffset } from '../../domain/cron-runs.ts';
+import { joinedEncryption, orderedEncryption, requireRecipients } from '../../domain/encryption.ts';
 import { minuteWithin, nightlyCron, nightlyTime } from '../../domain/nightly.ts';
+import {
+  applySettings,
+  type ServiceDefaults,
+  type ServiceSettingsPatch,
+} from '../../domain/service-settings.ts';
 import { findService } from '../find.ts';
 import type { Parts } from '../context.ts';
 import { notAvailable } from '../not-available.ts';
@@ -22,33 +28,50 @@ export const updateService = operation({
   path: '/services/{id}',
   summary: 'Change what a service is set to',
   description:
-    'What is not named stays. `"default"` makes the service follow the deployment again. `retention` and `nightly` are carried out; the other settings are answered with `not_available`, and then nothing is changed.',
+    'What is not named stays. `"default"` makes the service follow the deployment again. `retention`, `nightly` and `encryption` are carried out; the other settings are answered with `not_available`, and then nothing is changed.',
   role: 'administrator',
   params: z.strictObject({ id: z.string() }),
   query: nothing,
   body: serviceSettingsRequest,
   answer: service,
-  errors: ['service_not_found', 'not_available'],
+  errors: ['service_not_found', 'not_available', 'encryption_required'],
   async handle({ params: { id }, body, caller: { organization } }, parts) {
     const record = await findService(parts.catalog, id, organization);
     refuseNotAvailable(body);
-    if (body.retention) {
-      const { days } = body.retention;
-      await parts.catalog.updateServiceSettings(record.serviceId, {
-        retention: days === 'default' ? days : { days },
-      });
-    }
+    const change = changeOf(body);
+    requireRecipientsWith(change, record, parts.defaults);
+    if (Object.keys(change).length > 0) await parts.catalog.updateServiceSettings(record.serviceId, change);
     if (body.nightly) await setNightly(record, body.nightly, parts);
     return describeService(record, parts);
   },
 });
+
+function changeOf({ retention, encryption }: ServiceSettingsRequest): ServiceSettingsPatch {
+  return {
+    ...(retention && { retention: retention.days === 'default' ? 'default' : { days: retention.days } }),
+    ...(encryption && {
+      encryption: encryption.recipients === 'default' ? 'default' : { recipients: encryption.recipients },
+    }),
+  };
+}
+
+/** @throws encryption_required when no backup could be taken any more */
+function requireRecipientsWith(
+  { encryption }: ServiceSettingsPatch,
+  record: ServiceRecord,
+  defaults: ServiceDefaults,
+): void {
+  if (!encryption) return;
+  const ordered = orderedEncryption(applySettings({}, { encryption }), defaults);
+  requireRecipients(joinedEncryption(record.encryption, ordered), record.serviceId);
+}
 
 function refuseNotAvailable(body: ServiceSettingsRequest): void {
   const asked = settingsNotAvailable.filter((name) => body[name] !== undefined).map((name) => `"${name}"`);
   if (asked.length === 0) return;
   throw notAvailable(
     `${asked.join(', ')} ${asked.length === 1 ? 'is' : 'are'} not available yet.`,
-    'What can be set is "retention" and "nightly"; nothing was changed.',
+    'What can be set is "retention", "nightly" and "encryption"; nothing was changed.',
   );
 }
 

@@ -1,5 +1,7 @@
 /** What a service can be set to, and what its retention does. Additions of ours. */
 import { z } from '@hono/zod-openapi';
+import { recipientFault, recipientRule } from '../../domain/age.ts';
+import { unencryptedChoices } from '../../domain/encryption.ts';
 import { backupTypes, operationStatuses } from '../../domain/operations.ts';
 import { longestRetentionDays } from '../../domain/retention.ts';
 import { parseSchedule } from '../../domain/schedule.ts';
@@ -12,6 +14,8 @@ function orDefault(least: number, most: number) {
     error: phrase,
   });
 }
+
+const recipientsRule = `a list, each ${recipientRule}; or "default"`;
 
 const truth = z.boolean({ error: 'true or false' });
 
@@ -30,7 +34,10 @@ function listOf<T extends z.ZodType>(item: T, phrase: string) {
   return z.array(item, { error: phrase }).max(100, phrase);
 }
 
-const recipient = 'an age public key: age1…';
+const recipients = z
+  .union([listOf(recipient(), recipientsRule), z.literal('default')], { error: recipientsRule })
+  .transform((value) => (value === 'default' ? value : [...new Set(value)]));
+
 const location = 'a storage as s3://bucket/prefix or gs://bucket/prefix';
 const table = 'a database or a table: "db" or "db.table"';
 const tables = listOf(
@@ -38,6 +45,14 @@ const tables = listOf(
   `a list, each ${table}`,
 );
 const drillRule = 'a cron expression of five fields in UTC, such as "0 5 * * 0", or "off"';
+
+/** Each is checked by itself, so that the one that was mistyped is told. */
+function recipient() {
+  return z.string({ error: recipientRule }).superRefine((value, context) => {
+    const fault = recipientFault(value);
+    if (fault) context.addIssue({ code: 'custom', message: `${recipientRule}; this one ${fault}` });
+  });
+}
 
 /** What only later versions can do; validated like the rest. */
 const furtherSettings = {
@@ -48,20 +63,6 @@ const furtherSettings = {
     )
     .optional()
     .openapi({ description: 'Archiving of binlogs, and how often; not available yet' }),
-  encryption: z
-    .strictObject(
-      {
-        recipients: listOf(
-          z.string({ error: recipient }).regex(/^age1[0-9a-z]+$/, recipient),
-          `a list, each ${recipient}`,
-        ),
-      },
-      { error: 'an object with recipients' },
-    )
-    .optional()
-    .openapi({
-      description: "Who can decrypt its backups; not available yet: see the agent's backup.recipients",
-    }),
   copies: listOf(
     z.strictObject(
       { storage: z.string({ error: location }).regex(/^(s3|gs):\/\/[A-Za-z0-9._-]+(\/.*)?$/, location) },
@@ -113,6 +114,14 @@ export const serviceSettingsRequest = z
           "When the nightly full backup begins, in UTC; without a minute at one of the service's own. Brings it back where it was deleted.",
         example: { hour: 3 },
       }),
+    encryption: z
+      .strictObject({ recipients }, { error: 'an object with recipients' })
+      .optional()
+      .openapi({
+        description:
+          "Whom new backups are encrypted for, in place of the deployment's recipients: age public keys. Those that the agent's own settings name stay, whatever is set here.",
+        example: { recipients: ['age10vnyg8t84pqgcf5u2j3yee5nkcwtqek0wk3y40l4m4asslxu05kqews0rl'] },
+      }),
     ...furtherSettings,
   })
   .refine((body) => Object.keys(body).length > 0, {
@@ -136,6 +145,18 @@ function isCron(value: string): boolean {
 const policy = z.strictObject({
   days: z.int(),
   origin: z.enum(['service', 'deployment']).openapi({ description: 'Who says so' }),
+});
+
+/** Part of a service, as it is shown. */
+export const encryptionView = z.strictObject({
+  recipients: z.array(z.string()),
+  origin: z.enum(['service', 'deployment']).openapi({ description: 'Who says so' }),
+  pinned: z
+    .array(z.string())
+    .openapi({ description: "What the agent's own settings add: no call of the API takes it away" }),
+  unencrypted: z
+    .enum(unencryptedChoices)
+    .openapi({ description: 'Whether a backup may be taken that is encrypted for nobody' }),
 });
 
 /** Part of a service, as it is shown. */

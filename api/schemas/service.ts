@@ -1,7 +1,7 @@
 /** Services, an addition of ours. */
 import { z } from '@hono/zod-openapi';
 import { instant, paging, wallClock } from './common.ts';
-import { retentionView } from './service-settings.ts';
+import { encryptionView, retentionView } from './service-settings.ts';
 
 const agent = z.strictObject({
   id: z.string(),
@@ -43,6 +43,7 @@ export const service = z
     warnings: z.array(z.string()),
     registered_at: instant,
     retention: retentionView,
+    encryption: encryptionView.openapi({ description: 'Whom its new backups are encrypted for' }),
     nightly: z
       .strictObject({
         state: z.enum(['scheduled', 'suspended', 'deleted', 'none']),

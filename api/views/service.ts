@@ -2,6 +2,7 @@
 import type { NightlyRecord } from '../../catalog/retention-types.ts';
 import type { BackupRecord, ServiceRecord } from '../../catalog/types.ts';
 import { tellSchedule } from '../../domain/schedule.ts';
+import { joinedEncryption, orderedEncryption } from '../../domain/encryption.ts';
 import type { ServiceDefaults, ServiceSettings } from '../../domain/service-settings.ts';
 import type { ServiceView } from '../schemas/service.ts';
 import { given, wallClock, wholeSeconds } from './format.ts';
@@ -50,7 +51,22 @@ export function serviceView(
     warnings: record.warnings,
     registered_at: wholeSeconds(record.registeredAt),
     retention: policyView(settings, defaults),
+    encryption: encryptionView(record, settings, defaults),
     nightly: nightlyView(nightly, now),
+  };
+}
+
+function encryptionView(
+  { encryption: own }: ServiceRecord,
+  settings: ServiceSettings,
+  defaults: ServiceDefaults,
+): ServiceView['encryption'] {
+  const ordered = orderedEncryption(settings, defaults);
+  return {
+    recipients: ordered.recipients,
+    origin: settings.encryption ? 'service' : 'deployment',
+    pinned: own.recipients,
+    unencrypted: joinedEncryption(own, ordered).unencrypted,
   };
 }
 

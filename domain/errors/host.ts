@@ -36,7 +36,13 @@ export const hostErrors = {
     409,
     false,
     'The backup is encrypted, and nobody on the host can open it.',
-    'Give the agent the age identity: `restore.age_identity_file`.',
+    'Give the agent the age identity of a recipient that the message names: `restore.age_identity_file` or `restore.age_identity_command`.',
+  ),
+  encryption_required: entry(
+    409,
+    false,
+    'Backups that are not encrypted are refused here, and no recipient is named.',
+    'Name age recipients: for the service (`encryption.recipients`), the deployment (`recipients`) or in the settings of the agent (`backup.recipients`).',
   ),
   layout_unsupported: entry(
     409,

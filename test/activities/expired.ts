@@ -12,6 +12,7 @@ import type { Log } from '../../domain/log.ts';
 import { manifestFormat } from '../../domain/manifest.ts';
 import { defaultTimings } from '../../domain/operations.ts';
 import { writeManifest } from '../../storage/manifest.ts';
+import { noEncryption } from '../../domain/encryption.ts';
 import { openStore } from '../../storage/open.ts';
 import type { ObjectStore } from '../../storage/store.ts';
 
@@ -49,7 +50,12 @@ export async function openDeployment(
     client: new Client({ connection, namespace: temporal.namespace }),
     timings: defaultTimings,
     reconcileIntervalMs: 30_000,
-    defaults: { retention: { days: 7 }, nightly: false, nightlyWindow: { startMinute: 0, minutes: 360 } },
+    defaults: {
+      retention: { days: 7 },
+      nightly: false,
+      nightlyWindow: { startMinute: 0, minutes: 360 },
+      encryption: noEncryption,
+    },
     scheduleSpreadMs: 300_000,
     retention: { intervalMs: 3_600_000, graceMs: 0 },
     auditDays: 400,

@@ -14,6 +14,7 @@ import type { Catalog } from '../../catalog/types.ts';
 import { digestOfToken, newAgentKeys, publicSigningKey, signAnnouncement } from '../../domain/enrolment.ts';
 import { workflowIds } from '../../domain/ids.ts';
 import { type Announcement, defaultTimings, type SignedAnnouncement } from '../../domain/operations.ts';
+import { noEncryption } from '../../domain/encryption.ts';
 import { openStore } from '../../storage/open.ts';
 import { writeProbe } from '../../storage/probe.ts';
 import { serviceRecord } from '../api/harness.ts';
@@ -45,7 +46,12 @@ beforeAll(async () => {
     timings: defaultTimings,
     reconcileIntervalMs: 1_000,
     scheduleSpreadMs: 0,
-    defaults: { retention: { days: 7 }, nightly: false, nightlyWindow: { startMinute: 0, minutes: 360 } },
+    defaults: {
+      retention: { days: 7 },
+      nightly: false,
+      nightlyWindow: { startMinute: 0, minutes: 360 },
+      encryption: noEncryption,
+    },
     retention: { intervalMs: 1_000, graceMs: 0 },
     auditDays: 400,
   };

@@ -19,6 +19,7 @@ import { withRequestIds } from '../../api/request-log.ts';
 import { type KeyRing, keyRing } from '../../sealing/key-ring.ts';
 import { openCatalog } from '../../catalog/open.ts';
 import type { BackupRecord, Catalog, ServiceRecord } from '../../catalog/types.ts';
+import { noEncryption } from '../../domain/encryption.ts';
 import { workflowIds } from '../../domain/ids.ts';
 import type { ServiceDefaults } from '../../domain/service-settings.ts';
 import { startOf } from '../../domain/progress.ts';
@@ -105,6 +106,7 @@ export const serviceDefaults: ServiceDefaults = {
   retention: { days: 7 },
   nightly: true,
   nightlyWindow: { startMinute: 0, minutes: 360 },
+  encryption: noEncryption,
 };
 
 /** A ring with one key that is always the same. */
@@ -224,6 +226,7 @@ export function serviceRecord(changes: Partial<ServiceRecord> = {}): ServiceReco
     hostname: 'db-1',
     agentVersion: '0.1.0',
     warnings: [],
+    encryption: noEncryption,
     registeredAt: now,
     lastSeenAt: now,
     ...changes,

@@ -1,7 +1,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { newAgeIdentity } from '../../domain/age-identity.ts';
 import { minuteWithin, nightlyCron, nightlyTime } from '../../domain/nightly.ts';
 import type { ServiceRecord } from '../../catalog/types.ts';
 import { type Harness, openApi, serviceDefaults, serviceRecord, succeededBackup, tokens } from './harness.ts';
+
+const keys = [newAgeIdentity().recipient, newAgeIdentity().recipient] as const;
 
 let api: Harness;
 let service: ServiceRecord;
@@ -114,6 +117,61 @@ describe('nightly', () => {
   });
 });
 
+describe('encryption', () => {
+  test("has the deployment's recipients until it is set, and again when that is asked for", async () => {
+    const nobody = { recipients: [], origin: 'deployment', pinned: [], unencrypted: 'allowed' };
+    expect((await shown())['encryption']).toEqual(nobody);
+    const { status, body } = await change({ encryption: { recipients: [keys[0], keys[1], keys[0]] } });
+    const own = { ...nobody, recipients: [keys[0], keys[1]], origin: 'service' };
+    expect([status, body['encryption']]).toEqual([200, own]);
+    expect(await shown()).toMatchObject({ encryption: own, retention: { origin: 'deployment' } });
+    const none = await change({ encryption: { recipients: [] } });
+    expect(none.body['encryption']).toEqual({ ...own, recipients: [] });
+    expect((await change({ encryption: { recipients: 'default' } })).body['encryption']).toEqual(nobody);
+  });
+
+  test("shows what the agent's own settings add, and that it refuses anything less", async () => {
+    service = serviceRecord({
+      serviceId: service.serviceId,
+      encryption: { recipients: [keys[1]], unencrypted: 'refused' },
+    });
+    await api.catalog.upsertService(service);
+    expect((await change({ encryption: { recipients: [] } })).body['encryption']).toEqual({
+      recipients: [],
+      origin: 'service',
+      pinned: [keys[1]],
+      unencrypted: 'refused',
+    });
+  });
+
+  test('that is asked for and would be for nobody keeps a backup, and a setting, from being taken', async () => {
+    service = serviceRecord({
+      serviceId: service.serviceId,
+      encryption: { recipients: [], unencrypted: 'refused' },
+    });
+    await api.catalog.upsertService(service);
+    const setting = await change({ encryption: { recipients: [] } });
+    expect([setting.status, setting.errors]).toEqual([409, ['encryption_required']]);
+    const order = { service_id: service.serviceId, backup_type: 'full' };
+    for (const schedule of ['once', '0 9 * * *']) {
+      const refused = await api.ask('POST', '/backups/schedules', { body: { ...order, schedule } });
+      expect([refused.status, refused.errors]).toEqual([409, ['encryption_required']]);
+      expect(refused.messages).toContain(`PATCH /services/${service.serviceId}`);
+    }
+    await change({ encryption: { recipients: [keys[0]] } });
+    const taken = await api.ask('POST', '/backups/schedules', { body: { ...order, schedule: 'once' } });
+    expect(taken.status).toBe(200);
+  });
+
+  test('never repeats a secret key that was taken for a public one', async () => {
+    const { identity } = newAgeIdentity();
+    const answer = await change({ encryption: { recipients: [identity] } });
+    expect([answer.status, answer.errors]).toEqual([400, ['invalid_request']]);
+    expect(answer.messages).toContain('is a secret key');
+    expect(answer.text + JSON.stringify(api.log)).not.toContain(identity.slice(16, 40));
+  });
+});
+
 describe('a change', () => {
   test('of two things at once does both; two at once lose neither', async () => {
     await Promise.all([change({ retention: { days: 3 } }), change({ nightly: { hour: 5, minute: 0 } })]);
@@ -127,7 +185,6 @@ describe('a change', () => {
 
   test.each([
     [{ binlog: { archive: true, interval: '10s' } }, '"binlog" is'],
-    [{ encryption: { recipients: ['age1qqqqqq'] } }, '"encryption" is'],
     [{ copies: [{ storage: 's3://bucket/prefix' }] }, '"copies" is'],
     [
       { chain: { full_every: '7d', most_incrementals: 6 }, keep_previous: '48h' },
@@ -162,6 +219,11 @@ describe('a change', () => {
     [{ binlog: { archive: 'yes' } }, 'true or false'],
     [{ binlog: { interval: '0s' } }, 'a whole number and a unit'],
     [{ encryption: { recipients: ['ssh-rsa AAAA'] } }, 'an age public key'],
+    [{ encryption: { recipients: 'none' } }, 'or "default"'],
+    [
+      { encryption: { recipients: [keys[0], `${keys[1].slice(0, -1)}q`] } },
+      'field "encryption.recipients[1]" has to be an age public key as age-keygen prints it: age1…; this one has a wrong checksum',
+    ],
     [{ copies: [{ storage: 'ftp://x' }] }, 's3://bucket/prefix'],
     [{ chain: { most_incrementals: -1 } }, 'a whole number from 0 to 1000'],
     [{ dump: { exclude: ['a.b.c'] } }, 'a database or a table'],

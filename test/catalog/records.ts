@@ -27,6 +27,7 @@ export function newService(values: Partial<ServiceRecord> = {}): ServiceRecord {
     hostname: 'host-1',
     agentVersion: '0.1.0',
     warnings: ['The server keeps no binlog.'],
+    encryption: { recipients: ['age1example'], unencrypted: 'refused' },
     registeredAt: '2026-01-01T00:00:00.000Z',
     lastSeenAt: '2026-01-01T00:00:00.000Z',
     ...values,

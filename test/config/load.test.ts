@@ -2,10 +2,11 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { agentSettings } from '../../config/agent.ts';
+import { agentSettings, backupSettings } from '../../config/agent.ts';
 import { apiSettings } from '../../config/api.ts';
 import { describeSettings } from '../../config/describe.ts';
 import { loadFromEnvironment, loadFromFile } from '../../config/load.ts';
+import { newAgeIdentity } from '../../domain/age-identity.ts';
 import { TidemarkError } from '../../domain/errors.ts';
 import { loadTemporal } from '../../temporal/connect.ts';
 
@@ -41,6 +42,32 @@ const needed = {
   TIDEMARK_TOKENS_FILE: '/tokens',
   TIDEMARK_SEALING_KEY_FILE: '/sealing-key',
 };
+
+describe('age recipients', () => {
+  const [one, two] = [newAgeIdentity().recipient, newAgeIdentity().recipient];
+
+  test('come as a list, or as one text from the environment', async () => {
+    const env = { ...needed, TIDEMARK_RECIPIENTS: `${one}, ${two},${one}` };
+    expect(loadFromEnvironment(apiSettings, env)).toMatchObject({
+      recipients: [one, two],
+      unencrypted_backups: 'allowed',
+    });
+    expect(backupSettings.parse({ recipients: [one] }).recipients).toEqual([one]);
+    expect(backupSettings.parse({}).recipients).toEqual([]);
+  });
+
+  test('are checked each, and a secret key among them is not repeated', () => {
+    const { identity } = newAgeIdentity();
+    const damaged = two.replace(/.$/, (last) => (last === 'q' ? 'p' : 'q'));
+    const env = { ...needed, TIDEMARK_RECIPIENTS: `${one},${damaged},${identity},ssh-ed25519 AAAA` };
+    const said = refusals(() => loadFromEnvironment(apiSettings, env));
+    expect(said).toHaveLength(3);
+    expect(said[0]).toContain(`TIDEMARK_RECIPIENTS has the entry "${damaged}", which has a wrong checksum`);
+    expect(said[1]).toContain('which is a secret key');
+    expect(said[2]).toContain('does not begin with age1');
+    expect(said.join()).not.toContain(identity.slice(16, 40));
+  });
+});
 
 describe('settings from the environment', () => {
   test('fill in what is not set, and turn texts into values', () => {
@@ -194,7 +221,8 @@ restore: fast
     const names = messages.map((message) => message.split(' ')[0]);
     expect(names.toSorted()).toEqual([
       'backup.parallel',
-      'backup.recipients.1',
+      'backup.recipients',
+      'backup.recipients',
       'restore',
       'server.control.kind',
       'server.defaults_file',

@@ -1,0 +1,40 @@
+/** For whom backups are encrypted, and whether one may be taken that is not. */
+import { TidemarkError } from './errors.ts';
+import type { ServiceDefaults, ServiceSettings } from './service-settings.ts';
+
+export const unencryptedChoices = ['allowed', 'refused'] as const;
+
+export interface EncryptionPolicy {
+  /** age public keys: whoever has the identity of one of them can open the backup. */
+  recipients: string[];
+  /** What becomes of a backup without any recipient. */
+  unencrypted: (typeof unencryptedChoices)[number];
+}
+
+/** What nobody has set. */
+export const noEncryption: EncryptionPolicy = { recipients: [], unencrypted: 'allowed' };
+
+/** What the deployment, or the service in its place, says. The agent adds what its own settings pin. */
+export function orderedEncryption(settings: ServiceSettings, defaults: ServiceDefaults): EncryptionPolicy {
+  const { unencrypted } = defaults.encryption;
+  return { recipients: (settings.encryption ?? defaults.encryption).recipients, unencrypted };
+}
+
+/** Several policies together: what one asks for, none of the others takes away. */
+export function joinedEncryption(...policies: EncryptionPolicy[]): EncryptionPolicy {
+  return {
+    recipients: [...new Set(policies.flatMap(({ recipients }) => recipients))],
+    unencrypted: policies.some(({ unencrypted }) => unencrypted === 'refused') ? 'refused' : 'allowed',
+  };
+}
+
+/** @throws encryption_required when a backup under this policy would have to be encrypted and is for nobody */
+export function requireRecipients({ recipients, unencrypted }: EncryptionPolicy, serviceId: string): void {
+  if (recipients.length > 0 || unencrypted === 'allowed') return;
+  throw new TidemarkError(
+    'encryption_required',
+    `Backups that are not encrypted are refused, and nobody is named for whom those of ${serviceId} would be encrypted. ` +
+      `Name age recipients: encryption.recipients in PATCH /services/${serviceId}, recipients in the settings of the api ` +
+      "and the control workers, or backup.recipients in the agent's.",
+  );
+}
