@@ -3,6 +3,7 @@ import { CommanderError } from 'commander';
 import { tmpdir } from 'node:os';
 import { messageOf } from '../domain/errors.ts';
 import { announcementText } from './announce.ts';
+import { makeIdentity } from './demo/identity.ts';
 import { parseDemoOptions, type DemoOptions } from './demo/options.ts';
 import { runDemo } from './demo/run.ts';
 import { seconds, showOn } from './demo/show.ts';
@@ -29,9 +30,10 @@ async function main(args: string[]): Promise<number> {
 async function demonstrate(folder: string, options: DemoOptions, interrupted: AbortSignal): Promise<number> {
   const began = performance.now();
   const show = showOn(process.stdout);
+  const encryption = options.encrypted ? await makeIdentity(folder, show) : undefined;
   const stack = await show.step(
     'Start Temporal, the api, the control worker, and an agent with its MariaDB server',
-    () => startPrivateStack(folder, say, interrupted),
+    () => startPrivateStack(folder, say, interrupted, encryption),
     ({ api, temporalUi }) => `the API answers at ${api}, Temporal's UI at ${temporalUi}`,
   );
   try {

@@ -2,7 +2,7 @@
 import { resolve } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { z } from 'zod';
-import { logLevel, storageLocation } from '../config/values.ts';
+import { logLevel, recipientList, storageLocation } from '../config/values.ts';
 
 export interface StackOptions {
   /** The data directory, absolute. */
@@ -16,6 +16,10 @@ export interface StackOptions {
   uiPort: number;
   /** `file:///…`; undefined: that of the named agents, or a folder in the data directory. */
   storage: string | undefined;
+  /** Whom backups are encrypted for; empty: for nobody. */
+  recipients: string[];
+  /** The file of age identities that the agents of the samples restore with, absolute. */
+  identity: string | undefined;
   logLevel: z.infer<typeof logLevel>;
   /** Whether services get a nightly backup. */
   nightly: 'on' | 'off';
@@ -59,6 +63,13 @@ export function parseStartOptions(args: readonly string[]): StartOptions {
       ).argParser(checkedBy(storageLocation)),
     )
     .addOption(
+      new Option(
+        '--recipient <key...>',
+        'age public keys that backups are encrypted for (default: none, not encrypted)',
+      ).argParser(oneMoreRecipient),
+    )
+    .option('--identity <file>', 'age identities that the agents of the samples restore with, mode 0600')
+    .addOption(
       new Option('--log-level <level>', 'of the processes').choices(logLevel.options).default('info'),
     )
     .addOption(
@@ -82,6 +93,8 @@ export function parseStartOptions(args: readonly string[]): StartOptions {
     temporalPort: number;
     uiPort: number;
     storage?: string;
+    recipient?: string[];
+    identity?: string;
     logLevel: z.infer<typeof logLevel>;
     nightly: 'on' | 'off';
     readyTimeout: number;
@@ -96,6 +109,8 @@ export function parseStartOptions(args: readonly string[]): StartOptions {
     temporalPort: given.temporalPort,
     uiPort: given.uiPort,
     storage: given.storage,
+    recipients: given.recipient ?? [],
+    identity: given.identity === undefined ? undefined : resolve(given.identity),
     logLevel: given.logLevel,
     nightly: given.nightly,
     readyTimeoutMs: given.readyTimeout * 1000,
@@ -113,6 +128,15 @@ function wholeNumber(least: number, most: number): (text: string) => number {
       throw new InvalidArgumentError(`A whole number from ${least} to ${most} is allowed.`);
     return value;
   };
+}
+
+function oneMoreRecipient(text: string, before: string[] = []): string[] {
+  const result = recipientList.safeParse([text]);
+  if (!result.success) {
+    const faults = result.error.issues.map(({ message }) => message).join('; ');
+    throw new InvalidArgumentError(`It has to be an age public key, and this one ${faults}.`);
+  }
+  return [...new Set([...before, ...result.data])];
 }
 
 function checkedBy(schema: z.ZodType<string>): (text: string) => string {

@@ -13,6 +13,8 @@ export interface Wiring {
   temporalPort: number;
   uiPort: number;
   storage: string;
+  /** Whom backups are encrypted for. */
+  recipients: string[];
   logLevel: string;
   nightly: 'on' | 'off';
 }
@@ -46,6 +48,7 @@ export function apiProcess(wiring: Wiring): ProcessSpec {
     TIDEMARK_TOKENS_FILE: paths.tokens,
     TIDEMARK_SEALING_KEY_FILE: paths.sealingKey,
     TIDEMARK_NIGHTLY: wiring.nightly,
+    TIDEMARK_RECIPIENTS: wiring.recipients.join(','),
     TIDEMARK_LOG_LEVEL: wiring.logLevel,
   };
   return { ...node(wiring, 'api', ['api/main.ts'], settings), graceMs: grace.api };
@@ -56,6 +59,7 @@ export function workerProcess(wiring: Wiring): ProcessSpec {
     TIDEMARK_CATALOG: `sqlite://${dataPaths(wiring.data).catalog}`,
     TIDEMARK_STORAGE: wiring.storage,
     TIDEMARK_NIGHTLY: wiring.nightly,
+    TIDEMARK_RECIPIENTS: wiring.recipients.join(','),
     TIDEMARK_LOG_LEVEL: wiring.logLevel,
   };
   return { ...node(wiring, 'worker', ['worker/control.ts'], settings), graceMs: grace.worker };

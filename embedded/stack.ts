@@ -100,6 +100,7 @@ async function startParts(
   const wiring: Wiring = {
     data: options.data,
     storage,
+    recipients: options.recipients,
     logLevel: options.logLevel,
     nightly: options.nightly,
     ...(await choosePorts(options)),
@@ -166,7 +167,8 @@ async function startSamples(
     parts.servers.push(sampleServer(paths.mariadb, index));
   const startOne = async (server: SampleServer, index: number): Promise<StackAgent> => {
     await prepareSampleServer(server, index + 1, signal);
-    const agent = await writeSampleAgent(paths.agents, server, { storage, logLevel: options.logLevel });
+    const { identity, logLevel } = options;
+    const agent = await writeSampleAgent(paths.agents, server, { storage, identity, logLevel });
     await startSampleServer(agent.settings, say, signal);
     return agent;
   };

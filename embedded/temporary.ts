@@ -1,6 +1,7 @@
 /** Stacks that live in a temporary folder, on whatever ports are free, for the demo and the benchmarks. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { StackOptions } from './options.ts';
 import { startStack, type Stack } from './stack.ts';
 
 /**
@@ -26,8 +27,10 @@ export function startPrivateStack(
   folder: string,
   say: (message: string) => void,
   signal: AbortSignal,
+  encryption: Pick<StackOptions, 'recipients' | 'identity'> = { recipients: [], identity: undefined },
 ): Promise<Stack> {
   const options = {
+    ...encryption,
     data: folder,
     samples: 1,
     agents: [],

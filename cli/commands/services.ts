@@ -63,6 +63,7 @@ interface UpdateFlags {
   retentionDays?: number | string;
   nightlyHour?: number | string;
   nightlyMinute?: number | string;
+  recipient?: string[];
 }
 
 function updateCommand(io: Io): Command {
@@ -72,6 +73,7 @@ function updateCommand(io: Io): Command {
     examples: [
       'services update sample-1 --retention-days 30',
       'services update sample-1 --nightly-hour 3 --nightly-minute 15',
+      'services update sample-1 --recipient age10vnyg8t84pqgcf5u2j3yee5nkcwtqek0wk3y40l4m4asslxu05kqews0rl',
     ],
     options: [
       new Option('--retention-days <days>', 'how many days a backup is kept').argParser(numberOrWord),
@@ -79,16 +81,28 @@ function updateCommand(io: Io): Command {
         numberOrWord,
       ),
       new Option('--nightly-minute <minute>', 'the minute of that hour').argParser(numberOrWord),
+      new Option(
+        '--recipient <key...>',
+        'age public keys that new backups are encrypted for, in place of those there are; none: for nobody',
+      ),
     ],
-    async work(session, { retentionDays: days, nightlyHour: hour, nightlyMinute: minute }, id = '') {
+    async work(session, flags, id = '') {
+      const { retentionDays: days, nightlyHour: hour, nightlyMinute: minute, recipient } = flags;
       const nightly = withoutUndefined({ hour, minute });
       const change = withoutUndefined({
         retention: days === undefined ? undefined : { days },
         nightly: Object.keys(nightly).length === 0 ? undefined : nightly,
+        encryption: recipient && { recipients: recipientsOf(recipient) },
       });
       session.show(await session.client.updateService(id, change));
     },
   });
+}
+
+function recipientsOf(keys: string[]): string[] | 'default' {
+  const [only, ...others] = keys;
+  if (others.length > 0) return keys;
+  return only === 'default' ? only : only === 'none' ? [] : keys;
 }
 
 /** What is neither is for the API to refuse. */

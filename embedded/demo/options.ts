@@ -5,6 +5,8 @@ import { byteSize } from '../../config/values.ts';
 
 export interface DemoOptions {
   keep: boolean;
+  /** Whether the backup is encrypted, with an identity of the demo's own. */
+  encrypted: boolean;
   /** Of the sample data, in bytes. */
   size: number;
   /** How long the writers write before the backup is asked for. */
@@ -16,12 +18,14 @@ export function parseDemoOptions(args: readonly string[]): DemoOptions {
   const command = new Command('npm run demo --')
     .description('Backs a busy MariaDB server up, destroys it, brings it back and compares every table.')
     .option('--keep', 'leave everything running at the end, until Ctrl-C', false)
+    .option('--encrypted', 'encrypt the backup with age before it leaves the host', false)
     .option('--fast', 'less data and less waiting', false)
     .addOption(new Option('--size <bytes>', 'of the sample data, such as 100M').argParser(size))
     .exitOverride();
   command.parse([...args], { from: 'user' });
-  const { keep, fast, size: bytes } = command.opts<{ keep: boolean; fast: boolean; size?: number }>();
-  return { keep, size: bytes ?? size(fast ? '10M' : '100M'), warmUpMs: fast ? 500 : 2_000 };
+  const given = command.opts<{ keep: boolean; encrypted: boolean; fast: boolean; size?: number }>();
+  const { keep, encrypted, fast, size: bytes } = given;
+  return { keep, encrypted, size: bytes ?? size(fast ? '10M' : '100M'), warmUpMs: fast ? 500 : 2_000 };
 }
 
 function size(text: string): number {

@@ -93,6 +93,8 @@ function takeBackup(stack: Stack, service: StackService, show: Show): Promise<Ba
       const body = { backup_type: 'full', schedule: 'once', service_id: service.service_id };
       show.call('POST', '/backups/schedules', body, order);
       const id = order.backup_id ?? '';
+      const { encryption } = await stack.client.service(service.service_id);
+      if (encryption.recipients.length > 0) show.line(`encrypted for ${encryption.recipients.join(', ')}`);
       return followed(() => stack.client.backup(id), show);
     },
     (backup) =>

@@ -26,12 +26,15 @@ test('the demo backs up, destroys, restores and finds everything the same', asyn
   await nothingIsLeft();
 });
 
-test('with --keep the stack stays until Ctrl-C, at the addresses that were printed', async () => {
-  const demo = startProgram('embedded/demo.ts', ['--fast', '--size', '3M', '--keep']);
+test('encrypted and with --keep, the stack stays until Ctrl-C, at the addresses that were printed', async () => {
+  const demo = startProgram('embedded/demo.ts', ['--encrypted', '--fast', '--size', '3M', '--keep']);
   await until(
     () => demo.stdout().includes('Ctrl-C stops everything.') || demo.child.exitCode !== null,
     120_000,
   );
+  expect(demo.stdout()).toMatch(/encrypted for age1\w{58}\n/);
+  expect(demo.stdout()).toContain("Everything is the same as at the backup's position.");
+  expect(demo.stdout()).not.toContain('AGE-SECRET-KEY');
   const [, api = '', token = ''] = /API\s+(http:\S+)[\s\S]*token\s+(\S+)/.exec(demo.stdout()) ?? [];
   const answer = await fetch(`${api}/backups/sample-1`, { headers: { 'x-api-key': token } });
   expect(await answer.json()).toMatchObject({ backups_count: 1 });

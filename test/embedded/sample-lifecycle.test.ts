@@ -23,7 +23,8 @@ beforeEach(async () => {
   server = sampleServer(folder, 1);
   said = [];
   await prepareSampleServer(server, 1);
-  const options = { storage: `file://${join(folder, 'storage')}`, logLevel: 'info' } as const;
+  const storage = `file://${join(folder, 'storage')}`;
+  const options = { storage, identity: undefined, logLevel: 'info' } as const;
   agent = await writeSampleAgent(join(folder, 'agents'), server, options);
 });
 
