@@ -88,9 +88,11 @@ async function refused(backupId: string): Promise<string> {
   expect(restore.status).toBe('Failed');
   expect(await startedAt()).toBe(uptime);
   const { workflow_id: workflowId } = restore;
+  await expect(stack.client.workflow.getHandle(workflowId).result()).rejects.toMatchObject({
+    cause: { type: 'identity_unavailable' },
+  });
   const history = await readHistory(stack.client, workflowId, '');
   expect(history).toContain('inspectHost');
-  expect(history).toContain('identity_unavailable');
   expect(history).not.toMatch(/fetchBackup|stopServer|emptyData|putBack/);
   return restore.message;
 }
