@@ -1,5 +1,6 @@
 /** Options that several commands share. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { Query } from '../client/client.ts';
 import { operationStatuses } from '../domain/operations.ts';
 
 export const connectionGroup = 'Connection and output:';
@@ -50,12 +51,29 @@ export function listOptions(): Option[] {
   ].map((option) => option.helpGroup('Pages:'));
 }
 
+export function serviceOption(): Option {
+  return new Option('--service-id <id>', 'only those of this service');
+}
+
+/** What lists of operations can be narrowed by. */
+export interface FilterFlags extends ListFlags {
+  serviceId?: string;
+  status?: string;
+  type?: string;
+}
+
+/** For a list whose records have a service and a type. @param types that there are */
+export function filterOptions(types: readonly string[]): Option[] {
+  return [serviceOption(), new Option('--type <type>', 'only those of this type').choices([...types])];
+}
+
 export function statusOption(): Option {
   return new Option('--status <status>', 'only those with this status').choices([...operationStatuses]);
 }
 
-export function serviceOption(): Option {
-  return new Option('--service-id <id>', 'only those of this service');
+/** The filters as query parameters. */
+export function filterOf({ serviceId, status, type }: FilterFlags): Query {
+  return { service_id: serviceId, status, type };
 }
 
 function seconds(text: string): number {

@@ -129,14 +129,6 @@ export class Client {
     return this.#ask('DELETE', `/restores/${segment(id)}`);
   }
 
-  cancelRestore(id: Id): Promise<Restore> {
-    return this.#ask('POST', `/restores/${segment(id)}/cancel`);
-  }
-
-  undoRestore(id: Id, query?: Query): Promise<Restore> {
-    return this.#ask('POST', `/restores/${segment(id)}/undo`, { query });
-  }
-
   /** To which services a backup can be restored. */
   lookupRestore(backupId: string, serviceId?: string): Promise<RestoreTargets> {
     const body = { backup_id: backupId, ...(serviceId === undefined ? {} : { service_id: serviceId }) };

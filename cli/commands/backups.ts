@@ -1,19 +1,13 @@
 /** `tidemark backups`: what backups there are. */
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import type { Backup } from '../../client/answers.ts';
 import { backupTypes } from '../../domain/operations.ts';
 import type { Io } from '../io.ts';
 import { showList } from '../list.ts';
-import { type ListFlags, listOptions, serviceOption, statusOption } from '../options.ts';
+import { type FilterFlags, filterOf, filterOptions, listOptions, statusOption } from '../options.ts';
 import type { Column } from '../output/table.ts';
 import { size, time } from '../output/values.ts';
 import { apiCommand, commandGroup } from '../session.ts';
-
-interface ListedFlags extends ListFlags {
-  serviceId?: string;
-  status?: string;
-  type?: string;
-}
 
 export const backupColumns: readonly Column<Backup>[] = [
   { title: 'id', value: ({ id }) => id },
@@ -30,7 +24,7 @@ export function backupsCommand(io: Io): Command {
 }
 
 function listCommand(io: Io): Command {
-  return apiCommand<ListedFlags>(io, {
+  return apiCommand<FilterFlags>(io, {
     usage: 'list',
     description: 'List backups, the newest first.',
     examples: [
@@ -38,25 +32,15 @@ function listCommand(io: Io): Command {
       'backups --service-id sample-1 --status Succeeded',
       "backups --all --json | jq -r '.backups[].id'",
     ],
-    options: [
-      serviceOption(),
-      statusOption(),
-      new Option('--type <type>', 'only those of this type').choices([...backupTypes]),
-      ...listOptions(),
-    ],
+    options: [...filterOptions(backupTypes), statusOption(), ...listOptions()],
     work: async (session, flags) =>
-      showList(
-        session,
-        flags,
-        { service_id: flags.serviceId, status: flags.status, type: flags.type },
-        {
-          noun: 'backups',
-          fetch: async (query) => session.client.backups(query),
-          items: ({ backups }) => backups,
-          count: ({ backups_count: count }) => count,
-          columns: backupColumns,
-        },
-      ),
+      showList(session, flags, filterOf(flags), {
+        noun: 'backups',
+        fetch: async (query) => session.client.backups(query),
+        items: ({ backups }) => backups,
+        count: ({ backups_count: count }) => count,
+        columns: backupColumns,
+      }),
   });
 }
 

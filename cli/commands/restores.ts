@@ -3,16 +3,10 @@ import { type Command, Option } from 'commander';
 import type { Restore } from '../../client/answers.ts';
 import type { Io } from '../io.ts';
 import { showList } from '../list.ts';
-import { type ListFlags, listOptions, serviceOption, statusOption } from '../options.ts';
+import { type FilterFlags, filterOf, filterOptions, listOptions, statusOption } from '../options.ts';
 import { type Column, table } from '../output/table.ts';
 import { time } from '../output/values.ts';
 import { apiCommand, commandGroup } from '../session.ts';
-
-interface ListedFlags extends ListFlags {
-  serviceId?: string;
-  status?: string;
-  type?: string;
-}
 
 const columns: readonly Column<Restore>[] = [
   { title: 'id', value: ({ id }) => String(id), right: true },
@@ -30,42 +24,24 @@ export function restoresCommand(io: Io): Command {
   return commandGroup(
     'restores',
     'Lists restores, shows and deletes one, and tells what can be restored where.',
-    [
-      listCommand(io),
-      getCommand(io),
-      deleteCommand(io),
-      cancelCommand(io),
-      undoCommand(io),
-      lookupCommand(io),
-      pointInTimeCommand(io),
-    ],
+    [listCommand(io), getCommand(io), deleteCommand(io), lookupCommand(io), pointInTimeCommand(io)],
   );
 }
 
 function listCommand(io: Io): Command {
-  return apiCommand<ListedFlags>(io, {
+  return apiCommand<FilterFlags>(io, {
     usage: 'list',
     description: 'List restores, the newest first.',
     examples: ['restores', 'restores --service-id sample-1 --status Failed'],
-    options: [
-      serviceOption(),
-      statusOption(),
-      new Option('--type <type>', 'only those of this type').choices(['physical', 'logical']),
-      ...listOptions(),
-    ],
+    options: [...filterOptions(['physical', 'logical']), statusOption(), ...listOptions()],
     work: async (session, flags) =>
-      showList(
-        session,
-        flags,
-        { service_id: flags.serviceId, status: flags.status, type: flags.type },
-        {
-          noun: 'restores',
-          fetch: async (query) => session.client.restores(query),
-          items: ({ restores }) => restores,
-          count: ({ restores_count: count }) => count,
-          columns,
-        },
-      ),
+      showList(session, flags, filterOf(flags), {
+        noun: 'restores',
+        fetch: async (query) => session.client.restores(query),
+        items: ({ restores }) => restores,
+        count: ({ restores_count: count }) => count,
+        columns,
+      }),
   });
 }
 
@@ -86,26 +62,6 @@ function deleteCommand(io: Io): Command {
     async work(session, _flags, id = '') {
       session.answer(await session.client.deleteRestore(id), () => `Restore ${id} is deleted.`);
     },
-  });
-}
-
-function cancelCommand(io: Io): Command {
-  return apiCommand(io, {
-    usage: 'cancel <id>',
-    description: 'Stop a restore and put the server back as it was.',
-    examples: ['restores cancel 7'],
-    work: async (session, _flags, id = '') => session.show(await session.client.cancelRestore(id)),
-  });
-}
-
-function undoCommand(io: Io): Command {
-  return apiCommand<{ force?: true }>(io, {
-    usage: 'undo <id>',
-    description: 'Put back the data that a restore replaced, while it is kept.',
-    examples: ['restores undo 7'],
-    options: [new Option('--force', 'even if something was written since, which is then lost')],
-    work: async (session, { force }, id = '') =>
-      session.show(await session.client.undoRestore(id, { force })),
   });
 }
 

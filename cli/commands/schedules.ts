@@ -4,7 +4,7 @@ import type { Schedule } from '../../client/answers.ts';
 import { backupTypes } from '../../domain/operations.ts';
 import type { Io } from '../io.ts';
 import { showList } from '../list.ts';
-import { type ListFlags, listOptions, serviceOption } from '../options.ts';
+import { type FilterFlags, filterOf, filterOptions, listOptions } from '../options.ts';
 import {
   backupTypeOption,
   storageFields,
@@ -39,28 +39,19 @@ export function schedulesCommand(io: Io): Command {
 }
 
 function listCommand(io: Io): Command {
-  return apiCommand<ListFlags & { serviceId?: string; type?: string }>(io, {
+  return apiCommand<FilterFlags>(io, {
     usage: 'list',
     description: 'List schedules, the newest first; backups that were ordered once are among them.',
     examples: ['schedules', 'schedules --service-id sample-1 --type full'],
-    options: [
-      serviceOption(),
-      new Option('--type <type>', 'only those of this type').choices([...backupTypes]),
-      ...listOptions(),
-    ],
+    options: [...filterOptions(backupTypes), ...listOptions()],
     work: async (session, flags) =>
-      showList(
-        session,
-        flags,
-        { service_id: flags.serviceId, type: flags.type },
-        {
-          noun: 'schedules',
-          fetch: async (query) => session.client.schedules(query),
-          items: ({ schedules }) => schedules,
-          count: ({ schedules_count: count }) => count,
-          columns,
-        },
-      ),
+      showList(session, flags, filterOf(flags), {
+        noun: 'schedules',
+        fetch: async (query) => session.client.schedules(query),
+        items: ({ schedules }) => schedules,
+        count: ({ schedules_count: count }) => count,
+        columns,
+      }),
   });
 }
 

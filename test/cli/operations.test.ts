@@ -1,0 +1,58 @@
+/** What the API can do, the command line can do, but for what is not meant for a person. */
+import { expect, test } from '@jest/globals';
+import type { Command } from 'commander';
+import { operations } from '../../api/operations/index.ts';
+import { allNames, buildProgram } from '../../cli/program.ts';
+
+/** The command for each operation; in brackets, why there is none. */
+const commandOf: Record<string, string> = {
+  listBackups: 'backups list',
+  getBackups: 'backups get',
+  getBackupStatus: '(backups list --service-id is the same list)',
+  createSchedule: 'schedules create',
+  listSchedules: 'schedules list',
+  getSchedule: 'schedules get',
+  updateSchedule: 'schedules update',
+  deleteSchedule: 'schedules delete',
+  createRestore: 'restore',
+  listRestores: 'restores list',
+  lookupRestore: 'restores lookup',
+  lookupPointsInTime: 'restores pointintime',
+  getRestore: 'restores get',
+  deleteRestore: 'restores delete',
+  listServices: 'services list',
+  getService: 'services get',
+  updateService: 'services update',
+  getRetention: 'services retention',
+  listAgents: 'agents list',
+  createAgent: 'agents enroll',
+  revokeAgent: 'agents revoke',
+  whoAmI: 'whoami',
+  listAudit: 'audit',
+};
+
+const refusedYet = operations.filter(({ routes }) => routes[0]?.description?.includes('Not available yet.'));
+
+function pathsOf(command: Command, before: readonly string[] = []): string[] {
+  return command.commands.flatMap((inner) => {
+    const words = [...before, inner.name()];
+    return inner.commands.length === 0 ? [words.join(' ')] : pathsOf(inner, words);
+  });
+}
+
+test('every operation that the API carries out has its command, and what it only refuses has none', async () => {
+  const available = operations.filter((operation) => !refusedYet.includes(operation));
+  expect(Object.keys(commandOf).toSorted()).toEqual(available.map(({ name }) => name).toSorted());
+  const io = {
+    stdout: process.stdout,
+    stderr: process.stderr,
+    env: {},
+    interrupted: new AbortController().signal,
+  };
+  const paths = pathsOf(await buildProgram(io, { exitCode: 0 }, allNames()));
+  const named = Object.values(commandOf).filter((command) => !command.startsWith('('));
+  expect(paths).toEqual(expect.arrayContaining(named));
+  // These ask several operations, or none.
+  const others = paths.filter((path) => !named.includes(path) && !/^(keys|sealing-key|catalog) /.test(path));
+  expect(others.toSorted()).toEqual(['backup', 'completion', 'watch']);
+});
