@@ -1,6 +1,7 @@
 /** The settings of one agent: a YAML or JSON file, `npm run agent -- --config FILE`. */
 import { z } from 'zod';
 import { variableOf } from './load.ts';
+import { storageOptions } from './storage.ts';
 import {
   absolutePath,
   byteSize,
@@ -125,6 +126,7 @@ export const agentSettings = z.strictObject({
       'A file with the token that enrols this agent, in one line; needed once. TIDEMARK_ENROLMENT_TOKEN_FILE wins over it',
     ),
   storage: storageLocation,
+  storage_options: storageOptions.prefault({}),
   server: serverSettings,
   backup: backupSettings.prefault({}),
   restore: restoreSettings.prefault({}),

@@ -3,12 +3,14 @@ import { z } from 'zod';
 import { longestRetentionDays } from '../domain/retention.ts';
 import { catalogSettings } from './catalog.ts';
 import { serviceDefaultSettings } from './service-defaults.ts';
+import { storageOptions } from './storage.ts';
 import { scheduleSettings, timingSettings } from './timings.ts';
 import { duration, interval, logLevel, port, storageLocation, wholeNumber } from './values.ts';
 
 export const controlSettings = z.strictObject({
   ...catalogSettings,
   storage: storageLocation,
+  storage_options: storageOptions.prefault({}),
   ...timingSettings,
   ...scheduleSettings,
   ...serviceDefaultSettings,

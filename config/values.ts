@@ -22,6 +22,12 @@ export function wholeNumber(least: number, most: number): z.ZodPreprocess<z.ZodI
   return z.preprocess(fromDigits, z.int().min(least).max(most));
 }
 
+/** From the environment it comes as a word. */
+export const trueOrFalse = z.preprocess(
+  (value) => (value === 'true' ? true : value === 'false' ? false : value),
+  z.boolean(),
+);
+
 export const port = wholeNumber(0, 65_535);
 
 export const retentionDays = wholeNumber(1, longestRetentionDays);
@@ -71,10 +77,11 @@ export const byteSize = z
     return Number(number) * (sizes[unit ?? ''] ?? 1);
   });
 
-/** Where objects are kept. Only local directories so far. */
-export const storageLocation = text(/^file:\/\/\/.+/, 'a local directory as file:///path').describe(
-  'Where backups are stored',
-);
+/** Where objects are kept; storage/open.ts says more of what is wrong with one. */
+export const storageLocation = text(
+  /^(file:\/\/\/|s3:\/\/).+/,
+  'a local directory as file:///path, or a bucket as s3://bucket/prefix',
+).describe('Where backups are stored');
 
 export const catalogLocation = text(
   /^(sqlite:\/\/\/|postgres(ql)?:\/\/).+/,

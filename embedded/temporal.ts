@@ -1,32 +1,13 @@
 /** Temporal's development server, with a database file: the same history after every start. */
-import { access, constants } from 'node:fs/promises';
-import { homedir } from 'node:os';
-import { delimiter, join } from 'node:path';
-import { TidemarkError } from '../domain/errors.ts';
 import { searchAttributeNames } from '../domain/ids.ts';
 import { runProgram } from '../mariadb/processes/run.ts';
+import { findCachedProgram } from './programs.ts';
 
 const version = '1.5.1';
 
 /** The `temporal` program: the one on the PATH, else the one that scripts/setup put into the cache folder. */
-export async function findTemporalProgram(environment: NodeJS.ProcessEnv = process.env): Promise<string> {
-  const cache = environment['TIDEMARK_CACHE'] ?? join(homedir(), '.cache', 'tidemark');
-  const folders = (environment['PATH'] ?? '').split(delimiter).filter((folder) => folder !== '');
-  const candidates = [
-    ...folders.map((folder) => join(folder, 'temporal')),
-    join(cache, `temporal-${version}/bin/temporal`),
-  ];
-  for (const candidate of candidates) {
-    const found = await access(candidate, constants.X_OK).then(
-      () => true,
-      () => false,
-    );
-    if (found) return candidate;
-  }
-  throw new TidemarkError(
-    'tool_missing',
-    `There is no temporal program on the PATH or in ${cache}. scripts/setup fetches it.`,
-  );
+export function findTemporalProgram(environment: NodeJS.ProcessEnv = process.env): Promise<string> {
+  return findCachedProgram('temporal', version, 'scripts/setup fetches it', environment);
 }
 
 /** The arguments of a server on 127.0.0.1 that knows our search attributes and logs what went wrong alone. */

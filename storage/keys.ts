@@ -1,8 +1,9 @@
 /**
- * The rule for keys, one for every kind of store: what is allowed here can be stored as a file and in a bucket,
+ * The rule for keys and ranges, one for every kind of store: what is allowed here can be stored as a file and in a bucket,
  * and means the same name in both.
  */
 import { TidemarkError } from '../domain/errors.ts';
+import type { ByteRange } from './store.ts';
 
 /** The longest file name of the common file systems, and the longest key of S3 and GCS. UTF-8 bytes. */
 const longestSegment = 255;
@@ -43,4 +44,17 @@ function faultOf(key: string, segments: string[]): string | undefined {
 export function requirePrefix(prefix: string): void {
   const slash = prefix.lastIndexOf('/');
   if (slash >= 0) requireKey(prefix.slice(0, slash));
+}
+
+/** @throws internal when `range` cannot be one */
+export function requireRange(range: ByteRange | undefined): void {
+  if (!range || (isSize(range.start) && isSize(range.length))) return;
+  throw new TidemarkError(
+    'internal',
+    `A range begins at ${range.start} and has ${range.length} bytes; neither can be so.`,
+  );
+}
+
+function isSize(value: number): boolean {
+  return Number.isSafeInteger(value) && value >= 0;
 }

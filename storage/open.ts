@@ -1,41 +1,75 @@
-/** From a location in the settings to the store that is there. */
+/** From a location in the settings to the store that is there, with what every store of its kind gets around it. */
 import { fileURLToPath } from 'node:url';
-import { TidemarkError, messageOf } from '../domain/errors.ts';
+import { storageOptions, type StorageOptions } from '../config/storage.ts';
+import type { Log } from '../domain/log.ts';
+import { limited } from './decorators/limited.ts';
+import { logged } from './decorators/logged.ts';
+import { measured, type StoreMeter } from './decorators/measured.ts';
+import { parallel } from './decorators/parallel.ts';
+import { retrying } from './decorators/retrying.ts';
+import { timed } from './decorators/timed.ts';
 import { openLocalStore } from './local/local-store.ts';
+import type { S3Credentials } from './s3/client.ts';
+import { openS3Store } from './s3/s3-store.ts';
+import { decoded, parseBucket, wrongLocation } from './location.ts';
 import type { ObjectStore } from './store.ts';
+
+export interface OpenOptions {
+  /** As in the settings; the defaults of the settings when left out. */
+  options?: StorageOptions;
+  /** Hears of every request. */
+  log?: Log;
+  /** Counts every request. */
+  meter?: StoreMeter;
+  /** For a bucket that is not the deployment's own; default: the cloud's own default chain. */
+  credentials?: S3Credentials;
+}
 
 /**
  * Opens the store at `location` and proves that it can be written to. A local directory that is missing is made,
- * readable by its owner alone.
+ * readable by its owner alone; a bucket is not made.
  *
- * @param location `file:///srv/backups`; special characters may be percent-encoded
- * @throws storage_unavailable when the place cannot be made, read or written to
- * @throws invalid_setting when `location` is no location
+ * A store across a network has time-outs, at most so many requests at once, and retries; every store has limits of
+ * its rate, metrics and a log. A retry counts against the limits, and is measured and logged by itself. A store that
+ * is only away for the moment is opened all the same: what is asked of it is tried again.
  *
- * @example const store = await openStore('file:///srv/backups')
+ * @param location `file:///srv/backups`, `s3://bucket/prefix`; special characters may be percent-encoded
+ * @throws invalid_setting when `location` is no location; of a store's errors those that do not pass, and for a local
+ *   directory storage_unavailable when the place cannot be made, read or written to
+ *
+ * @example const store = await openStore('s3://backups/production', { options: settings.storage_options, log })
  */
-export async function openStore(location: string): Promise<ObjectStore> {
-  return openLocalStore(pathOf(location));
+export async function openStore(location: string, given: OpenOptions = {}): Promise<ObjectStore> {
+  const options = given.options ?? storageOptions.parse({});
+  if (location.startsWith('s3://')) {
+    const { log, credentials } = given;
+    return acrossNetwork(
+      await openS3Store({ ...parseBucket(location), options, log, credentials }),
+      options,
+      given,
+    );
+  }
+  return limited(observedBy(await openLocalStore(pathOf(location)), given), options);
+}
+
+/** Innermost the time-outs: waiting for a turn, or for the limit, is not the store's fault. */
+function acrossNetwork(store: ObjectStore, options: StorageOptions, given: OpenOptions): ObjectStore {
+  const asked = observedBy(timed(store, options.request_timeout), given);
+  const inTurn = parallel(asked, options.parallel_requests);
+  return retrying(limited(inTurn, options), { deadlineMs: options.retry_for });
+}
+
+function observedBy(store: ObjectStore, { log, meter }: OpenOptions): ObjectStore {
+  const counted = meter ? measured(store, meter) : store;
+  return log ? logged(counted, log) : counted;
 }
 
 function pathOf(location: string): string {
-  const wrong = (why: string, cause?: unknown): TidemarkError =>
-    new TidemarkError(
-      'invalid_setting',
-      `The storage location ${JSON.stringify(location)} ${why}. Write a local directory as file:///path.`,
-      { cause },
-    );
   // A fourth slash or a host would silently mean another place than the one that was meant.
-  if (!/^file:\/\/\/[^/]/.test(location)) throw wrong('is not an absolute file:// location');
-  try {
-    const url = new URL(location);
-    if (url.search !== '' || url.hash !== '')
-      throw wrong('has a "?" or "#", which must be written %3F and %23');
-    const directory = fileURLToPath(url);
-    if (directory.includes('\0')) throw wrong('has a NUL in it');
-    return directory;
-  } catch (error) {
-    if (error instanceof TidemarkError) throw error;
-    throw wrong(`cannot be read (${messageOf(error)})`, error);
+  if (!/^file:\/\/\/[^/]/.test(location)) {
+    throw wrongLocation(location, 'is neither an absolute file:// location nor a bucket');
   }
+  const directory = decoded(location, (url) => fileURLToPath(url));
+  if (directory.includes('\0')) throw wrongLocation(location, 'has a NUL in it');
+  return directory;
 }

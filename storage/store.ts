@@ -3,14 +3,61 @@
  * a key that is empty, absolute, or has an empty, `.` or `..` segment is refused before anything is done
  * (the whole rule is in keys.ts).
  *
- * Every method may be called again after any failure. Errors are {@link TidemarkError}s:
- * - `object_missing`: there is no such object (get, stat). Permanent.
- * - `object_exists`: the key is taken (put). Permanent.
- * - `storage_full`: no room (put, replace). Permanent until somebody frees some.
- * - `operation_cancelled`: the signal was aborted before the method had done its work; its reason is the cause.
- * - `internal`: the key or the range breaks the rules, which is a defect of the caller.
- * - `storage_unavailable`: everything else. May pass.
+ * Every method may be called again after any failure. What a store throws is one of {@link storeFaults}, and nothing
+ * else. A method whose signal is aborted settles soon, also when the other side does not answer any more; once it
+ * has settled it touches neither `body` nor `into`, so that their memory can be used again.
  */
+import { type ErrorName, TidemarkError } from '../domain/errors.ts';
+
+/**
+ * Every error of a store, and whether it passes by itself. Those that pass are what `retrying` tries again; the rest
+ * ends an operation at once, with a sentence that says what to do.
+ */
+export const storeFaults = {
+  /** There is no such object (get, stat). */
+  object_missing: 'permanent',
+  /** The key is taken (put). */
+  object_exists: 'permanent',
+  /** The store knows who asks and does not allow it. */
+  storage_forbidden: 'permanent',
+  /** The store does not take the credentials: unknown, wrong, expired, or there are none. */
+  storage_credentials_refused: 'permanent',
+  /** There is no bucket of this name. */
+  bucket_missing: 'permanent',
+  /** The bucket is in another region than the one that was asked. */
+  bucket_region_wrong: 'permanent',
+  /** The store lacks something that backups need, or a setting does not fit it. */
+  storage_refused: 'permanent',
+  /** No room (put, replace); permanent until somebody frees some. */
+  storage_full: 'permanent',
+  /** The store asks to be asked less often; `retryAfterSeconds` when it says how long to wait. */
+  storage_throttled: 'passing',
+  /** The store does not answer, breaks off, or fails itself; whatever has no other name here. */
+  storage_unavailable: 'passing',
+  /** What arrived is not what was sent, in either direction. Nothing was stored, or handed out. */
+  transfer_damaged: 'passing',
+  /** The store did not answer in time. A write may have been done all the same. */
+  storage_timeout: 'passing',
+  /**
+   * The signal was aborted before the method had done its work; its reason is the cause. Across a network a write that
+   * was on its way may be done all the same, and whole, even a little later.
+   */
+  operation_cancelled: 'permanent',
+  /** The key or the range breaks the rules, which is a defect of the caller. */
+  internal: 'permanent',
+} as const satisfies Partial<Record<ErrorName, 'permanent' | 'passing'>>;
+
+export type StoreFault = keyof typeof storeFaults;
+
+/** Whether `error` is one of a store's that passes by itself. */
+export function isPassing(error: unknown): error is TidemarkError {
+  return (
+    error instanceof TidemarkError &&
+    Object.hasOwn(storeFaults, error.code) &&
+    storeFaults[error.code as StoreFault] === 'passing'
+  );
+}
+
 export interface ObjectStore {
   /** The location without secrets: `file:///srv/backups`, `s3://bucket/prefix`. */
   readonly location: string;
@@ -39,13 +86,24 @@ export interface ObjectStore {
   get(key: string, range?: ByteRange, signal?: AbortSignal, into?: Buffer): Promise<Buffer>;
 
   /** Size in bytes. @throws object_missing */
-  stat(key: string): Promise<{ bytes: number }>;
+  stat(key: string, signal?: AbortSignal): Promise<{ bytes: number }>;
 
   /** Keys that begin with `prefix`, in the order of their UTF-8 bytes, with their sizes. */
-  list(prefix: string): AsyncIterable<{ key: string; bytes: number }>;
+  list(prefix: string, options?: ListOptions): AsyncIterable<ListedObject>;
 
   /** Removes an object. One that is not there is no error. */
-  delete(key: string): Promise<void>;
+  delete(key: string, signal?: AbortSignal): Promise<void>;
+}
+
+export interface ListedObject {
+  key: string;
+  bytes: number;
+}
+
+export interface ListOptions {
+  /** Only keys that come after this one, which need not be there; it has to begin with the prefix. */
+  after?: string;
+  signal?: AbortSignal;
 }
 
 export interface ByteRange {

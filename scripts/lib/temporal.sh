@@ -13,28 +13,11 @@ temporal_digest() {
 
 sha256_of() { if have sha256sum; then sha256sum "$1"; else shasum -a 256 "$1"; fi | cut -d' ' -f1; }
 
-# Puts a finished program under its real name in one step.
-keep_temporal() {
-  mkdir -p "$cache/temporal-$temporal_version/bin"
-  chmod 755 "$1"
-  mv -f "$1" "$cache/temporal-$temporal_version/bin/temporal"
-}
-
-build_temporal() {
-  local temporary
-  rm -rf "$cache"/.temporal-*
-  temporary=$(mktemp -d "$cache/.temporal-XXXXXX")
-  GOBIN=$temporary go install "github.com/temporalio/cli/cmd/temporal@v$temporal_version"
-  keep_temporal "$temporary/temporal"
-  rm -rf "$temporary"
-}
-
 fetch_temporal() {
   local platform=$1 name temporary url digest
   name="temporal_cli_${temporal_version}_$platform.tar.gz"
   url="https://github.com/temporalio/cli/releases/download/v$temporal_version/$name"
-  rm -rf "$cache"/.temporal-*
-  temporary=$(mktemp -d "$cache/.temporal-XXXXXX")
+  temporary=$(new_folder temporal)
   if have curl; then
     curl --fail --silent --show-error --location --retry 3 --output "$temporary/$name" "$url"
   else
@@ -47,7 +30,7 @@ fetch_temporal() {
     return 1
   fi
   tar -xzf "$temporary/$name" -C "$temporary" temporal
-  keep_temporal "$temporary/temporal"
+  keep_program temporal "$temporal_version" "$temporary/temporal"
   rm -rf "$temporary"
 }
 
@@ -63,7 +46,7 @@ set_up_temporal() {
     local status
     set +e
     (step "Building temporal $temporal_version with Go; this takes some minutes" \
-      'nothing: the official release is tried next' build_temporal)
+      'nothing: the official release is tried next' build_program temporal "$temporal_version" github.com/temporalio/cli/cmd/temporal)
     status=$?
     set -e
     [ "$status" -ne 0 ] || return 0

@@ -19,8 +19,8 @@ import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { TidemarkError } from '../../domain/errors.ts';
 import { throwIfCancelled } from '../cancel.ts';
-import { requireKey, requirePrefix } from '../keys.ts';
-import type { ByteRange, ObjectStore } from '../store.ts';
+import { requireKey, requirePrefix, requireRange } from '../keys.ts';
+import type { ByteRange, ListedObject, ListOptions, ObjectStore } from '../store.ts';
 import { errnoOf, isAbsent, storageError } from './errors.ts';
 import { Folders, refuseLinks, syncFolder } from './folders.ts';
 import { listFiles } from './list.ts';
@@ -107,14 +107,9 @@ class LocalStore implements ObjectStore {
   }
 
   async get(key: string, range?: ByteRange, signal?: AbortSignal, into?: Buffer): Promise<Buffer> {
+    requireRange(range);
     const start = range?.start ?? 0;
     const most = range?.length ?? Number.MAX_SAFE_INTEGER;
-    if (!isSize(start) || !isSize(most)) {
-      throw new TidemarkError(
-        'internal',
-        `A range begins at ${start} and has ${most} bytes; neither can be so.`,
-      );
-    }
     return this.#read(`read ${key}`, key, async (file) => {
       throwIfCancelled(signal);
       // Without O_NONBLOCK, opening a named pipe that somebody put there would wait for ever.
@@ -132,29 +127,36 @@ class LocalStore implements ObjectStore {
     });
   }
 
-  async stat(key: string): Promise<{ bytes: number }> {
+  async stat(key: string, signal?: AbortSignal): Promise<{ bytes: number }> {
     return this.#read(`look at ${key}`, key, async (file) => {
+      throwIfCancelled(signal);
       const found = await lstat(file);
       if (!found.isFile()) throw absent(key, this.#root);
       return { bytes: found.size };
     });
   }
 
-  async *list(prefix: string): AsyncGenerator<{ key: string; bytes: number }> {
+  async *list(prefix: string, { after, signal }: ListOptions = {}): AsyncGenerator<ListedObject> {
     requirePrefix(prefix);
+    const begin = after === undefined ? undefined : Buffer.from(after);
     try {
+      throwIfCancelled(signal);
       await this.#proveThere();
       await refuseLinks(path.join(this.#root, ...prefix.split('/').slice(0, -1)));
-      yield* listFiles(this.#root, prefix, reserved);
+      for await (const found of listFiles(this.#root, prefix, reserved)) {
+        throwIfCancelled(signal);
+        if (!begin || Buffer.compare(Buffer.from(found.key), begin) > 0) yield found;
+      }
     } catch (error) {
       throw storageError(error, `list ${prefix || 'the objects'}`, this.#root);
     }
   }
 
-  async delete(key: string): Promise<void> {
+  async delete(key: string, signal?: AbortSignal): Promise<void> {
     const segments = this.#segments(key);
     const file = path.join(this.#root, ...segments);
     try {
+      throwIfCancelled(signal);
       await refuseLinks(path.dirname(file));
       await this.#unlink(file);
       await this.#folders.prune(segments.slice(0, -1));
@@ -252,10 +254,6 @@ class LocalStore implements ObjectStore {
 
 function absent(key: string, root: string, cause?: unknown): TidemarkError {
   return new TidemarkError('object_missing', `There is no object ${key} in ${root}.`, { cause });
-}
-
-function isSize(value: number): boolean {
-  return Number.isSafeInteger(value) && value >= 0;
 }
 
 /** Whether `file` is the very file behind `handle`: a network file system can lose the answer to a link that it made. */

@@ -80,11 +80,16 @@ export function writesConform(store: () => ObjectStore, again: () => Promise<Obj
           () => 'stored',
           (error: TidemarkError) => error.code,
         );
-        if (result === 'stored') expect(await store().stat(key)).toEqual({ bytes: 4_000_000 });
-        else {
-          expect(result).toBe('operation_cancelled');
-          await expect(store().stat(key)).rejects.toEqual(failure('object_missing'));
-        }
+        expect(['stored', 'operation_cancelled']).toContain(result);
+        const found = await store()
+          .stat(key)
+          .then(
+            ({ bytes }) => bytes,
+            (error: TidemarkError) => error.code,
+          );
+        // Across a network, what was on its way may have arrived.
+        const allowed = result === 'stored' ? [4_000_000] : [4_000_000, 'object_missing'];
+        expect(allowed).toContain(found);
       }
     });
 

@@ -13,6 +13,10 @@ export interface Watched extends ObjectStore {
 }
 
 export interface Hooks {
+  /** Called as any request begins; what it throws is what the request fails with. */
+  before?: (operation: string, key: string, signal: AbortSignal | undefined) => Promise<void> | void;
+  /** Called before each key of a listing. */
+  beforeListed?: (key: string) => Promise<void> | void;
   beforePut?: (key: string, body: Uint8Array) => Promise<void> | void;
   afterPut?: (key: string) => Promise<void> | void;
   /** May spoil what was read. */
@@ -31,6 +35,7 @@ export function watch(store: ObjectStore, hooks: Hooks = {}): Watched {
       watched.puts.push(key);
       watched.memories.add(body.buffer);
       await counted(async () => {
+        await hooks.before?.('put', key, signal);
         await hooks.beforePut?.(key, body);
         await store.put(key, body, signal);
         await hooks.afterPut?.(key);
@@ -39,14 +44,30 @@ export function watch(store: ObjectStore, hooks: Hooks = {}): Watched {
     async get(key: string, range?: ByteRange, signal?: AbortSignal, into?: Buffer) {
       watched.gets.push(key);
       return counted(async () => {
+        await hooks.before?.('get', key, signal);
         const found = await store.get(key, range, signal, into);
         return (await hooks.afterGet?.(key, found)) ?? found;
       });
     },
-    replace: (key, body, signal) => store.replace(key, body, signal),
-    stat: (key) => store.stat(key),
-    list: (prefix) => store.list(prefix),
-    delete: (key) => store.delete(key),
+    async replace(key, body, signal) {
+      await hooks.before?.('replace', key, signal);
+      await store.replace(key, body, signal);
+    },
+    async stat(key, signal) {
+      await hooks.before?.('stat', key, signal);
+      return store.stat(key, signal);
+    },
+    async *list(prefix, options) {
+      await hooks.before?.('list', prefix, options?.signal);
+      for await (const found of store.list(prefix, options)) {
+        await hooks.beforeListed?.(found.key);
+        yield found;
+      }
+    },
+    async delete(key, signal) {
+      await hooks.before?.('delete', key, signal);
+      await store.delete(key, signal);
+    },
   };
   async function counted<T>(work: () => Promise<T>): Promise<T> {
     watched.underWay++;

@@ -80,7 +80,7 @@ describe('opening a local directory', () => {
     'file:///a#b',
     'file:///a%2Fb',
     'file:///a%00b',
-    's3://bucket/prefix',
+    'ftp://bucket/prefix',
   ])('refuses the location %j as a setting', async (location) => {
     await expect(openStore(location)).rejects.toEqual(failure('invalid_setting'));
   });

@@ -1,0 +1,97 @@
+/** Keeps the bytes a second of a store below a limit, whole objects at a time: no body is cut, copied or held back. */
+import { performance } from 'node:perf_hooks';
+import type { ByteRange, ListedObject, ListOptions, ObjectStore } from '../store.ts';
+import { pause } from './signals.ts';
+
+/** As in the settings. */
+export interface RateLimits {
+  /** Bytes a second of all puts and replaces together; 0: no limit. */
+  upload_limit: number;
+  /** Bytes a second of all gets together; 0: no limit. */
+  download_limit: number;
+}
+
+/** The store itself when nothing is limited. */
+export function limited(store: ObjectStore, limits: RateLimits): ObjectStore {
+  if (limits.upload_limit === 0 && limits.download_limit === 0) return store;
+  return new LimitedStore(store, new Lane(limits.upload_limit), new Lane(limits.download_limit));
+}
+
+class LimitedStore implements ObjectStore {
+  readonly location: string;
+  readonly #store: ObjectStore;
+  readonly #up: Lane;
+  readonly #down: Lane;
+
+  constructor(store: ObjectStore, up: Lane, down: Lane) {
+    this.location = store.location;
+    this.#store = store;
+    this.#up = up;
+    this.#down = down;
+  }
+
+  async put(key: string, body: Uint8Array, signal?: AbortSignal): Promise<void> {
+    await this.#up.enter(body.length, signal);
+    await this.#store.put(key, body, signal);
+  }
+
+  async replace(key: string, body: Uint8Array, signal?: AbortSignal): Promise<void> {
+    await this.#up.enter(body.length, signal);
+    await this.#store.replace(key, body, signal);
+  }
+
+  async get(key: string, range?: ByteRange, signal?: AbortSignal, into?: Buffer): Promise<Buffer> {
+    const expected = range?.length ?? 0;
+    await this.#down.enter(expected, signal);
+    const found = await this.#store.get(key, range, signal, into);
+    this.#down.correct(found.length - expected);
+    return found;
+  }
+
+  stat(key: string, signal?: AbortSignal): Promise<{ bytes: number }> {
+    return this.#store.stat(key, signal);
+  }
+
+  list(prefix: string, options?: ListOptions): AsyncIterable<ListedObject> {
+    return this.#store.list(prefix, options);
+  }
+
+  delete(key: string, signal?: AbortSignal): Promise<void> {
+    return this.#store.delete(key, signal);
+  }
+}
+
+/**
+ * One direction: each transfer begins when those before it would have ended at the limit. In the order in which they
+ * came, so that nobody is overtaken for ever.
+ */
+class Lane {
+  readonly #bytesPerMs: number;
+  /** When the next may begin, in milliseconds of the process's own clock. */
+  #freeAt = 0;
+
+  /** @param limit bytes a second; 0: none */
+  constructor(limit: number) {
+    this.#bytesPerMs = limit / 1000;
+  }
+
+  /** @throws operation_cancelled */
+  async enter(bytes: number, signal: AbortSignal | undefined): Promise<void> {
+    if (this.#bytesPerMs === 0) return;
+    const now = performance.now();
+    const begin = Math.max(now, this.#freeAt);
+    this.#freeAt = begin + bytes / this.#bytesPerMs;
+    if (begin <= now) return;
+    try {
+      await pause(begin - now, signal);
+    } catch (error) {
+      this.correct(-bytes);
+      throw error;
+    }
+  }
+
+  /** What was entered with a guess turned out to be `bytes` more, or less. */
+  correct(bytes: number): void {
+    if (this.#bytesPerMs > 0) this.#freeAt += bytes / this.#bytesPerMs;
+  }
+}

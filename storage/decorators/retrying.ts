@@ -1,0 +1,150 @@
+/**
+ * Tries again what passes by itself: with pauses that double and jitter, so that many who were turned away together do
+ * not come back together, no sooner than the store asked for, and within a deadline.
+ */
+import { performance } from 'node:perf_hooks';
+import { TidemarkError } from '../../domain/errors.ts';
+import type { ByteRange, ListedObject, ListOptions, ObjectStore } from '../store.ts';
+import { isPassing } from '../store.ts';
+import { pause } from './signals.ts';
+
+export interface RetryOptions {
+  /** No attempt begins later than this after a call began, or after a listing got on. Milliseconds. */
+  deadlineMs: number;
+  /** The first pause; each further one is twice as long. Milliseconds. */
+  firstPauseMs?: number;
+  longestPauseMs?: number;
+}
+
+const defaults = { firstPauseMs: 200, longestPauseMs: 20_000 };
+
+/**
+ * A store whose methods try again after errors that pass. The last error is thrown when the deadline comes before the
+ * next attempt could begin.
+ *
+ * A put whose answer was lost may have been done. So a key that is found taken at a later attempt counts as put when
+ * the object there has the very bytes of the body.
+ */
+export function retrying(store: ObjectStore, options: RetryOptions): ObjectStore {
+  return new RetryingStore(store, { ...defaults, ...options });
+}
+
+class RetryingStore implements ObjectStore {
+  readonly location: string;
+  readonly #store: ObjectStore;
+  readonly #options: Required<RetryOptions>;
+
+  constructor(store: ObjectStore, options: Required<RetryOptions>) {
+    this.location = store.location;
+    this.#store = store;
+    this.#options = options;
+  }
+
+  async put(key: string, body: Uint8Array, signal?: AbortSignal): Promise<void> {
+    let lost = false;
+    await this.#again(signal, async () => {
+      try {
+        await this.#store.put(key, body, signal);
+      } catch (error) {
+        const taken = error instanceof TidemarkError && error.code === 'object_exists';
+        if (taken && lost && (await this.#isThere(key, body, signal))) return;
+        lost ||= isPassing(error);
+        throw error;
+      }
+    });
+  }
+
+  async replace(key: string, body: Uint8Array, signal?: AbortSignal): Promise<void> {
+    await this.#again(signal, () => this.#store.replace(key, body, signal));
+  }
+
+  async get(key: string, range?: ByteRange, signal?: AbortSignal, into?: Buffer): Promise<Buffer> {
+    return this.#again(signal, () => this.#store.get(key, range, signal, into));
+  }
+
+  async stat(key: string, signal?: AbortSignal): Promise<{ bytes: number }> {
+    return this.#again(signal, () => this.#store.stat(key, signal));
+  }
+
+  async delete(key: string, signal?: AbortSignal): Promise<void> {
+    await this.#again(signal, () => this.#store.delete(key, signal));
+  }
+
+  /** A listing that broke off goes on behind the last key that was handed out. */
+  async *list(prefix: string, options: ListOptions = {}): AsyncGenerator<ListedObject> {
+    let { after } = options;
+    let attempts = this.#attempts(options.signal);
+    for (;;) {
+      try {
+        for await (const found of this.#store.list(prefix, {
+          ...options,
+          ...(after !== undefined && { after }),
+        })) {
+          yield found;
+          after = found.key;
+          attempts = this.#attempts(options.signal);
+        }
+        return;
+      } catch (error) {
+        await attempts.pauseAfter(error);
+      }
+    }
+  }
+
+  /** Whether the object is the very one that was to be put. One that is gone again is no answer: it is asked anew. */
+  async #isThere(key: string, body: Uint8Array, signal: AbortSignal | undefined): Promise<boolean> {
+    try {
+      // One byte more tells a longer object.
+      const there = await this.#store.get(key, { start: 0, length: body.length + 1 }, signal);
+      return there.equals(body);
+    } catch (error) {
+      if (!(error instanceof TidemarkError) || error.code !== 'object_missing') throw error;
+      throw new TidemarkError(
+        'storage_unavailable',
+        `The store at ${this.location} says of ${key} both that it is there and that it is not.`,
+        { cause: error },
+      );
+    }
+  }
+
+  async #again<T>(signal: AbortSignal | undefined, attempt: () => Promise<T>): Promise<T> {
+    const attempts = this.#attempts(signal);
+    for (;;) {
+      try {
+        return await attempt();
+      } catch (error) {
+        await attempts.pauseAfter(error);
+      }
+    }
+  }
+
+  #attempts(signal: AbortSignal | undefined): Attempts {
+    return new Attempts(this.#options, signal);
+  }
+}
+
+class Attempts {
+  readonly #options: Required<RetryOptions>;
+  readonly #signal: AbortSignal | undefined;
+  readonly #began = performance.now();
+  #pauseMs: number;
+
+  constructor(options: Required<RetryOptions>, signal: AbortSignal | undefined) {
+    this.#options = options;
+    this.#signal = signal;
+    this.#pauseMs = options.firstPauseMs;
+  }
+
+  /** @throws `error` itself when it does not pass, or when no time is left for another attempt */
+  async pauseAfter(error: unknown): Promise<void> {
+    if (!isPassing(error)) throw error;
+    const { deadlineMs, longestPauseMs } = this.#options;
+    const own = this.#pauseMs * (0.5 + Math.random() / 2);
+    const asked = (error.retryAfterSeconds ?? 0) * 1000;
+    // Who was told when to come back comes a little later than that, and not with everybody else.
+    const ms = asked > own ? asked + own * Math.random() : own;
+    if (performance.now() - this.#began + ms >= deadlineMs) throw error;
+    this.#pauseMs = Math.min(this.#pauseMs * 2, longestPauseMs);
+    await pause(ms, this.#signal);
+  }
+}

@@ -1,0 +1,51 @@
+/** A client of S3 that asks once, waits for nothing for ever, and finds region and credentials as AWS's own tools do. */
+import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
+import { s3Endpoint, type StorageOptions } from '../../config/storage.ts';
+
+/** Of somebody else's bucket; for the deployment's own the default chain is asked. */
+export interface S3Credentials {
+  accessKeyId: string;
+  secretAccessKey: string;
+  sessionToken?: string;
+}
+
+/** Milliseconds. */
+const connectTimeoutMs = 10_000;
+/** How long a connection may carry nothing while a request is under way. Milliseconds. */
+const silenceTimeoutMs = 30_000;
+/** What the servers of other makers call theirs; Amazon's own name the right one in their refusal. */
+const usualRegion = 'us-east-1';
+
+/** The client; nothing is asked of the store yet. */
+export async function s3Client(options: StorageOptions, credentials?: S3Credentials): Promise<S3Client> {
+  const agent = { keepAlive: true, maxSockets: options.parallel_requests };
+  const endpoint = options.endpoint ?? s3Endpoint();
+  const config: S3ClientConfig = {
+    ...(options.region !== undefined && { region: options.region }),
+    ...(endpoint !== undefined && { endpoint }),
+    ...(credentials && { credentials }),
+    forcePathStyle: options.path_style ?? endpoint !== undefined,
+    // Trying again is a decorator's; a second one in here would multiply with it, and know no deadline.
+    maxAttempts: 1,
+    followRegionRedirects: false,
+    // The wait for "100 Continue" takes a connection of its own for every part.
+    expectContinueHeader: false,
+    requestChecksumCalculation: options.checksums === 'when_supported' ? 'WHEN_SUPPORTED' : 'WHEN_REQUIRED',
+    responseChecksumValidation: 'WHEN_REQUIRED',
+    requestHandler: {
+      connectionTimeout: connectTimeoutMs,
+      socketTimeout: silenceTimeoutMs,
+      requestTimeout: options.request_timeout,
+      throwOnRequestTimeout: true,
+      httpAgent: agent,
+      httpsAgent: agent,
+    },
+  };
+  const client = new S3Client(config);
+  try {
+    await client.config.region();
+    return client;
+  } catch {
+    return new S3Client({ ...config, region: usualRegion });
+  }
+}

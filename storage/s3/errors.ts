@@ -1,0 +1,166 @@
+/** What S3 and the way to it say, in the words of the object store. */
+import { TidemarkError } from '../../domain/errors.ts';
+import { cancelledError } from '../cancel.ts';
+import type { StoreFault } from '../store.ts';
+
+/** What is used of an error of the client; everything may be missing. */
+interface Refusal {
+  name: string;
+  message: string;
+  status: number | undefined;
+  headers: Record<string, string | undefined>;
+  /** The region that the server names as the right one. */
+  region: string | undefined;
+  /** Of a system call: `ECONNREFUSED`. */
+  errno: string | undefined;
+}
+
+/** By the server's own names, which are the same at every maker's. */
+const faultsByName: Record<string, StoreFault> = {
+  NoSuchKey: 'object_missing',
+  NoSuchBucket: 'bucket_missing',
+  PreconditionFailed: 'object_exists',
+  AccessDenied: 'storage_forbidden',
+  AllAccessDisabled: 'storage_forbidden',
+  AccountProblem: 'storage_forbidden',
+  InvalidAccessKeyId: 'storage_credentials_refused',
+  SignatureDoesNotMatch: 'storage_credentials_refused',
+  ExpiredToken: 'storage_credentials_refused',
+  InvalidToken: 'storage_credentials_refused',
+  TokenRefreshRequired: 'storage_credentials_refused',
+  InvalidClientTokenId: 'storage_credentials_refused',
+  XAdminUserNotFound: 'storage_credentials_refused',
+  NotSignedUp: 'storage_credentials_refused',
+  CredentialsProviderError: 'storage_credentials_refused',
+  PermanentRedirect: 'bucket_region_wrong',
+  TemporaryRedirect: 'bucket_region_wrong',
+  AuthorizationHeaderMalformed: 'bucket_region_wrong',
+  IllegalLocationConstraintException: 'bucket_region_wrong',
+  SlowDown: 'storage_throttled',
+  TooManyRequests: 'storage_throttled',
+  TooManyRequestsException: 'storage_throttled',
+  Throttling: 'storage_throttled',
+  ThrottlingException: 'storage_throttled',
+  RequestLimitExceeded: 'storage_throttled',
+  RequestTimeout: 'storage_timeout',
+  TimeoutError: 'storage_timeout',
+  BadDigest: 'transfer_damaged',
+  InvalidDigest: 'transfer_damaged',
+  XAmzContentSHA256Mismatch: 'transfer_damaged',
+  XAmzContentChecksumMismatch: 'transfer_damaged',
+  IncompleteBody: 'transfer_damaged',
+  InsufficientStorage: 'storage_full',
+  QuotaExceeded: 'storage_full',
+  XMinioStorageFull: 'storage_full',
+  NotImplemented: 'storage_refused',
+  // The client has set its clock by the server's by now.
+  RequestTimeTooSkewed: 'storage_unavailable',
+  OperationAborted: 'storage_unavailable',
+  ConditionalRequestConflict: 'storage_unavailable',
+};
+
+/** A 404 without the name of a missing key is not here: some proxy's would make objects look as if they were gone. */
+const faultsByStatus: Record<number, StoreFault> = {
+  301: 'bucket_region_wrong',
+  307: 'bucket_region_wrong',
+  401: 'storage_credentials_refused',
+  403: 'storage_forbidden',
+  408: 'storage_timeout',
+  409: 'storage_unavailable',
+  412: 'object_exists',
+  429: 'storage_throttled',
+  501: 'storage_refused',
+  504: 'storage_timeout',
+  507: 'storage_full',
+};
+
+const longestSaying = 300;
+
+/**
+ * @param doing what failed, for the message: `write a/part-000001`
+ * @param place the location of the store
+ * @param signal of the request: once it is aborted, that is why the request failed
+ */
+export function s3Error(error: unknown, doing: string, place: string, signal?: AbortSignal): TidemarkError {
+  if (error instanceof TidemarkError) return error;
+  if (signal?.aborted) return cancelledError(signal);
+  const refusal = read(error);
+  const fault = faultOf(refusal);
+  return new TidemarkError(fault, `Could not ${doing} in ${place}: ${sentence(fault, refusal)}`, {
+    // Not the client's error itself: it carries the request, with what signs it.
+    cause: new Error(`${refusal.status ?? ''} ${refusal.name}`.trim()),
+    retryAfterSeconds: retryAfter(refusal.headers['retry-after']),
+  });
+}
+
+function faultOf({ name, status, errno }: Refusal): StoreFault {
+  const byName = Object.hasOwn(faultsByName, name) ? faultsByName[name] : undefined;
+  if (byName) return byName;
+  if (errno === 'ETIMEDOUT' || errno === 'ESOCKETTIMEDOUT') return 'storage_timeout';
+  if (status === undefined) return 'storage_unavailable';
+  return (
+    faultsByStatus[status] ?? (status >= 400 && status < 500 ? 'storage_refused' : 'storage_unavailable')
+  );
+}
+
+function sentence(fault: StoreFault, refusal: Refusal): string {
+  const said = saying(refusal);
+  switch (fault) {
+    case 'object_missing':
+      return 'there is no such object.';
+    case 'object_exists':
+      return 'there is already an object of this name.';
+    case 'bucket_missing':
+      return 'there is no such bucket. Make it, or mend the name in the location.';
+    case 'bucket_region_wrong':
+      return refusal.region === undefined
+        ? `the bucket is in another region (${said}). Set storage_options.region.`
+        : `the bucket is in the region ${refusal.region}. Set storage_options.region to that.`;
+    case 'storage_forbidden':
+      return `the credentials do not allow it (${said}). Allow them to list the bucket, and to read, write and delete below the prefix.`;
+    case 'storage_credentials_refused':
+      return `the store does not take the credentials (${said}). Give it valid ones.`;
+    default:
+      return `${said}.`;
+  }
+}
+
+/** What the other side said, cut short: the text is anybody's. */
+function saying({ name, message, status }: Refusal): string {
+  const text = message === '' || message === name ? name : `${name}: ${message}`;
+  const clean = text.replaceAll(/[\p{Cc}\s]+/gu, ' ').replace(/\.$/, '');
+  const short = clean.length > longestSaying ? `${clean.slice(0, longestSaying)}…` : clean;
+  return status === undefined ? short : `${status} ${short}`;
+}
+
+function read(error: unknown): Refusal {
+  const given = (typeof error === 'object' && error !== null ? error : {}) as {
+    name?: unknown;
+    message?: unknown;
+    code?: unknown;
+    Region?: unknown;
+    $metadata?: { httpStatusCode?: number };
+    $response?: { statusCode?: number; headers?: Record<string, string> };
+  };
+  const headers = given.$response?.headers ?? {};
+  return {
+    name: textOf(given.name) ?? 'Error',
+    message: textOf(given.message) ?? String(error),
+    status: given.$metadata?.httpStatusCode ?? given.$response?.statusCode,
+    headers,
+    region: textOf(given.Region) ?? headers['x-amz-bucket-region'],
+    errno: textOf(given.code),
+  };
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}
+
+/** Seconds, or a date. */
+function retryAfter(header: string | undefined): number | undefined {
+  if (header === undefined) return undefined;
+  if (/^\d{1,6}$/.test(header)) return Number(header);
+  const at = Date.parse(header);
+  return Number.isNaN(at) ? undefined : Math.max(0, Math.ceil((at - Date.now()) / 1000));
+}
