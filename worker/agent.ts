@@ -25,6 +25,7 @@ import { Announcer } from './announcer.ts';
 import { keepHouse, settleLeftovers } from './housekeeper.ts';
 import { keepServerRunning } from './server-keeper.ts';
 import { onStopSignal } from './stop-signal.ts';
+import { storeMeter } from './store-meter.ts';
 import { connectPatiently, installRuntime, runWorkers, workerDefaults } from './temporal-runtime.ts';
 import { Waker } from './waker.ts';
 
@@ -62,7 +63,13 @@ async function main(settings: AgentSettings): Promise<void> {
     waitMs: 5_000,
   });
   const identity = await loadIdentity(settings.state_directory);
-  const store = await openStore(settings.storage);
+  // Before the store is opened: a server that was left in the middle of a cut-over does not wait for one that is away.
+  await settleLeftovers({ settings, log });
+  const store = await openStore(settings.storage, {
+    options: settings.storage_options,
+    log,
+    meter: storeMeter(),
+  });
   const waker = new Waker();
   const host: Host = {
     agentId: identity.agentId,
@@ -73,7 +80,6 @@ async function main(settings: AgentSettings): Promise<void> {
     attempts: new Map(),
     turn: new Turn(),
   };
-  await settleLeftovers(host);
   const announcer = new Announcer({ host, identity, tokenFile: enrolmentTokenFile(settings), waker });
   const tasks = [
     keepHouse(host, signal),

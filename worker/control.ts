@@ -20,6 +20,7 @@ import type { ObjectStore } from '../storage/store.ts';
 import { loadTemporal, type TemporalSettings } from '../temporal/connect.ts';
 import { ensureSearchAttributes } from '../temporal/search-attributes.ts';
 import { onStopSignal } from './stop-signal.ts';
+import { storeMeter } from './store-meter.ts';
 import { connectPatiently, installRuntime, runWorkers, workerDefaults } from './temporal-runtime.ts';
 import { workflowBundle } from './workflow-bundle.ts';
 
@@ -39,7 +40,11 @@ async function main(): Promise<void> {
   const log = pino({ name: 'control', level: settings.log_level });
   const signal = onStopSignal(log);
   installRuntime(log, metricsAddress(settings));
-  const store = await openStore(settings.storage);
+  const store = await openStore(settings.storage, {
+    options: settings.storage_options,
+    log,
+    meter: storeMeter(),
+  });
   const password = await readSecret(settings.catalog_password_file);
   const catalog = await openCatalog(settings.catalog, { password });
   try {

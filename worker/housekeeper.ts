@@ -16,7 +16,7 @@ import { endLeftovers } from '../mariadb/processes/record.ts';
 const intervalMs = 15_000;
 
 /** At the agent's start, before any order is taken. */
-export async function settleLeftovers(host: Host): Promise<void> {
+export async function settleLeftovers(host: Pick<Host, 'settings' | 'log'>): Promise<void> {
   const { server, state_directory: stateDirectory } = host.settings;
   await using _lock = await acquireLock(serverLockPath(stateDirectory), {
     operation: 'the start of the agent',

@@ -212,7 +212,7 @@ describe('settings from a file', () => {
   test('are refused all at once, each by its path', async () => {
     const path = await file(`service_id: schedules
 state_directory: relative
-storage: s3://bucket
+storage: ftp://bucket
 server: { control: { kind: init }, stop: now }
 backup: { parallel: 0, recipients: [age1abc, AGE] }
 restore: fast

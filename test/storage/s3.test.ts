@@ -10,7 +10,7 @@ let s3: TestS3;
 beforeAll(async () => {
   s3 = await startS3();
 });
-afterAll(() => s3.stop());
+afterAll(() => s3.remove());
 
 conformance('a bucket of S3', async () => {
   const bucket = await s3.bucket();

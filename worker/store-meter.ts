@@ -1,0 +1,25 @@
+/** What a process's object store is asked, among the metrics that its Temporal runtime serves. */
+import { Runtime } from '@temporalio/worker';
+import type { StoreMeter } from '../storage/decorators/measured.ts';
+
+/** To be called after the runtime was installed; where no metrics are served, it counts for nobody. */
+export function storeMeter(): StoreMeter {
+  const meter = Runtime.instance().metricMeter;
+  const requests = meter.createHistogram(
+    'tidemark_storage_request_seconds',
+    'float',
+    's',
+    'Requests to the object store, each attempt by itself',
+  );
+  const bytes = meter.createCounter(
+    'tidemark_storage_bytes',
+    'By',
+    'Bytes stored in and read from the object store',
+  );
+  return {
+    request: ({ operation, outcome }, seconds, moved) => {
+      requests.record(seconds, { operation, outcome });
+      if (moved > 0) bytes.add(moved, { operation });
+    },
+  };
+}
