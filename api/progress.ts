@@ -64,7 +64,9 @@ export function progressThrough(client: Client): LiveProgress {
     if (!next) return record;
     const progress = advance(before, next);
     remember(highest, workflowId, progress);
-    return { ...record, progress, ...(live?.message === undefined ? {} : { message: live.message }) };
+    // For what an operation waits is found out outside of its workflow, and stands in the catalog alone.
+    const message = next.phase === 'waiting' ? undefined : live?.message;
+    return { ...record, progress, ...(message === undefined ? {} : { message }) };
   }
 
   return {

@@ -21,6 +21,7 @@ import { serviceSettingsIn } from './service-settings.ts';
 import { servicesIn } from './services.ts';
 import { sqliteBackend } from './sqlite.ts';
 import type { Catalog } from './types.ts';
+import { yieldingIn } from './yielding.ts';
 
 /**
  * The database is reached at the first call, not here: a process can start before its database does.
@@ -68,6 +69,7 @@ export async function openCatalog(location: string, options: { password?: string
     ...retentionIn(database),
     ...agentsIn(database),
     ...nightliesIn(database),
+    ...yieldingIn(database),
   };
 }
 

@@ -67,10 +67,16 @@ export async function insertPlace(
  * Refuses a service that anybody has or waits for: who waits is served as soon as the holder is gone, so an
  * operation that does not wait would overtake it.
  *
+ * @param yielding the workflows that make way, and refuse nothing
  * @throws service_busy, naming the operation
  */
-export async function refuseBusyService(transaction: Transaction<Tables>, serviceId: string): Promise<void> {
-  const first = await firstPlace(transaction, serviceId);
+export async function refuseBusyService(
+  transaction: Transaction<Tables>,
+  serviceId: string,
+  yielding: ReadonlySet<string>,
+): Promise<void> {
+  const places = await placesOf(transaction, serviceId);
+  const first = places.find(({ workflowId }) => !yielding.has(workflowId));
   if (!first) return;
   const state = first.held ? 'is running' : 'waits for its turn';
   throw new TidemarkError(
@@ -79,20 +85,42 @@ export async function refuseBusyService(transaction: Transaction<Tables>, servic
   );
 }
 
+/**
+ * Gives the place to an operation for which everybody else there makes way: it has the place, or comes next when one of
+ * them has it; those that only wait go behind it. The transaction has to be alone on the service.
+ */
+export async function insertPlaceBefore(
+  transaction: Transaction<Tables>,
+  place: { serviceId: string; workflowId: string; operation: string },
+): Promise<void> {
+  const { serviceId } = place;
+  const there = await placesOf(transaction, serviceId);
+  const waiting = there.filter(({ held }) => !held);
+  await insertPlace(transaction, { ...place, held: waiting.length === there.length });
+  for (const { sequence, workflowId, operation } of waiting) {
+    await transaction.deleteFrom('places').where('sequence', '=', sequence).execute();
+    await insertPlace(transaction, { serviceId, workflowId, operation, held: false });
+  }
+}
+
 /** Who has the service, or else who is next. */
 async function firstPlace(
   transaction: Transaction<Tables>,
   serviceId: string,
 ): Promise<PlaceRecord | undefined> {
-  const row = await transaction
+  return (await placesOf(transaction, serviceId)).at(0);
+}
+
+/** Who has the service, and who waits for it, in their order. */
+async function placesOf(transaction: Transaction<Tables>, serviceId: string): Promise<PlaceRecord[]> {
+  const rows = await transaction
     .selectFrom('places')
     .selectAll()
     .where('service_id', '=', serviceId)
     .orderBy('held', 'desc')
     .orderBy('sequence')
-    .limit(1)
-    .executeTakeFirst();
-  return row && recordOf(row);
+    .execute();
+  return rows.map(recordOf);
 }
 
 function recordOf(row: PlaceRow): PlaceRecord {

@@ -5,10 +5,11 @@ import { instant, isCountedId, now, present, prose } from './columns.ts';
 import type { Database } from './database.ts';
 import { keepReceipt } from './idempotency.ts';
 import { pageOf } from './pages.ts';
-import { insertPlace, refuseBusyService } from './places.ts';
+import { insertPlaceBefore, refuseBusyService } from './places.ts';
 import type { RestoreRow, Tables } from './schema.ts';
 import { unfinished } from './statuses.ts';
 import type { Catalog, RestorePatch, RestoreRecord } from './types.ts';
+import { yieldingWorkflows } from './yielding.ts';
 
 type RestoreQueries = Pick<
   Catalog,
@@ -24,7 +25,7 @@ export function restoresIn(database: Database): RestoreQueries {
       const { service, backup } = order;
       // Alone on the backup's service, too: what removes backups then sees this restore, or this the removal.
       return await database.writeAlone([service.serviceId, backup.serviceId], async (db) => {
-        await refuseBusyService(db, service.serviceId);
+        await refuseBusyService(db, service.serviceId, await yieldingWorkflows(db, service.serviceId));
         await refuseRemovedBackup(db, backup.id);
         const createdAt = now();
         const row = await db
@@ -48,12 +49,8 @@ export function restoresIn(database: Database): RestoreQueries {
         // Its name holds its number, which the database gives.
         const workflowId = order.workflowId(row.id);
         await db.updateTable('restores').set({ workflow_id: workflowId }).where('id', '=', row.id).execute();
-        await insertPlace(db, {
-          serviceId: service.serviceId,
-          workflowId,
-          operation: `restore ${row.id}`,
-          held: true,
-        });
+        const { serviceId } = service;
+        await insertPlaceBefore(db, { serviceId, workflowId, operation: `restore ${row.id}` });
         const made = recordOf({ ...row, workflow_id: workflowId });
         await keepReceipt(db, order.receipt, made);
         return made;

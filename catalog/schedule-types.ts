@@ -32,8 +32,11 @@ export interface ScheduleIntent {
   deleted: boolean;
 }
 
-/** Why a run does not take a backup; `covered`: another run began since this one was due. */
-export type RunRefusal = 'deleted' | 'suspended' | 'covered';
+/**
+ * Why a run does not take a backup; `covered`: another run began since this one was due; `running`: the last backup has
+ * not ended.
+ */
+export type RunRefusal = 'deleted' | 'suspended' | 'covered' | 'running';
 
 export interface ScheduleFilter {
   serviceId?: string;
@@ -86,4 +89,23 @@ export interface ScheduleCatalog {
   }): Promise<{ backup: BackupRecord } | { refused: RunRefusal }>;
   /** A run that came due while the one before was running was skipped. Undefined when it will not run again. */
   skipScheduledBackup(scheduleId: number, dueAt: string): Promise<ScheduleRecord | undefined>;
+}
+
+/** Backups that Tidemark began by itself, and that a restore therefore does not wait for. */
+export interface YieldingCatalog {
+  /** Those of a service that have not ended, oldest first. */
+  findYielding(serviceId: string): Promise<BackupRecord[]>;
+  /**
+   * One transaction: ends such a backup as Cancelled, with the restore that it made way for, and writes down the one
+   * that is taken in its place, Scheduled, its place asked for. The same again is answered with the same backup.
+   *
+   * @param order.note what else is to be told of the one that ends
+   * @returns undefined when none is taken again: the schedule was deleted or suspended, or the backup had ended before
+   */
+  yieldBackup(order: {
+    backupId: string;
+    restoreId: number;
+    note: readonly string[];
+    againId: string;
+  }): Promise<BackupRecord | undefined>;
 }

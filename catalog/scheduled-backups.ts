@@ -7,8 +7,9 @@ import { insertPlace } from './places.ts';
 import { recordOf as scheduleOf } from './schedules.ts';
 import type { ScheduleRow, Tables } from './schema.ts';
 import { serviceOf } from './services.ts';
+import { unfinished } from './statuses.ts';
 import type { RunRefusal } from './schedule-types.ts';
-import type { Catalog } from './types.ts';
+import type { BackupRecord, Catalog, ServiceRecord } from './types.ts';
 
 type RunQueries = Pick<Catalog, 'beginScheduledBackup' | 'skipScheduledBackup'>;
 
@@ -35,48 +36,90 @@ export function scheduledBackupsIn(database: Database): RunQueries {
         const schedule = await findRow(db, scheduleId);
         const refused = refusalOf(schedule, instant(dueAt));
         if (refused || !schedule) return { refused: refused ?? 'deleted' };
-        const createdAt = now();
+        if (await lastIsOpen(db, schedule)) {
+          await skip(db, scheduleId, dueAt);
+          return { refused: 'running' };
+        }
         const message = `The run due at ${dueAt.slice(0, 10)} ${dueAt.slice(11, 19)} UTC is waiting for its turn.`;
-        const { type } = schedule;
-        const backup = await insertBackup(db, { service, scheduleId, type, backupId, message, createdAt });
-        await db
-          .updateTable('schedules')
-          .set({
-            backup_id: backupId,
-            status: 'Scheduled',
-            message,
-            updated_at: createdAt,
-            begun_at: createdAt,
-            counted_from: createdAt,
-            skipped_at: null,
-          })
-          .where('id', '=', scheduleId)
-          .execute();
-        await insertPlace(db, {
-          serviceId: service.serviceId,
+        const backup = await beginBackup(db, {
+          service,
+          schedule,
+          backupId,
+          message,
           workflowId: workflowId(backupId),
-          operation: `backup ${backupId}`,
-          held: false,
         });
         return { backup };
       });
     },
 
     async skipScheduledBackup(scheduleId, dueAt) {
-      const row = await database.write(
-        async (db) =>
-          await db
-            .updateTable('schedules')
-            .set({ skipped_at: instant(dueAt), counted_from: now(), updated_at: now() })
-            .where('id', '=', scheduleId)
-            .where('suspended', '=', 0)
-            .where('deleted_at', 'is', null)
-            .returningAll()
-            .executeTakeFirst(),
-      );
+      const row = await database.write(async (db) => await skip(db, scheduleId, dueAt));
       return row && scheduleOf(row, '');
     },
   };
+}
+
+/** Writes down the backup that a schedule begins now, and asks for its place. Alone on the service. */
+export async function beginBackup(
+  transaction: Transaction<Tables>,
+  order: {
+    service: ServiceRecord;
+    schedule: Pick<ScheduleRow, 'id' | 'type'>;
+    backupId: string;
+    message: string;
+    workflowId: string;
+  },
+): Promise<BackupRecord> {
+  const { service, schedule, backupId, message, workflowId } = order;
+  const { id: scheduleId, type } = schedule;
+  const createdAt = now();
+  const backup = await insertBackup(transaction, { service, scheduleId, type, backupId, message, createdAt });
+  await transaction
+    .updateTable('schedules')
+    .set({
+      backup_id: backupId,
+      status: 'Scheduled',
+      message,
+      updated_at: createdAt,
+      begun_at: createdAt,
+      counted_from: createdAt,
+      skipped_at: null,
+    })
+    .where('id', '=', scheduleId)
+    .execute();
+  const { serviceId } = service;
+  await insertPlace(transaction, { serviceId, workflowId, operation: `backup ${backupId}`, held: false });
+  return backup;
+}
+
+async function skip(
+  transaction: Transaction<Tables>,
+  scheduleId: number,
+  dueAt: string,
+): Promise<ScheduleRow | undefined> {
+  return await transaction
+    .updateTable('schedules')
+    .set({ skipped_at: instant(dueAt), counted_from: now(), updated_at: now() })
+    .where('id', '=', scheduleId)
+    .where('suspended', '=', 0)
+    .where('deleted_at', 'is', null)
+    .returningAll()
+    .executeTakeFirst();
+}
+
+/** One that is taken again, after a restore, goes on while Temporal knows of no run. */
+async function lastIsOpen(
+  transaction: Transaction<Tables>,
+  { backup_id: backupId }: ScheduleRow,
+): Promise<boolean> {
+  if (backupId === null) return false;
+  const open = await transaction
+    .selectFrom('backups')
+    .select('id')
+    .where('id', '=', backupId)
+    .where(unfinished)
+    .executeTakeFirst();
+  return open !== undefined;
 }
 
 function refusalOf(schedule: ScheduleRow | undefined, dueAt: string): RunRefusal | undefined {

@@ -11,7 +11,7 @@ import type { AgentCatalog } from './agent-types.ts';
 import type { ApiKeyCatalog } from './api-key-types.ts';
 import type { Receipt, RequestCatalog } from './request-types.ts';
 import type { NightlyCatalog, RetentionCatalog } from './retention-types.ts';
-import type { ScheduleCatalog, ScheduleRecord } from './schedule-types.ts';
+import type { ScheduleCatalog, ScheduleRecord, YieldingCatalog } from './schedule-types.ts';
 
 export interface ServiceRecord {
   serviceId: string;
@@ -147,7 +147,14 @@ export type RestorePatch = Partial<
  * @throws service_not_found when something is recorded for a service that was never upserted.
  */
 export interface Catalog
-  extends ScheduleCatalog, AgentCatalog, ApiKeyCatalog, RequestCatalog, RetentionCatalog, NightlyCatalog {
+  extends
+    ScheduleCatalog,
+    AgentCatalog,
+    ApiKeyCatalog,
+    RequestCatalog,
+    RetentionCatalog,
+    NightlyCatalog,
+    YieldingCatalog {
   /**
    * Brings the schema up to date. Several processes may call it at once.
    *
@@ -188,10 +195,11 @@ export interface Catalog
   updateBackup(id: string, patch: BackupPatch): Promise<boolean>;
 
   /**
-   * One transaction: a restore, Scheduled, and its place, held.
+   * One transaction: a restore, Scheduled, and its place: held, or, while a backup has it that Tidemark began by
+   * itself, next in line. Such backups that only wait, wait behind the restore.
    *
-   * @throws service_busy, naming the operation that holds or waits for the place; backup_not_found when the backup
-   *   was removed meanwhile.
+   * @throws service_busy, naming any other operation that holds or waits for the place; backup_not_found when the
+   *   backup was removed meanwhile.
    */
   createRestore(order: {
     organization: string;

@@ -152,3 +152,9 @@ export interface AgentDismissal {
   /** It does not answer either: nobody will put anything back on its host. */
   gone: boolean;
 }
+
+/** The signal `makeWay` to a backup that Tidemark began by itself: it is cancelled besides, and taken again. */
+export interface MakeWay {
+  /** Who needs the service. */
+  restoreId: number;
+}

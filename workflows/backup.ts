@@ -9,12 +9,14 @@ import { agentProxies, type ControlPlane, controlPlaneOf, reachAgent, type Reach
 import { type Dismissal, heedDismissal } from './dismissal.ts';
 import { type Ending, endingOf, failureOf, findingOf } from './failures.ts';
 import { beginNarrative, type Narrative } from './narrative.ts';
+import { heedRestores, type Yielding } from './yielding.ts';
 
 interface BackupRun {
   input: BackupInput;
   plane: ControlPlane;
   story: Narrative<BackupPhase>;
   dismissal: Dismissal;
+  yielding: Yielding;
   /** Known once it has been reached. */
   agent?: ReachedAgent;
 }
@@ -30,7 +32,7 @@ export async function backup(input: BackupInput): Promise<BackupSummary> {
     await confirm(run, summary);
     return summary;
   } catch (error) {
-    return await settle(run, run.dismissal.explain(endingOf(error)));
+    return await settle(run, run.yielding.explain(run.dismissal.explain(endingOf(error))));
   } finally {
     await CancellationScope.nonCancellable(() =>
       run.plane.control.releasePlace({ workflowId: workflowInfo().workflowId }),
@@ -42,6 +44,7 @@ function setUp(input: BackupInput): BackupRun {
   return {
     input,
     dismissal: heedDismissal(),
+    yielding: heedRestores(),
     plane: controlPlaneOf(input.timings),
     story: beginNarrative<BackupPhase>('waiting', 'Waiting for its turn.', [
       `**${input.type} backup** \`${input.backupId}\` of service **${input.serviceId}**`,
@@ -132,11 +135,13 @@ async function settle(run: BackupRun, ending: Ending): Promise<BackupSummary> {
 }
 
 /** The row gets its end, and its reason. @throws what the workflow fails with */
-async function giveUp({ input, plane, story }: BackupRun, ending: Ending, note: string[]): Promise<never> {
+async function giveUp(run: BackupRun, ending: Ending, note: string[]): Promise<never> {
+  const { input, plane, story } = run;
   const { status, failure } = ending;
   const message = [ending.message, ...note].join(' ');
   story.tell(story.now.phase, message, status);
-  await plane.control.updateBackup({ backupId: input.backupId, status, message });
+  if (!(await run.yielding.settle(plane, input.backupId, ending, note)))
+    await plane.control.updateBackup({ backupId: input.backupId, status, message });
   throw failure;
 }
 

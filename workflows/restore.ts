@@ -125,12 +125,13 @@ function orderOf(input: RestoreInput, manifestSha256: string): HostRestoreInput 
   return { restoreId, workflowId, backupId, mode, manifestSha256 };
 }
 
-/** The api took it when the restore was ordered; this only makes sure. */
+/** The api took it when the restore was ordered; else a backup has it that is called off for this restore. */
 async function takePlace({ input, plane }: RestoreRun): Promise<void> {
   await plane.waiting.takePlace({
     serviceId: input.serviceId,
     workflowId: workflowInfo().workflowId,
     operation: `restore ${input.restoreId}`,
+    restoreId: input.restoreId,
   });
 }
 

@@ -11,12 +11,16 @@ import type { BackupFacts } from '../../domain/restore-plan.ts';
 import type { Progress } from '../../domain/progress.ts';
 
 export interface ControlActivities {
-  /** Takes the service for one operation; waits, heartbeating, until it is free. */
+  /**
+   * Takes the service for one operation; waits, heartbeating, until it is free. The row of the backup or restore says
+   * for whom; for a restore, a backup that Tidemark began by itself is called off.
+   */
   takePlace(input: {
     serviceId: string;
     workflowId: string;
     operation: string;
     backupId?: string;
+    restoreId?: number;
   }): Promise<void>;
   releasePlace(input: { workflowId: string }): Promise<void>;
   /** The agent that speaks for a service now. @throws service_not_found, agent_revoked */
@@ -34,6 +38,8 @@ export interface ControlActivities {
     progress?: Progress;
     summary?: BackupSummary;
   }): Promise<void>;
+  /** Ends a backup that made way for a restore, and orders the one that is taken in its place. Repeatable. */
+  yieldBackup(input: { backupId: string; restoreId: number; note: string[] }): Promise<void>;
   updateRestore(input: {
     restoreId: number;
     status?: OperationStatus;

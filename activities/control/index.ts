@@ -8,6 +8,7 @@ import { recordActivities } from './records.ts';
 import { registrationActivities } from './registration.ts';
 import { retentionActivities } from './retention.ts';
 import { runActivities } from './runs.ts';
+import { yieldingActivities } from './yielding.ts';
 
 export function controlActivities(plane: Plane): ControlActivities {
   return {
@@ -16,6 +17,7 @@ export function controlActivities(plane: Plane): ControlActivities {
     ...registrationActivities(plane),
     ...dismissalActivities(plane),
     ...runActivities(plane),
+    ...yieldingActivities(plane),
     ...reconciliationActivities(plane),
     ...retentionActivities(plane),
   };

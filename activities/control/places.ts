@@ -5,6 +5,7 @@ import type { PlaceRecord } from '../../catalog/types.ts';
 import { pause } from '../failures.ts';
 import type { ControlActivities } from './contract.ts';
 import type { Plane } from './plane.ts';
+import { clearTheWay } from './yielding.ts';
 
 const pollMs = 500;
 /** How often the holder is looked up in Temporal, in polls: it may have ended without giving its place up. */
@@ -14,14 +15,19 @@ const startGraceMs = 60_000;
 
 export function placeActivities(plane: Plane): Pick<ControlActivities, 'takePlace' | 'releasePlace'> {
   return {
-    async takePlace({ backupId, ...request }) {
+    async takePlace({ backupId, restoreId, ...request }) {
       let told = '';
       for (let poll = 0; ; poll += 1) {
         const obstacle = await plane.catalog.takePlace(request);
         if (!obstacle) return;
         const message = `Waiting for ${obstacle.operation} of ${obstacle.serviceId} to end.`;
-        if (backupId !== undefined && message !== told)
-          await plane.catalog.updateBackup(backupId, { message });
+        if (message !== told) {
+          if (backupId !== undefined) await plane.catalog.updateBackup(backupId, { message });
+          if (restoreId !== undefined) {
+            const cleared = await clearTheWay(plane, obstacle, restoreId);
+            await plane.catalog.updateRestore(restoreId, { message: cleared ?? message });
+          }
+        }
         told = message;
         if (poll % pollsBetweenChecks === 0 && (await hasEnded(plane, obstacle))) {
           plane.log.warn(

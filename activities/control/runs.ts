@@ -12,6 +12,7 @@ import type { Plane } from './plane.ts';
 const refusals: Record<RunRefusal, string> = {
   deleted: 'The schedule was deleted: no backup was taken.',
   suspended: 'The schedule is suspended: no backup was taken.',
+  running: 'The last backup of the schedule has not ended: this run was skipped.',
   covered: 'A later run has taken its backup since this one was due: none was taken.',
 };
 

@@ -25,7 +25,7 @@ export const createRestore = operation({
   path: '/restores',
   summary: 'Restore a backup',
   description:
-    'Replaces the whole server of `service_id` by the backup, users included. The service has to be free and its agent has to be there. With `mode: side-by-side`, the default, the old data is kept and comes back if the restore fails; `in-place` needs less room and cannot be taken back.',
+    'Replaces the whole server of `service_id` by the backup, users included. The service has to be free and its agent has to be there; a nightly backup makes way, and is taken again when the restore has ended. With `mode: side-by-side`, the default, the old data is kept and comes back if the restore fails; `in-place` needs less room and cannot be taken back.',
   role: 'administrator',
   params: nothing,
   query: restoreQuery,

@@ -131,12 +131,15 @@ describeOnBoth('schedules that repeat', (database) => {
     expect(now).not.toHaveProperty('skippedAt');
   });
 
-  test('take no backup while suspended, nor for a run that was due before the last one began', async () => {
+  test('take no backup while suspended or while the last one is taken, nor for a run that was due before the last one began', async () => {
     const { catalog } = database;
     const service = await registered(catalog);
     const schedule = await create(service);
-    expect(await begin(schedule, '2020-01-01T03:00:00Z')).toHaveProperty('backup');
+    const first = await begin(schedule, '2020-01-01T03:00:00Z');
+    if ('refused' in first) throw new Error(`the run was refused: ${first.refused}`);
     expect(await begin(schedule, '2020-01-02T03:00:00Z')).toEqual({ refused: 'covered' });
+    expect(await begin(schedule)).toEqual({ refused: 'running' });
+    await catalog.updateBackup(first.backup.id, { status: 'Succeeded', message: 'Done.' });
     expect(await begin(schedule)).toHaveProperty('backup');
     await catalog.changeSchedule(schedule.id, service.organization, { suspended: true });
     expect(await begin(schedule)).toEqual({ refused: 'suspended' });
