@@ -55,8 +55,8 @@ async function copying(id: string): Promise<void> {
 }
 
 async function lastOfSchedule(): Promise<string> {
-  const { body } = await stack.request('GET', `/backups/schedules/${scheduleId}`);
-  return String(body['backup_id'] ?? '');
+  const { body } = await stack.request<{ backup_id?: string }>('GET', `/backups/schedules/${scheduleId}`);
+  return body.backup_id ?? '';
 }
 
 /** Begins a night's backup now. @returns it, in the middle of its copy */
