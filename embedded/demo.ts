@@ -4,9 +4,10 @@ import { tmpdir } from 'node:os';
 import { messageOf } from '../domain/errors.ts';
 import { announcementText } from './announce.ts';
 import { makeIdentity } from './demo/identity.ts';
+import { type DemoStorage, openDemoStorage } from './demo/storage.ts';
 import { parseDemoOptions, type DemoOptions } from './demo/options.ts';
 import { runDemo } from './demo/run.ts';
-import { seconds, showOn } from './demo/show.ts';
+import { seconds, type Show, showOn } from './demo/show.ts';
 import { aborted, Interrupted, interruption } from './signals.ts';
 import { inTemporaryFolder, startPrivateStack } from './temporary.ts';
 
@@ -30,10 +31,26 @@ async function main(args: string[]): Promise<number> {
 async function demonstrate(folder: string, options: DemoOptions, interrupted: AbortSignal): Promise<number> {
   const began = performance.now();
   const show = showOn(process.stdout);
+  const storage = await openDemoStorage(options.storage, folder, show);
+  try {
+    return await demonstrateOn(storage, folder, options, interrupted, show, began);
+  } finally {
+    await storage.stop();
+  }
+}
+
+async function demonstrateOn(
+  { storage, environment }: DemoStorage,
+  folder: string,
+  options: DemoOptions,
+  interrupted: AbortSignal,
+  show: Show,
+  began: number,
+): Promise<number> {
   const encryption = options.encrypted ? await makeIdentity(folder, show) : undefined;
   const stack = await show.step(
     'Start Temporal, the api, the control worker, and an agent with its MariaDB server',
-    () => startPrivateStack(folder, say, interrupted, encryption),
+    () => startPrivateStack(folder, say, interrupted, { ...encryption, storage, environment }),
     ({ api, temporalUi }) => `the API answers at ${api}, Temporal's UI at ${temporalUi}`,
   );
   try {

@@ -14,12 +14,14 @@ export interface StackOptions {
   port: number;
   temporalPort: number;
   uiPort: number;
-  /** `file:///…`; undefined: that of the named agents, or a folder in the data directory. */
+  /** `file:///…` or `s3://…`; undefined: that of the named agents, or a folder in the data directory. */
   storage: string | undefined;
   /** Whom backups are encrypted for; empty: for nobody. */
   recipients: string[];
   /** The file of age identities that the agents of the samples restore with, absolute. */
   identity: string | undefined;
+  /** Added to the environment of the processes: how the store is reached, above all. */
+  environment: Record<string, string>;
   logLevel: z.infer<typeof logLevel>;
   /** Whether services get a nightly backup. */
   nightly: 'on' | 'off';
@@ -109,6 +111,7 @@ export function parseStartOptions(args: readonly string[]): StartOptions {
     temporalPort: given.temporalPort,
     uiPort: given.uiPort,
     storage: given.storage,
+    environment: {},
     recipients: given.recipient ?? [],
     identity: given.identity === undefined ? undefined : resolve(given.identity),
     logLevel: given.logLevel,

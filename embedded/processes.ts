@@ -13,6 +13,8 @@ export interface Wiring {
   temporalPort: number;
   uiPort: number;
   storage: string;
+  /** Added to the environment of every process of ours. */
+  environment: Record<string, string>;
   /** Whom backups are encrypted for. */
   recipients: string[];
   logLevel: string;
@@ -87,7 +89,7 @@ function node(
     TEMPORAL_CONFIG_FILE: dataPaths(wiring.data).temporalConfig,
   };
   return {
-    ...base(wiring, name, { ...temporal, ...settings }),
+    ...base(wiring, name, { ...wiring.environment, ...temporal, ...settings }),
     program: process.execPath,
     args: ['--disable-warning=ExperimentalWarning', join(repositoryRoot, file), ...args],
   };

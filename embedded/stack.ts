@@ -100,6 +100,7 @@ async function startParts(
   const wiring: Wiring = {
     data: options.data,
     storage,
+    environment: options.environment,
     recipients: options.recipients,
     logLevel: options.logLevel,
     nightly: options.nightly,

@@ -22,19 +22,27 @@ export async function inTemporaryFolder<T>(
   }
 }
 
+/** What a private stack can be told; the rest follows from its being private. */
+export type PrivateOptions = Partial<
+  Pick<StackOptions, 'recipients' | 'identity' | 'storage' | 'environment'>
+>;
+
 /** A stack with one sample server, and all its state in `folder`. */
 export function startPrivateStack(
   folder: string,
   say: (message: string) => void,
   signal: AbortSignal,
-  encryption: Pick<StackOptions, 'recipients' | 'identity'> = { recipients: [], identity: undefined },
+  given: PrivateOptions = {},
 ): Promise<Stack> {
   const options = {
-    ...encryption,
     data: folder,
     samples: 1,
     agents: [],
     storage: undefined,
+    environment: {},
+    recipients: [],
+    identity: undefined,
+    ...given,
     logLevel: 'info' as const,
     // It is gone before the night, or would be disturbed by it.
     nightly: 'off' as const,

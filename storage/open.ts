@@ -10,7 +10,6 @@ import { retrying } from './decorators/retrying.ts';
 import { timed } from './decorators/timed.ts';
 import { openLocalStore } from './local/local-store.ts';
 import type { S3Credentials } from './s3/client.ts';
-import { openS3Store } from './s3/s3-store.ts';
 import { decoded, parseBucket, wrongLocation } from './location.ts';
 import type { ObjectStore } from './store.ts';
 
@@ -42,6 +41,8 @@ export interface OpenOptions {
 export async function openStore(location: string, given: OpenOptions = {}): Promise<ObjectStore> {
   const options = given.options ?? storageOptions.parse({});
   if (location.startsWith('s3://')) {
+    // Only now: its client takes time to load, and memory that nobody needs for a directory.
+    const { openS3Store } = await import('./s3/s3-store.ts');
     const { log, credentials } = given;
     return acrossNetwork(
       await openS3Store({ ...parseBucket(location), options, log, credentials }),

@@ -26,6 +26,14 @@ test('the demo backs up, destroys, restores and finds everything the same', asyn
   await nothingIsLeft();
 });
 
+test('the demo on S3 starts a server of its own, and leaves nothing either', async () => {
+  const demo = startProgram('embedded/demo.ts', ['--storage', 's3', '--fast', '--size', '3M']);
+  expect({ code: await demo.ended, said: demo.stderr() }).toEqual({ code: 0, said: '' });
+  expect(demo.stdout()).toContain('s3://tidemark-demo/backups at http://127.0.0.1:');
+  expect(demo.stdout()).toContain("Everything is the same as at the backup's position.");
+  await nothingIsLeft();
+});
+
 test('encrypted and with --keep, the stack stays until Ctrl-C, at the addresses that were printed', async () => {
   const demo = startProgram('embedded/demo.ts', ['--encrypted', '--fast', '--size', '3M', '--keep']);
   await until(
