@@ -38,3 +38,22 @@ export function requireRecipients({ recipients, unencrypted }: EncryptionPolicy,
       "and the control workers, or backup.recipients in the agent's.",
   );
 }
+
+/**
+ * Whether a backup is encrypted as was ordered: an agent of a version that knows nothing of orders obeys its own
+ * settings alone.
+ *
+ * @param recipients for whom it is, by its manifest
+ * @throws encryption_required
+ */
+export function requireEncryptedFor(ordered: EncryptionPolicy, recipients: string[]): void {
+  const forgotten = ordered.recipients.filter((recipient) => !recipients.includes(recipient));
+  const isOpen = recipients.length === 0 && ordered.unencrypted === 'refused';
+  if (forgotten.length === 0 && !isOpen) return;
+  const whom = forgotten.length === 0 ? 'anybody' : forgotten.join(', ');
+  throw new TidemarkError(
+    'encryption_required',
+    `The agent took the backup without encrypting it for ${whom}: it is of an earlier version. Upgrade the agent and ` +
+      'take another backup. Objects of this one are in the store: remove them where nobody may read them.',
+  );
+}

@@ -98,10 +98,13 @@ async function copy({ input }: BackupRun, agent: ReachedAgent): Promise<BackupSu
 }
 
 /** The manifest exists, so the backup does: from here on nothing calls it off. */
-async function confirm({ input, plane, story }: BackupRun, summary: BackupSummary): Promise<void> {
+async function confirm({ input, plane, story, agent }: BackupRun, summary: BackupSummary): Promise<void> {
   await CancellationScope.nonCancellable(async () => {
     story.tell('recording', 'The copy is complete and is being recorded.');
-    await plane.waiting.confirmBackup(summary);
+    await plane.waiting.confirmBackup({
+      ...summary,
+      ...(agent?.encryption && { encryption: agent.encryption }),
+    });
     const message = ['Backup has succeeded.', ...summary.warnings].join(' ');
     story.succeed('done', message, summary.uncompressedBytes);
     await plane.control.updateBackup({

@@ -48,8 +48,11 @@ export interface ControlActivities {
     pointInTime?: string;
     reached?: Record<string, string | number>;
   }): Promise<void>;
-  /** Reads a new backup's manifest back and compares it with what the agent answered. @throws object_missing, object_damaged */
-  confirmBackup(input: BackupSummary): Promise<void>;
+  /**
+   * Reads a new backup's manifest back, and compares it with what the agent answered and with how it was to be
+   * encrypted. @throws object_missing, object_damaged, encryption_required
+   */
+  confirmBackup(input: BackupSummary & { encryption?: EncryptionPolicy }): Promise<void>;
   /** What a restore has to know of a backup, from its manifest; sees that every part is there. @throws object_missing, object_damaged */
   readBackup(input: { backupId: string }): Promise<BackupFacts>;
   /**

@@ -1,5 +1,5 @@
 /** The rows of backups and restores, moved along as their workflows go. */
-import { orderedEncryption } from '../../domain/encryption.ts';
+import { orderedEncryption, requireEncryptedFor } from '../../domain/encryption.ts';
 import { TidemarkError } from '../../domain/errors.ts';
 import { isFinal } from '../../domain/operations.ts';
 import { readManifest } from '../../storage/manifest.ts';
@@ -55,8 +55,9 @@ export function recordActivities({ catalog, store, defaults }: Plane): RecordAct
       throw new TidemarkError('operation_cancelled', `The restore ${restoreId} was removed before it began.`);
     },
 
-    async confirmBackup({ backupId, manifestSha256 }) {
+    async confirmBackup({ backupId, manifestSha256, encryption }) {
       const { manifest } = await readManifest(store, backupId, manifestSha256);
+      if (encryption) requireEncryptedFor(encryption, manifest.pipeline.recipients);
       await beating(() => statParts(store, manifest));
     },
 

@@ -59,6 +59,8 @@ export interface HarnessOptions extends Pick<EdgeOptions, 'limits' | 'trustedPro
   beside?: Harness;
   /** Puts something before the catalog. */
   over?: (catalog: Catalog) => Catalog;
+  /** What holds for a service, in place of {@link serviceDefaults}. */
+  defaults?: ServiceDefaults;
   /** Who may ask, in place of {@link tokens} and API keys. */
   authenticateBy?: (catalog: Catalog) => Authenticate;
 }
@@ -116,7 +118,7 @@ export function testKeyRing(): KeyRing {
 
 /** @param temporal `away` for an address where nobody listens */
 export async function openApi(temporal: 'there' | 'away', options: HarnessOptions = {}): Promise<Harness> {
-  const { beside, over = (plain) => plain, authenticateBy, ...edge } = options;
+  const { beside, over = (plain) => plain, authenticateBy, defaults = serviceDefaults, ...edge } = options;
   const folder = await mkdtemp(join(tmpdir(), 'api-'));
   const namespace = beside?.namespace ?? (temporal === 'there' ? await createNamespace('api') : nowhere);
   const location = beside?.location ?? `sqlite://${folder}/catalog.db`;
@@ -142,7 +144,7 @@ export async function openApi(temporal: 'there' | 'away', options: HarnessOption
     }),
     progress: progressThrough(client),
     keyRing: testKeyRing(),
-    defaults: serviceDefaults,
+    defaults,
     authenticate:
       authenticateBy?.(catalog) ??
       authenticator({

@@ -165,6 +165,21 @@ describe('encryption', () => {
     expect(taken.status).toBe(200);
   });
 
+  test('that a deployment insists on is refused for nobody, and done for those it names or the agent pins', async () => {
+    const encryption = { recipients: [], unencrypted: 'refused' as const };
+    const strict = await openApi('there', { beside: api, defaults: { ...serviceDefaults, encryption } });
+    const body = { service_id: service.serviceId, backup_type: 'full', schedule: 'once' };
+    const refused = await strict.ask('POST', '/backups/schedules', { body });
+    expect([refused.status, refused.errors]).toEqual([409, ['encryption_required']]);
+    const setting = { encryption: { recipients: [] } };
+    const none = await strict.ask('PATCH', `/services/${service.serviceId}`, { body: setting });
+    expect([none.status, none.errors]).toEqual([409, ['encryption_required']]);
+    service = { ...service, encryption: { recipients: [keys[0]], unencrypted: 'allowed' } };
+    await api.catalog.upsertService(service);
+    expect((await strict.ask('POST', '/backups/schedules', { body })).status).toBe(200);
+    await strict.close();
+  });
+
   test('never repeats a secret key that was taken for a public one', async () => {
     const { identity } = newAgeIdentity();
     const answer = await change({ encryption: { recipients: [identity] } });

@@ -4,6 +4,7 @@ import {
   joinedEncryption,
   noEncryption,
   orderedEncryption,
+  requireEncryptedFor,
   requireRecipients,
 } from '../../domain/encryption.ts';
 import { refuseWithoutIdentity } from '../../domain/restore-plan.ts';
@@ -46,6 +47,25 @@ describe('whom a backup is encrypted for', () => {
         code: 'encryption_required',
         message: expect.stringContaining('PATCH /services/db'),
       }),
+    );
+  });
+});
+
+describe('a backup that an agent took', () => {
+  const ordered: EncryptionPolicy = { recipients: ['a', 'b'], unencrypted: 'refused' };
+
+  test('is as it was ordered when it is for all of them, and may be for more', () => {
+    expect(() => requireEncryptedFor(ordered, ['pinned', 'b', 'a'])).not.toThrow();
+    expect(() => requireEncryptedFor(noEncryption, [])).not.toThrow();
+  });
+
+  test.each([
+    [ordered, ['a'], 'without encrypting it for b'],
+    [ordered, [], 'without encrypting it for a, b'],
+    [{ ...ordered, recipients: [] }, [], 'without encrypting it for anybody'],
+  ])('with the order %j and for %j is refused', (order, recipients, words) => {
+    expect(() => requireEncryptedFor(order, recipients)).toThrow(
+      expect.objectContaining({ code: 'encryption_required', message: expect.stringContaining(words) }),
     );
   });
 });
