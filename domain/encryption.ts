@@ -1,6 +1,5 @@
 /** For whom backups are encrypted, and whether one may be taken that is not. */
 import { TidemarkError } from './errors.ts';
-import type { ServiceDefaults, ServiceSettings } from './service-settings.ts';
 
 export const unencryptedChoices = ['allowed', 'refused'] as const;
 
@@ -13,12 +12,6 @@ export interface EncryptionPolicy {
 
 /** What nobody has set. */
 export const noEncryption: EncryptionPolicy = { recipients: [], unencrypted: 'allowed' };
-
-/** What the deployment, or the service in its place, says. The agent adds what its own settings pin. */
-export function orderedEncryption(settings: ServiceSettings, defaults: ServiceDefaults): EncryptionPolicy {
-  const { unencrypted } = defaults.encryption;
-  return { recipients: (settings.encryption ?? defaults.encryption).recipients, unencrypted };
-}
 
 /** Several policies together: what one asks for, none of the others takes away. */
 export function joinedEncryption(...policies: EncryptionPolicy[]): EncryptionPolicy {

@@ -26,3 +26,9 @@ export function applySettings(settings: ServiceSettings, patch: ServiceSettingsP
   const merged = Object.entries({ ...settings, ...patch });
   return Object.fromEntries(merged.filter(([, value]) => value !== 'default' && value !== undefined));
 }
+
+/** Whom backups are for as the service, or else the deployment, says. The agent adds what its own settings pin. */
+export function orderedEncryption(settings: ServiceSettings, defaults: ServiceDefaults): EncryptionPolicy {
+  const { unencrypted } = defaults.encryption;
+  return { recipients: (settings.encryption ?? defaults.encryption).recipients, unencrypted };
+}

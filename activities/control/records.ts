@@ -1,7 +1,8 @@
 /** The rows of backups and restores, moved along as their workflows go. */
-import { orderedEncryption, requireEncryptedFor } from '../../domain/encryption.ts';
+import { requireEncryptedFor } from '../../domain/encryption.ts';
 import { TidemarkError } from '../../domain/errors.ts';
 import { isFinal } from '../../domain/operations.ts';
+import { orderedEncryption } from '../../domain/service-settings.ts';
 import { readManifest } from '../../storage/manifest.ts';
 import { statParts } from '../../storage/verify.ts';
 import { beating } from '../heartbeat.ts';

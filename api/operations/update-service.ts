@@ -2,10 +2,11 @@
 import { z } from '@hono/zod-openapi';
 import type { ServiceRecord } from '../../catalog/types.ts';
 import { spreadOffset } from '../../domain/cron-runs.ts';
-import { joinedEncryption, orderedEncryption, requireRecipients } from '../../domain/encryption.ts';
+import { joinedEncryption, requireRecipients } from '../../domain/encryption.ts';
 import { minuteWithin, nightlyCron, nightlyTime } from '../../domain/nightly.ts';
 import {
   applySettings,
+  orderedEncryption,
   type ServiceDefaults,
   type ServiceSettingsPatch,
 } from '../../domain/service-settings.ts';

@@ -2,8 +2,12 @@
 import type { NightlyRecord } from '../../catalog/retention-types.ts';
 import type { BackupRecord, ServiceRecord } from '../../catalog/types.ts';
 import { tellSchedule } from '../../domain/schedule.ts';
-import { joinedEncryption, orderedEncryption } from '../../domain/encryption.ts';
-import type { ServiceDefaults, ServiceSettings } from '../../domain/service-settings.ts';
+import { joinedEncryption } from '../../domain/encryption.ts';
+import {
+  orderedEncryption,
+  type ServiceDefaults,
+  type ServiceSettings,
+} from '../../domain/service-settings.ts';
 import type { ServiceView } from '../schemas/service.ts';
 import { given, wallClock, wholeSeconds } from './format.ts';
 import { policyView } from './retention.ts';

@@ -3,12 +3,11 @@ import {
   type EncryptionPolicy,
   joinedEncryption,
   noEncryption,
-  orderedEncryption,
   requireEncryptedFor,
   requireRecipients,
 } from '../../domain/encryption.ts';
 import { refuseWithoutIdentity } from '../../domain/restore-plan.ts';
-import type { ServiceDefaults } from '../../domain/service-settings.ts';
+import { orderedEncryption, type ServiceDefaults } from '../../domain/service-settings.ts';
 
 function defaultsWith(encryption: EncryptionPolicy): ServiceDefaults {
   return {
