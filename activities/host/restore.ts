@@ -85,6 +85,9 @@ export function restoreActivities(host: Host): RestoreActivities {
               report(measure('planning', bytes, manifest.storedBytes, Date.now() - begun));
             },
           });
+          // Asked for again when all was read, which can take hours: next, the data goes.
+          const { recipients } = manifest.pipeline;
+          if (recipients.length > 0) await identityFor(host.settings.restore, recipients);
         },
       );
     },

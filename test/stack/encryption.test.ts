@@ -220,7 +220,9 @@ describe('recipients of a service', () => {
     const { body } = await stack.request<{ warnings: string[] }>('GET', '/services/vault');
     expect(body.warnings.join()).toContain('chmod 600');
     await chmod(keyFile('ours'), 0o600);
-    await stack.restore(first, 'vault');
+    await service.server.query('DROP DATABASE shop');
+    await stack.restore(first, 'vault', { mode: 'in-place' });
+    expect(await service.server.checksums()).toEqual(before);
   });
 });
 
