@@ -15,7 +15,7 @@ export const storageOptions = z.strictObject({
     .optional()
     .meta({ allowed: 'an address without credentials: https://s3.example.com:9000' })
     .describe(
-      "The address of a store that is not the cloud's own; default: AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL",
+      "The address of a store that is not the cloud's own; default: AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL; of gs:// STORAGE_EMULATOR_HOST",
     ),
   path_style: trueOrFalse
     .optional()
@@ -71,4 +71,11 @@ export type StorageOptions = z.infer<typeof storageOptions>;
 export function s3Endpoint(env: Record<string, string | undefined> = process.env): string | undefined {
   if (env['AWS_IGNORE_CONFIGURED_ENDPOINT_URLS'] === 'true') return undefined;
   return env['AWS_ENDPOINT_URL_S3'] || env['AWS_ENDPOINT_URL'] || undefined;
+}
+
+/** The emulator of Google Cloud Storage that the environment names, as Google's own tools read it. */
+export function gcsEmulator(env: Record<string, string | undefined> = process.env): string | undefined {
+  const host = env['STORAGE_EMULATOR_HOST'];
+  if (!host) return undefined;
+  return (/^https?:/.test(host) ? host : `http://${host}`).replace(/\/+$/, '');
 }

@@ -79,8 +79,8 @@ export const byteSize = z
 
 /** Where objects are kept; storage/open.ts says more of what is wrong with one. */
 export const storageLocation = text(
-  /^(file:\/\/\/|s3:\/\/).+/,
-  'a local directory as file:///path, or a bucket as s3://bucket/prefix',
+  /^(file:\/\/\/|s3:\/\/|gs:\/\/).+/,
+  'a local directory as file:///path, or a bucket as s3://bucket/prefix or gs://bucket/prefix',
 ).describe('Where backups are stored');
 
 export const catalogLocation = text(

@@ -53,7 +53,7 @@ export function wrongLocation(location: string, why: string, cause?: unknown): T
   return new TidemarkError(
     'invalid_setting',
     `The storage location ${JSON.stringify(location)} ${why}. Write a local directory as file:///path, a bucket as ` +
-      's3://bucket/prefix.',
+      's3://bucket/prefix or gs://bucket/prefix.',
     { cause },
   );
 }

@@ -32,7 +32,7 @@ export interface OpenOptions {
  * its rate, metrics and a log. A retry counts against the limits, and is measured and logged by itself. A store that
  * is only away for the moment is opened all the same: what is asked of it is tried again.
  *
- * @param location `file:///srv/backups`, `s3://bucket/prefix`; special characters may be percent-encoded
+ * @param location `file:///srv/backups`, `s3://bucket/prefix`, `gs://bucket/prefix`; special characters may be percent-encoded
  * @throws invalid_setting when `location` is no location; of a store's errors those that do not pass, and for a local
  *   directory storage_unavailable when the place cannot be made, read or written to
  *
@@ -49,6 +49,12 @@ export async function openStore(location: string, given: OpenOptions = {}): Prom
       options,
       given,
     );
+  }
+  if (location.startsWith('gs://')) {
+    // Who has no bucket of Google's does not load its client.
+    const { openGcsStore } = await import('./gcs/gcs-store.ts');
+    const store = await openGcsStore({ ...parseBucket(location), options, log: given.log });
+    return acrossNetwork(store, options, given);
   }
   return limited(observedBy(await openLocalStore(pathOf(location)), given), options);
 }

@@ -7,11 +7,12 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 cache=${TIDEMARK_CACHE:-$HOME/.cache/tidemark}
 temporal_version=1.5.1
 versitygw_version=1.8.0
+fake_gcs_version=1.56.1
 quiet=${quiet:-}
 
 # node_modules/.bin first, so that a linked Node is taken; the cache's programs after one that is on the PATH;
 # the folders where Debian has mariadbd last.
-export PATH="$root/node_modules/.bin:$PATH:$cache/temporal-$temporal_version/bin:$cache/versitygw-$versitygw_version/bin:/usr/local/sbin:/usr/sbin:/sbin"
+export PATH="$root/node_modules/.bin:$PATH:$cache/temporal-$temporal_version/bin:$cache/versitygw-$versitygw_version/bin:$cache/fake-gcs-server-$fake_gcs_version/bin:/usr/local/sbin:/usr/sbin:/sbin"
 
 have() { command -v "$1" >/dev/null 2>&1; }
 

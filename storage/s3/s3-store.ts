@@ -23,7 +23,7 @@ import type { ByteRange, ListedObject, ListOptions, ObjectStore } from '../store
 import { isPassing } from '../store.ts';
 import { crc32Of, readBody } from './body.ts';
 import { s3Client, type S3Credentials } from './client.ts';
-import { createsOnly, proofKey } from './conditional.ts';
+import { createsOnly, proofKey } from '../conditional.ts';
 import { s3Error } from './errors.ts';
 
 export interface S3Options extends BucketPlace {

@@ -1,0 +1,175 @@
+/** What Google Cloud Storage and the way to it say, in the words of the object store. */
+import { TidemarkError } from '../../domain/errors.ts';
+import { cancelledError } from '../cancel.ts';
+import type { StoreFault } from '../store.ts';
+
+type Headers = Record<string, string | string[] | undefined>;
+
+/** An answer that is a refusal, where the client itself leaves the answer to us. */
+export class GcsRefusal extends Error {
+  readonly code: number;
+  readonly response: { headers: Headers };
+
+  constructor(status: number, headers: Headers, body: string) {
+    super(body);
+    this.code = status;
+    this.response = { headers };
+  }
+}
+
+/** What is used of an error of the client; everything may be missing. */
+interface Refusal {
+  message: string;
+  status: number | undefined;
+  /** Google's own names for what is wrong: `rateLimitExceeded`. */
+  reasons: string[];
+  headers: Headers;
+  /** Of a system call: `ECONNREFUSED`. */
+  errno: string | undefined;
+}
+
+const faultsByStatus: Record<number, StoreFault> = {
+  401: 'storage_credentials_refused',
+  403: 'storage_forbidden',
+  404: 'object_missing',
+  408: 'storage_timeout',
+  409: 'storage_unavailable',
+  412: 'object_exists',
+  429: 'storage_throttled',
+  501: 'storage_refused',
+  504: 'storage_timeout',
+  507: 'storage_full',
+};
+
+const faultsByReason: Record<string, StoreFault> = {
+  rateLimitExceeded: 'storage_throttled',
+  userRateLimitExceeded: 'storage_throttled',
+  quotaExceeded: 'storage_throttled',
+};
+
+const longestSaying = 300;
+
+export interface Circumstances {
+  /** What a 404 means that does not say what is missing. */
+  absent?: 'object_missing' | 'bucket_missing';
+  /** Of the request: once it is aborted, that is why the request failed. */
+  signal?: AbortSignal | undefined;
+}
+
+/**
+ * @param doing what failed, for the message: `write a/part-000001`
+ * @param place the location of the store
+ */
+export function gcsError(
+  error: unknown,
+  doing: string,
+  place: string,
+  { absent = 'object_missing', signal }: Circumstances = {},
+): TidemarkError {
+  if (signal?.aborted) return cancelledError(signal);
+  if (error instanceof TidemarkError) {
+    return new TidemarkError(error.code, `Could not ${doing} in ${place}: ${error.message}.`, {
+      cause: error,
+    });
+  }
+  const refusal = read(error);
+  const found = faultOf(refusal);
+  const fault = found === 'object_missing' ? absent : found;
+  return new TidemarkError(fault, `Could not ${doing} in ${place}: ${sentence(fault, refusal)}`, {
+    // Not the client's error itself: it carries the request, with the token that it was sent with.
+    cause: new Error([refusal.status, refusal.errno, ...refusal.reasons].filter(Boolean).join(' ')),
+    retryAfterSeconds: retryAfter(refusal.headers['retry-after']),
+  });
+}
+
+/** @returns the error of credentials that are missing, or that Google's token service refuses */
+export function credentialsError(error: unknown, place: string, signal?: AbortSignal): TidemarkError {
+  if (error instanceof TidemarkError || signal?.aborted)
+    return gcsError(error, 'get a token', place, { signal });
+  const refusal = read(error);
+  const passes =
+    refusal.status === undefined ? isNetwork(refusal.errno) : refusal.status === 429 || refusal.status >= 500;
+  if (passes) return gcsError(error, 'get a token for requests', place);
+  return new TidemarkError(
+    'storage_credentials_refused',
+    `Could not get a token for requests to ${place}: ${saying(refusal)}. Give Google's application default ` +
+      'credentials: GOOGLE_APPLICATION_CREDENTIALS with the path of a key file, or a service account of the machine.',
+    { cause: new Error([refusal.status, refusal.errno].filter(Boolean).join(' ')) },
+  );
+}
+
+function faultOf({ status, reasons, message, errno }: Refusal): StoreFault {
+  for (const reason of reasons) {
+    const fault = Object.hasOwn(faultsByReason, reason) ? faultsByReason[reason] : undefined;
+    if (fault) return fault;
+  }
+  if (status === 404 && /bucket does not exist/i.test(message)) return 'bucket_missing';
+  // A body that is not what was announced of it is refused as a wrong request.
+  if (status === 400 && /(md5|crc32c) hash/i.test(message)) return 'transfer_damaged';
+  if (status === undefined) return errno === 'ETIMEDOUT' ? 'storage_timeout' : 'storage_unavailable';
+  return (
+    faultsByStatus[status] ?? (status >= 400 && status < 500 ? 'storage_refused' : 'storage_unavailable')
+  );
+}
+
+function isNetwork(errno: string | undefined): boolean {
+  return /^(ECONN|EAI_|ENETUNREACH|EHOSTUNREACH|ENOTFOUND|ETIMEDOUT|EPIPE|ERR_STREAM)/.test(errno ?? '');
+}
+
+function sentence(fault: StoreFault, refusal: Refusal): string {
+  switch (fault) {
+    case 'object_missing':
+      return 'there is no such object.';
+    case 'object_exists':
+      return 'there is already an object of this name.';
+    case 'bucket_missing':
+      return 'there is no such bucket. Make it, or mend the name in the location.';
+    case 'storage_forbidden':
+      return `the credentials do not allow it (${saying(refusal)}). Allow them to list the bucket, and to read, write and delete below the prefix.`;
+    case 'storage_credentials_refused':
+      return `the store does not take the credentials (${saying(refusal)}). Give it valid ones.`;
+    default:
+      return `${saying(refusal)}.`;
+  }
+}
+
+/** What the other side said, cut short: the text is anybody's. */
+function saying({ message, status }: Refusal): string {
+  const clean = message
+    .replaceAll(/[\p{Cc}\s]+/gu, ' ')
+    .trim()
+    .replace(/\.$/, '');
+  const short = clean.length > longestSaying ? `${clean.slice(0, longestSaying)}…` : clean;
+  return `${status ?? ''} ${short}`.trim() || 'no reason was given';
+}
+
+function read(error: unknown): Refusal {
+  const given = (typeof error === 'object' && error !== null ? error : {}) as {
+    message?: unknown;
+    code?: unknown;
+    status?: unknown;
+    errors?: unknown;
+    response?: { status?: unknown; headers?: Headers };
+  };
+  const status = [given.code, given.status, given.response?.status].map(Number).find((code) => code >= 100);
+  const reasons = Array.isArray(given.errors)
+    ? given.errors.flatMap((item: { reason?: unknown }) =>
+        typeof item.reason === 'string' ? [item.reason] : [],
+      )
+    : [];
+  return {
+    message: typeof given.message === 'string' ? given.message : String(error),
+    status,
+    reasons,
+    headers: given.response?.headers ?? {},
+    errno: typeof given.code === 'string' && !/^\d+$/.test(given.code) ? given.code : undefined,
+  };
+}
+
+/** Seconds, or a date. */
+function retryAfter(header: Headers[string]): number | undefined {
+  if (typeof header !== 'string') return undefined;
+  if (/^\d{1,6}$/.test(header)) return Number(header);
+  const at = Date.parse(header);
+  return Number.isNaN(at) ? undefined : Math.max(0, Math.ceil((at - Date.now()) / 1000));
+}

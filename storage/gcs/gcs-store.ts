@@ -1,0 +1,261 @@
+/**
+ * The object store in a bucket of Google Cloud Storage. An object is written whole in one request, which creates only:
+ * `ifGenerationMatch=0`. The store refuses a body whose MD5 is not the one that is announced before it, and what comes
+ * back is checked by the digest that the store keeps.
+ */
+import { createHash } from 'node:crypto';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { Bucket, File, SaveOptions } from '@google-cloud/storage';
+import type { StorageOptions } from '../../config/storage.ts';
+import { TidemarkError } from '../../domain/errors.ts';
+import type { Log } from '../../domain/log.ts';
+import { throwIfCancelled } from '../cancel.ts';
+import { requireKey, requirePrefix, requireRange } from '../keys.ts';
+import type { BucketPlace } from '../location.ts';
+import { createsOnly, proofKey } from '../conditional.ts';
+import type { ByteRange, ListedObject, ListOptions, ObjectStore } from '../store.ts';
+import { isPassing } from '../store.ts';
+import { call } from './call.ts';
+import { gcsClient, type GcsClient, type GcsCredentials } from './client.ts';
+import { download } from './download.ts';
+import { credentialsError, gcsError } from './errors.ts';
+
+export interface GcsOptions extends BucketPlace {
+  options: StorageOptions;
+  log?: Log | undefined;
+  credentials?: GcsCredentials | undefined;
+}
+
+/** So much is digested at once; other work has its turn in between. Bytes. */
+const digestedAtOnce = 1024 * 1024;
+/** The most that a page can have. */
+const pageSize = 1000;
+
+/**
+ * Opens a bucket, and proves that it can be written to and that its server has writes that only create. A store that
+ * does not answer at the moment is opened all the same: what is asked of it says so.
+ *
+ * @throws a store's errors that do not pass; storage_refused when the server has no writes that only create
+ */
+export async function openGcsStore(given: GcsOptions): Promise<ObjectStore> {
+  const { options, log } = given;
+  const store = new GcsStore(
+    gcsClient({ endpoint: options.endpoint, credentials: given.credentials }),
+    given,
+  );
+  const late = new AbortController();
+  const timer = setTimeout(() => {
+    late.abort(new TidemarkError('storage_timeout', `${store.location} did not answer in time.`));
+  }, options.request_timeout);
+  try {
+    await store.prove(late.signal);
+  } catch (error) {
+    if (!isPassing(error)) throw error;
+    log?.warn({ storage: store.location, error: error.code }, error.message);
+  } finally {
+    clearTimeout(timer);
+  }
+  return store;
+}
+
+/** A page of a listing, as the API gives it. */
+interface Page {
+  items?: { name: string; size?: string }[];
+  nextPageToken?: string;
+}
+
+class GcsStore implements ObjectStore {
+  readonly location: string;
+  readonly #client: GcsClient;
+  readonly #bucket: Bucket;
+  /** What stands before every key: empty, or with a slash at its end. */
+  readonly #root: string;
+  readonly #options: StorageOptions;
+
+  constructor(client: GcsClient, { bucket, prefix, options }: GcsOptions) {
+    this.#client = client;
+    this.#bucket = client.storage.bucket(bucket);
+    this.#root = prefix === '' ? '' : `${prefix}/`;
+    this.#options = options;
+    this.location = `gs://${bucket}${prefix === '' ? '' : `/${encodeURI(prefix)}`}`;
+  }
+
+  /** @throws storage_refused when the server has no writes that only create */
+  async prove(signal: AbortSignal): Promise<void> {
+    const creates = await createsOnly((body, only) => this.#write(proofKey, body, only, signal));
+    if (creates) return;
+    throw new TidemarkError(
+      'storage_refused',
+      `The server of ${this.location} has no writes that only create (ifGenerationMatch), so two writers could ` +
+        'overwrite each other. Use one that has.',
+    );
+  }
+
+  async put(key: string, body: Uint8Array, signal?: AbortSignal): Promise<void> {
+    this.#require(key);
+    await this.#write(key, body, true, signal);
+  }
+
+  async replace(key: string, body: Uint8Array, signal?: AbortSignal): Promise<void> {
+    this.#require(key);
+    await this.#write(key, body, false, signal);
+  }
+
+  async get(key: string, range?: ByteRange, signal?: AbortSignal, into?: Buffer): Promise<Buffer> {
+    requireRange(range);
+    const file = this.#file(key);
+    if (range?.length === 0) {
+      await this.stat(key, signal);
+      return Buffer.alloc(0);
+    }
+    const start = range?.start ?? 0;
+    const wanted = { start, length: range?.length ?? Number.MAX_SAFE_INTEGER, into };
+    const end = Math.min(start + wanted.length, Number.MAX_SAFE_INTEGER) - 1;
+    // The digest is the whole object's. In the clear nothing else tells that a byte was changed on its way.
+    const ranged = range && this.#client.encrypted ? { range: `bytes=${start}-${end}` } : undefined;
+    const url = new URL(this.#bucket.storage.baseUrl);
+    url.pathname += `/b/${encodeURIComponent(this.#bucket.name)}/o/${encodeURIComponent(file.name)}`;
+    url.search = 'alt=media';
+    return this.#call(`read ${key}`, signal, async (ended) => {
+      const headers = { ...(await this.#authorization(url)), ...ranged, 'cache-control': 'no-store' };
+      return download(url, headers, wanted, ended);
+    });
+  }
+
+  async stat(key: string, signal?: AbortSignal): Promise<{ bytes: number }> {
+    const file = this.#file(key);
+    return this.#call(`look at ${key}`, signal, async () => {
+      const [found] = await file.getMetadata({ fields: 'size' });
+      return { bytes: sizeOf(found.size, key) };
+    });
+  }
+
+  async *list(prefix: string, { after, signal }: ListOptions = {}): AsyncGenerator<ListedObject> {
+    requirePrefix(prefix);
+    const query = {
+      prefix: this.#root + prefix,
+      fields: 'items(name,size),nextPageToken',
+      autoPaginate: false,
+      maxResults: pageSize,
+      ...(after !== undefined && { startOffset: this.#root + after }),
+    };
+    let pageToken: string | undefined;
+    do {
+      const [, , page] = await this.#call(
+        `list ${prefix || 'the objects'}`,
+        signal,
+        () => this.#bucket.getFiles(pageToken === undefined ? query : { ...query, pageToken }),
+        'bucket_missing',
+      );
+      const { items = [], nextPageToken } = page as Page;
+      for (const { name, size } of items) {
+        const key = name.slice(this.#root.length);
+        // What a console shows as folders are objects, too, with names that are no keys of ours.
+        if (key === proofKey || key === after || key === '' || key.endsWith('/')) continue;
+        yield { key, bytes: sizeOf(size, key) };
+      }
+      pageToken = nextPageToken;
+    } while (pageToken !== undefined);
+  }
+
+  async delete(key: string, signal?: AbortSignal): Promise<void> {
+    const file = this.#file(key);
+    try {
+      await this.#call(`delete ${key}`, signal, () => file.delete());
+    } catch (error) {
+      if (!(error instanceof TidemarkError) || error.code !== 'object_missing') throw error;
+    }
+  }
+
+  async #write(
+    key: string,
+    body: Uint8Array,
+    createOnly: boolean,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    throwIfCancelled(signal);
+    const md5Hash = await md5Of(body, signal);
+    const { storage_class: storageClass, kms_key_id: kmsKeyName } = this.#options;
+    const file = this.#bucket.file(this.#root + key, kmsKeyName === undefined ? {} : { kmsKeyName });
+    const options: SaveOptions = {
+      resumable: false,
+      // What the client would do of its own is a slower digest, compared when the object is there already.
+      validation: false,
+      contentType: 'application/octet-stream',
+      metadata: { md5Hash, ...(storageClass !== undefined && { storageClass }) },
+      ...(createOnly && { preconditionOpts: { ifGenerationMatch: 0 } }),
+    };
+    const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+    const write = async (): Promise<void> => {
+      await file.save(bytes, options);
+      const { name, size, md5Hash: stored } = file.metadata;
+      if (name === file.name && Number(size) === bytes.length && stored === md5Hash) return;
+      throw new TidemarkError(
+        'transfer_damaged',
+        `the store wrote ${String(size)} bytes with MD5 ${String(stored)} as ${String(name)}; ${bytes.length} bytes with ${md5Hash} were sent`,
+      );
+    };
+    await this.#call(`write ${key}`, signal, write, 'bucket_missing');
+  }
+
+  /** @param absent what it means when there is nothing to do it to */
+  async #call<T>(
+    doing: string,
+    signal: AbortSignal | undefined,
+    work: (ended: AbortSignal) => Promise<T>,
+    absent: 'object_missing' | 'bucket_missing' = 'object_missing',
+  ): Promise<T> {
+    if (this.#client.authenticated) await this.#authenticate(signal);
+    try {
+      return await call(work, signal);
+    } catch (error) {
+      throw gcsError(error, doing, this.location, { absent, signal });
+    }
+  }
+
+  /** A token is for all calls together, so none of them may take it along when it ends. */
+  async #authenticate(signal: AbortSignal | undefined): Promise<void> {
+    const token = this.#client.storage.authClient.getAccessToken();
+    token.catch(() => undefined);
+    try {
+      await call(() => token, signal);
+    } catch (error) {
+      throw credentialsError(error, this.location, signal);
+    }
+  }
+
+  async #authorization(url: URL): Promise<Record<string, string>> {
+    if (!this.#client.authenticated) return {};
+    return this.#client.storage.authClient.getRequestHeaders(url.href);
+  }
+
+  #file(key: string): File {
+    this.#require(key);
+    return this.#bucket.file(this.#root + key);
+  }
+
+  #require(key: string): void {
+    requireKey(key);
+    if (key === proofKey) {
+      throw new TidemarkError('internal', `The key ${key} is a name that the store keeps for itself.`);
+    }
+  }
+}
+
+/** As the API gives it: digits. */
+function sizeOf(size: unknown, key: string): number {
+  const bytes = Number(size);
+  if (size !== undefined && Number.isSafeInteger(bytes)) return bytes;
+  throw new TidemarkError('storage_unavailable', `the server did not say how large ${key} is`);
+}
+
+/** In base64, as the store has it. */
+async function md5Of(body: Uint8Array, signal: AbortSignal | undefined): Promise<string> {
+  const digest = createHash('md5');
+  for (let from = 0; from < body.length; from += digestedAtOnce) {
+    if (from > 0) await nextTurn();
+    throwIfCancelled(signal);
+    digest.update(body.subarray(from, from + digestedAtOnce));
+  }
+  return digest.digest('base64');
+}
