@@ -36,6 +36,8 @@ export interface Passing {
   method: string;
   /** Path and query. */
   url: string;
+  /** Whether it asks for a range of an object. */
+  ranged: boolean;
 }
 
 /** A fault, and whom it happened to. */
@@ -104,7 +106,11 @@ export class HostileProxy {
   }
 
   async #take(incoming: IncomingMessage, answer: ServerResponse): Promise<void> {
-    const passing = { method: incoming.method ?? '', url: incoming.url ?? '' };
+    const passing = {
+      method: incoming.method ?? '',
+      url: incoming.url ?? '',
+      ranged: incoming.headers.range !== undefined,
+    };
     const fault = this.#faultFor(passing);
     // A client that goes away in the middle is the client's right; its request ends here.
     for (const stream of [incoming, answer]) stream.on('error', () => answer.destroy());
