@@ -15,8 +15,6 @@ export interface GcsServer {
   readonly endpoint: string;
   /** By the names of Google's own tools: what a process needs in its environment to reach it. */
   readonly environment: Record<string, string>;
-  /** Makes a bucket. */
-  makeBucket(bucket: string): Promise<void>;
   /** Ends the server; what it holds as files stays. May be called twice. */
   stop(): Promise<void>;
 }
@@ -49,7 +47,6 @@ export async function startGcsServer(folder: string | undefined): Promise<GcsSer
   const server: GcsServer = {
     endpoint,
     environment: { STORAGE_EMULATOR_HOST: endpoint },
-    makeBucket: (bucket) => makeBucket(endpoint, bucket),
     stop: async () => {
       await child.end();
     },
@@ -62,9 +59,18 @@ export async function startGcsServer(folder: string | undefined): Promise<GcsSer
   throw new TidemarkError('storage_unavailable', `${program} did not start${where}.`);
 }
 
-async function makeBucket(endpoint: string, name: string): Promise<void> {
-  const answer = await fetch(`${endpoint}/storage/v1/b`, { method: 'POST', body: JSON.stringify({ name }) });
-  if (answer.ok) return;
+/** Makes a bucket at an emulator; one that is there is no error. @throws storage_unavailable */
+export async function makeGcsBucket(endpoint: string, name: string): Promise<void> {
+  const answer = await fetch(`${endpoint}/storage/v1/b?project=tidemark`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ name }),
+  }).catch((error: unknown) => {
+    const why = `The emulator at ${endpoint} does not answer. Start it, or mend STORAGE_EMULATOR_HOST.`;
+    throw new TidemarkError('storage_unavailable', why, { cause: error });
+  });
+  const conflict = 409;
+  if (answer.ok || answer.status === conflict) return;
   throw new TidemarkError(
     'storage_unavailable',
     `The bucket ${name} could not be made: ${answer.status} ${await answer.text()}`,

@@ -7,7 +7,7 @@ export interface DemoOptions {
   keep: boolean;
   /** Whether the backup is encrypted, with an identity of the demo's own. */
   encrypted: boolean;
-  /** `local`, `s3`, or a location. */
+  /** `local`, `s3`, `gcs`, or a location. */
   storage: string;
   /** Of the sample data, in bytes. */
   size: number;
@@ -24,7 +24,7 @@ export function parseDemoOptions(args: readonly string[]): DemoOptions {
     .addOption(
       new Option(
         '--storage <place>',
-        'where the backup goes: local, s3 (a server is started unless AWS_ENDPOINT_URL_S3 is set), or a location',
+        'where the backup goes: local, s3 (a server is started unless AWS_ENDPOINT_URL_S3 is set), gcs (a server is started unless STORAGE_EMULATOR_HOST is set), or a location',
       )
         .argParser(place)
         .default('local'),
@@ -51,10 +51,10 @@ export function parseDemoOptions(args: readonly string[]): DemoOptions {
 }
 
 function place(text: string): string {
-  if (text === 'local' || text === 's3') return text;
+  if (['local', 's3', 'gcs'].includes(text)) return text;
   const result = storageLocation.safeParse(text);
   if (!result.success) {
-    throw new InvalidArgumentError(`It has to be local, s3, or ${z.prettifyError(result.error)}.`);
+    throw new InvalidArgumentError(`It has to be local, s3, gcs, or ${z.prettifyError(result.error)}.`);
   }
   return result.data;
 }

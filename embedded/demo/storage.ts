@@ -2,9 +2,11 @@
 import { CreateBucketCommand } from '@aws-sdk/client-s3';
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import { s3Endpoint, storageOptions } from '../../config/storage.ts';
+import { gcsEmulator, s3Endpoint, storageOptions } from '../../config/storage.ts';
+import { TidemarkError } from '../../domain/errors.ts';
 import { s3Client } from '../../storage/s3/client.ts';
 import { s3Error } from '../../storage/s3/errors.ts';
+import { makeGcsBucket, startGcsServer } from '../gcs-server.ts';
 import type { StackOptions } from '../options.ts';
 import { startS3Server } from '../s3-server.ts';
 import type { Show } from './show.ts';
@@ -17,11 +19,13 @@ export interface DemoStorage extends Pick<StackOptions, 'storage' | 'environment
 const bucket = 'tidemark-demo';
 
 /**
- * @param asked `local`, `s3`, or a location
+ * @param asked `local`, `s3`, `gcs`, or a location
  * @param folder the demo's own, which is removed with all that is in it
+ * @throws invalid_setting for `gcs` where there are Google's credentials: a bucket of theirs has to be named
  */
 export async function openDemoStorage(asked: string, folder: string, show: Show): Promise<DemoStorage> {
   if (asked === 's3') return s3Endpoint() === undefined ? ownS3(folder, show) : bucketOfDemo(show);
+  if (asked === 'gcs') return openGcs(folder, show);
   return { storage: asked === 'local' ? undefined : asked, environment: {}, stop: async () => undefined };
 }
 
@@ -61,5 +65,41 @@ function bucketOfDemo(show: Show): Promise<DemoStorage> {
       return { storage: location, environment: {}, stop: async () => undefined };
     },
     () => `${location} at ${s3Endpoint() ?? ''}`,
+  );
+}
+
+/** Credentials are for Google's own store, where names of buckets are everybody's: none is made there. */
+async function openGcs(folder: string, show: Show): Promise<DemoStorage> {
+  const emulator = gcsEmulator();
+  if (emulator !== undefined) return bucketOfEmulator(emulator, show);
+  if (process.env['GOOGLE_APPLICATION_CREDENTIALS'] !== undefined) {
+    throw new TidemarkError(
+      'invalid_setting',
+      'GOOGLE_APPLICATION_CREDENTIALS is set, so "--storage gcs" does not start a server of its own. Name a bucket ' +
+        'that they may write to: --storage gs://bucket/prefix.',
+    );
+  }
+  return show.step(
+    'Start a server of Google Cloud Storage, and make a bucket in it',
+    async () => {
+      const server = await startGcsServer(join(folder, 'gcs'));
+      await makeGcsBucket(server.endpoint, bucket);
+      const { environment } = server;
+      return { storage: `gs://${bucket}/backups`, environment, stop: () => server.stop() };
+    },
+    ({ storage, environment }) => `${storage} at ${environment['STORAGE_EMULATOR_HOST']}`,
+  );
+}
+
+/** What is stored stays. */
+function bucketOfEmulator(endpoint: string, show: Show): Promise<DemoStorage> {
+  const location = `gs://${bucket}/${randomUUID()}`;
+  return show.step(
+    `Make the bucket ${bucket}, if it is not there`,
+    async () => {
+      await makeGcsBucket(endpoint, bucket);
+      return { storage: location, environment: {}, stop: async () => undefined };
+    },
+    () => `${location} at ${endpoint}`,
   );
 }

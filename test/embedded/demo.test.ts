@@ -34,6 +34,21 @@ test('the demo on S3 starts a server of its own, and leaves nothing either', asy
   await nothingIsLeft();
 });
 
+test('the demo on Google Cloud Storage starts a server of its own, and leaves nothing either', async () => {
+  const demo = startProgram('embedded/demo.ts', [
+    '--storage',
+    'gcs',
+    '--fast',
+    '--size',
+    '3M',
+    '--encrypted',
+  ]);
+  expect({ code: await demo.ended, said: demo.stderr() }).toEqual({ code: 0, said: '' });
+  expect(demo.stdout()).toContain('gs://tidemark-demo/backups at http://127.0.0.1:');
+  expect(demo.stdout()).toContain("Everything is the same as at the backup's position.");
+  await nothingIsLeft();
+});
+
 test('encrypted and with --keep, the stack stays until Ctrl-C, at the addresses that were printed', async () => {
   const demo = startProgram('embedded/demo.ts', ['--encrypted', '--fast', '--size', '3M', '--keep']);
   await until(

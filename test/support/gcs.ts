@@ -1,6 +1,6 @@
 /** A server of Google Cloud Storage for one suite, on a free port; the keeper of the run ends it when the suite could not. */
 import { storageOptions, type StorageOptions } from '../../config/storage.ts';
-import { startGcsServer } from '../../embedded/gcs-server.ts';
+import { makeGcsBucket, startGcsServer } from '../../embedded/gcs-server.ts';
 
 export interface TestGcs {
   endpoint: string;
@@ -22,7 +22,7 @@ export async function startGcs(): Promise<TestGcs> {
     options: (changes = {}) => ({ ...storageOptions.parse({ endpoint }), ...changes }),
     bucket: async () => {
       buckets += 1;
-      await server.makeBucket(`bucket-${buckets}`);
+      await makeGcsBucket(endpoint, `bucket-${buckets}`);
       return `bucket-${buckets}`;
     },
     stop: () => server.stop(),
