@@ -3,9 +3,9 @@ import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import type { Catalog } from '../catalog/types.ts';
 import { messageOf } from '../domain/errors.ts';
 import { controlTaskQueue, workflowIds } from '../domain/ids.ts';
-import { type BackupInput, type OperationTimings, type RestoreInput } from '../domain/operations.ts';
+import type { BackupInput, OperationTimings, RestoreInput, VerificationInput } from '../domain/operations.ts';
 import { settleSchedule } from '../temporal/schedules.ts';
-import { startBackup, startRestore } from '../temporal/start.ts';
+import { startBackup, startRestore, startVerification } from '../temporal/start.ts';
 import { type Agents, agentsThrough } from './agents.ts';
 import type { ApiLog } from './context.ts';
 import { mayPass, temporalError } from './temporal-errors.ts';
@@ -21,6 +21,7 @@ export interface Orders extends Agents {
   /** Starts what was written down; when Temporal went away since, the reconciler does it. */
   backup(input: BackupInput): Promise<void>;
   restore(input: RestoreInput): Promise<void>;
+  verification(input: VerificationInput): Promise<void>;
   /** Asks a workflow to stop. One that never began, or has ended, gives its place up here. @throws temporal_unavailable */
   cancel(workflowId: string): Promise<void>;
   /**
@@ -129,6 +130,13 @@ export function ordersThrough(
         input.workflowId,
         async () => startRestore(client, input),
         async (message) => catalog.updateRestore(input.restoreId, { status: 'Failed', message }),
+      );
+    },
+    async verification(input) {
+      await start(
+        input.workflowId,
+        async () => startVerification(client, input),
+        async (message) => catalog.updateVerification(input.workflowId, { status: 'Failed', message }),
       );
     },
   };

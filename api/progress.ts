@@ -6,9 +6,17 @@ import type { Client, WorkflowHandle } from '@temporalio/client';
 import { defaultPayloadConverter } from '@temporalio/common';
 import { z } from 'zod';
 import type { BackupRecord, RestoreRecord } from '../catalog/types.ts';
+import type { VerificationRecord } from '../catalog/verification-types.ts';
 import { workflowIds } from '../domain/ids.ts';
 import { isFinal, type WorkflowStatus } from '../domain/operations.ts';
-import { advance, backupPhases, type Phase, type Progress, restorePhases } from '../domain/progress.ts';
+import {
+  advance,
+  backupPhases,
+  type Phase,
+  type Progress,
+  restorePhases,
+  verificationPhases,
+} from '../domain/progress.ts';
 
 /** How long Temporal, and after it the workflow, may take before the catalog answers alone. Milliseconds. */
 const describeMs = 1_500;
@@ -19,7 +27,7 @@ const remembered = 1_000;
 const figure = z.number().nonnegative();
 /** A heartbeat is made by an agent that may be of another version. */
 const heartbeat = z.object({
-  phase: z.enum([...backupPhases, ...restorePhases]),
+  phase: z.enum([...backupPhases, ...restorePhases, ...verificationPhases]),
   percent: figure.max(100),
   bytesDone: figure,
   bytesTotal: figure,
@@ -34,6 +42,7 @@ export interface LiveProgress {
   /** The record with the newest progress and message. Never fails: without Temporal it is what the catalog says. */
   ofBackup(record: BackupRecord): Promise<BackupRecord>;
   ofRestore(record: RestoreRecord): Promise<RestoreRecord>;
+  ofVerification(record: VerificationRecord): Promise<VerificationRecord>;
 }
 
 export function progressThrough(client: Client): LiveProgress {
@@ -49,7 +58,7 @@ export function progressThrough(client: Client): LiveProgress {
     return live;
   }
 
-  async function follow<R extends BackupRecord | RestoreRecord>(
+  async function follow<R extends BackupRecord | RestoreRecord | VerificationRecord>(
     workflowId: string,
     phases: readonly Phase[],
     record: R,
@@ -73,6 +82,7 @@ export function progressThrough(client: Client): LiveProgress {
     ofBackup: async (record) =>
       follow(workflowIds.backup(record.id, record.scheduleId), backupPhases, record),
     ofRestore: async (record) => follow(record.workflowId, restorePhases, record),
+    ofVerification: async (record) => follow(record.workflowId, verificationPhases, record),
   };
 }
 

@@ -11,6 +11,7 @@ import { up as retention } from './migrations/0006-retention.ts';
 import { up as backupCounts } from './migrations/0007-backup-counts.ts';
 import { up as auditAge } from './migrations/0008-audit-age.ts';
 import { up as serviceEncryption } from './migrations/0009-service-encryption.ts';
+import { up as verifications } from './migrations/0011-verifications.ts';
 import type { Tables } from './schema.ts';
 
 /** A name, once released, never changes, and neither does what is behind it: databases remember it. */
@@ -24,6 +25,7 @@ const migrations: Record<string, Migration> = {
   '0007-backup-counts': { up: backupCounts },
   '0008-audit-age': { up: auditAge },
   '0009-service-encryption': { up: serviceEncryption },
+  '0011-verifications': { up: verifications },
 };
 
 /**

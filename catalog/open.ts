@@ -21,6 +21,7 @@ import { serviceSettingsIn } from './service-settings.ts';
 import { servicesIn } from './services.ts';
 import { sqliteBackend } from './sqlite.ts';
 import type { Catalog } from './types.ts';
+import { verificationsIn } from './verifications.ts';
 import { yieldingIn } from './yielding.ts';
 
 /**
@@ -40,6 +41,7 @@ export async function openCatalog(location: string, options: { password?: string
   const database = new Database(kysely, backend);
   const { unfinishedBackups, ...backups } = backupsIn(database);
   const { unfinishedRestores, ...restores } = restoresIn(database);
+  const { unfinishedVerifications, ...verifications } = verificationsIn(database);
   return {
     migrate: async () => await database.read(migrateToLatest),
     async ping() {
@@ -53,7 +55,11 @@ export async function openCatalog(location: string, options: { password?: string
       return id;
     },
     async unfinished() {
-      return { backups: await unfinishedBackups(), restores: await unfinishedRestores() };
+      return {
+        backups: await unfinishedBackups(),
+        restores: await unfinishedRestores(),
+        verifications: await unfinishedVerifications(),
+      };
     },
     ...servicesIn(database),
     ...schedulesIn(database),
@@ -61,6 +67,7 @@ export async function openCatalog(location: string, options: { password?: string
     ...scheduledBackupsIn(database),
     ...backups,
     ...restores,
+    ...verifications,
     ...placesIn(database),
     ...apiKeysIn(database),
     ...idempotencyIn(database),

@@ -133,7 +133,7 @@ export function restoresIn(database: Database): RestoreQueries {
 }
 
 /** @throws backup_not_found */
-async function refuseRemovedBackup(transaction: Transaction<Tables>, id: string): Promise<void> {
+export async function refuseRemovedBackup(transaction: Transaction<Tables>, id: string): Promise<void> {
   const there = await transaction.selectFrom('backups').select('id').where('id', '=', id).executeTakeFirst();
   if (there) return;
   throw new TidemarkError(

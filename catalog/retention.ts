@@ -112,7 +112,7 @@ type CandidateRow = Pick<
   | 'reference_full_backup'
   | 'stored_bytes'
   | 'due_since'
->;
+> & { known_damaged: number | null };
 
 async function backupsOf(db: Kysely<Tables>, serviceId: string): Promise<CandidateRow[]> {
   return await db
@@ -123,7 +123,9 @@ async function backupsOf(db: Kysely<Tables>, serviceId: string): Promise<Candida
         .onRef('backups.organization', '=', 'services.organization')
         .onRef('backups.service_id', '=', 'services.service_id'),
     )
+    .leftJoin('verifications', 'verifications.backup_id', 'backups.id')
     .select([
+      'verifications.known_damaged',
       'backups.id',
       'backups.organization',
       'backups.service_id',
@@ -163,6 +165,7 @@ function factsOf(rows: readonly CandidateRow[], pins: ReadonlyMap<string, string
     createdAt: row.created_at,
     dependsOn: row.reference_full_backup === '' ? [] : [row.reference_full_backup],
     storedBytes: row.stored_bytes,
+    ...(row.known_damaged === 1 && { damaged: true as const }),
     ...present({ endedAt: row.ended_at, dueSince: row.due_since }),
   }));
   return { candidates, pins };

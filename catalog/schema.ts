@@ -26,6 +26,7 @@ export interface Tables {
   nightlies: { service_id: string; schedule_id: number; made_at: string };
   removals: RemovalsTable;
   agents: AgentsTable;
+  verifications: VerificationsTable;
 }
 
 interface ServicesTable {
@@ -236,6 +237,25 @@ interface AgentsTable {
   orders_ended: number;
 }
 
+interface VerificationsTable {
+  backup_id: string;
+  workflow_id: string;
+  status: OperationStatus;
+  message: string;
+  created_at: string;
+  updated_at: string;
+  finished_at: string | null;
+  objects_count: number;
+  bytes_read: number;
+  /** JSON */
+  damaged: string;
+  damaged_count: number;
+  /** Whether the last one that ended with a result found damage. */
+  known_damaged: number;
+  /** JSON */
+  progress: string | null;
+}
+
 export type ServiceRow = Selectable<ServicesTable>;
 export type ScheduleRow = Selectable<SchedulesTable>;
 export type BackupRow = Selectable<BackupsTable>;
@@ -245,3 +265,4 @@ export type ApiKeyRow = Selectable<ApiKeysTable>;
 export type AuditRow = Selectable<AuditTable>;
 export type RemovalRow = Selectable<RemovalsTable>;
 export type AgentRow = Selectable<AgentsTable>;
+export type VerificationRow = Selectable<VerificationsTable>;

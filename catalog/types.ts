@@ -11,6 +11,7 @@ import type { AgentCatalog } from './agent-types.ts';
 import type { ApiKeyCatalog } from './api-key-types.ts';
 import type { Receipt, RequestCatalog } from './request-types.ts';
 import type { NightlyCatalog, RetentionCatalog } from './retention-types.ts';
+import type { VerificationCatalog, VerificationRecord } from './verification-types.ts';
 import type { ScheduleCatalog, ScheduleRecord, YieldingCatalog } from './schedule-types.ts';
 
 export interface ServiceRecord {
@@ -154,7 +155,8 @@ export interface Catalog
     RequestCatalog,
     RetentionCatalog,
     NightlyCatalog,
-    YieldingCatalog {
+    YieldingCatalog,
+    VerificationCatalog {
   /**
    * Brings the schema up to date. Several processes may call it at once.
    *
@@ -234,6 +236,10 @@ export interface Catalog
   releasePlace(workflowId: string): Promise<void>;
   listPlaces(): Promise<PlaceRecord[]>;
 
-  /** Backups and restores whose status is not final, oldest first: what the reconciler compares with Temporal. */
-  unfinished(): Promise<{ backups: BackupRecord[]; restores: RestoreRecord[] }>;
+  /** All whose status is not final, oldest first: what the reconciler compares with Temporal. */
+  unfinished(): Promise<{
+    backups: BackupRecord[];
+    restores: RestoreRecord[];
+    verifications: VerificationRecord[];
+  }>;
 }

@@ -1,5 +1,5 @@
-/** Follows a backup or a restore to its end, and says how it went. */
-import type { Backup, Restore } from '../client/answers.ts';
+/** Follows a backup, a restore or a verification to its end, and says how it went. */
+import type { Backup, Restore, Verification } from '../client/answers.ts';
 import { untilEnded } from '../client/follow.ts';
 import { exitCodes } from './exit-codes.ts';
 import { Interrupted, type Outcome } from './io.ts';
@@ -15,12 +15,12 @@ const noLimitMs = Number.POSITIVE_INFINITY;
  * Shows the progress, and at the end the record. An operation that did not succeed makes the exit code 1. Ctrl-C ends
  * the watching and never the operation.
  *
- * @param what the operation as `tidemark watch` takes it: a backup's id, or a restore's number
+ * @param again the command that watches it: `watch`, and a backup's id or a restore's number
  */
-export async function follow<T extends Backup | Restore>(
+export async function follow<T extends Backup | Restore | Verification>(
   session: Session,
   outcome: Outcome,
-  what: string,
+  again: string,
   look: () => Promise<T>,
 ): Promise<void> {
   const { io } = session;
@@ -37,7 +37,7 @@ export async function follow<T extends Backup | Restore>(
   } catch (error) {
     progress.end(false);
     if (!(error instanceof Interrupted)) throw error;
-    session.say(`Stopped watching; the operation goes on. To watch it again: tidemark watch ${what}`);
+    session.say(`Stopped watching; the operation goes on. To watch it again: tidemark ${again}`);
     outcome.exitCode = error.exitCode;
     return;
   }

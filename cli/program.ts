@@ -39,9 +39,9 @@ const commands: Record<string, Entry> = {
     load: async (io, outcome) => (await import('./commands/watch.ts')).watchCommand(io, outcome),
   },
   backups: {
-    summary: 'list backups, or show one',
+    summary: 'list backups, show one, or read one back',
     group: looking,
-    load: async (io) => (await import('./commands/backups.ts')).backupsCommand(io),
+    load: async (io, outcome) => (await import('./commands/backups.ts')).backupsCommand(io, outcome),
   },
   restores: {
     summary: 'list restores, show or delete one, and look up what can be restored',

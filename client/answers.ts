@@ -8,11 +8,13 @@ import type { RestoreView } from '../api/schemas/restore.ts';
 import type { ScheduleView } from '../api/schemas/schedule.ts';
 import type { RetentionPlanView } from '../api/schemas/service-settings.ts';
 import type { ServiceView } from '../api/schemas/service.ts';
+import type { VerificationView } from '../api/schemas/verification.ts';
 
 export type Backup = BackupView;
 export type Restore = RestoreView;
 export type Schedule = ScheduleView;
 export type Service = ServiceView;
+export type Verification = VerificationView;
 export type Progress = NonNullable<Backup['progress']>;
 
 /** What every list has besides its items and their count. */

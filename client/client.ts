@@ -14,6 +14,7 @@ import type {
   ScheduleList,
   Service,
   ServiceList,
+  Verification,
 } from './answers.ts';
 import { ApiRefusal, ApiUnreachable } from './errors.ts';
 import { exchange, type Exchange } from './exchange.ts';
@@ -110,6 +111,16 @@ export class Client {
 
   backups(query: Query = {}): Promise<BackupList> {
     return this.#ask('GET', '/backups', { query });
+  }
+
+  /** Has a backup read back; one that is being read back already is not begun anew. */
+  verifyBackup(backupId: string): Promise<Verification> {
+    return this.#ask('POST', `/backups/${segment(backupId)}/verify`);
+  }
+
+  /** The latest verification of a backup. */
+  verification(backupId: string): Promise<Verification> {
+    return this.#ask('GET', `/backups/${segment(backupId)}/verify`);
   }
 
   orderRestore(backupId: string, serviceId: string, fields: object = {}, query?: Query): Promise<Restore> {

@@ -56,6 +56,11 @@ export const workflowIds = {
    * brought back from a backup: on a host, what the one replaced must never be put over the data of the other.
    */
   restore: (restoreId: number, nonce: string): string => `restore/${restoreId}/${nonce}`,
+  /** The nonce tells the verifications of one backup apart. */
+  verification: (backupId: string, nonce: string): string => {
+    const { hex, serviceId } = requireBackupId(backupId);
+    return `verify/${serviceId}/${hex}/${nonce}`;
+  },
   /** What tidies up after a workflow that was ended from outside. */
   cleanUp: (workflowId: string): string => `${workflowId}/clean-up`,
   agent: (agentId: string): string => `agent/${agentId}`,
@@ -80,6 +85,8 @@ export const scheduleIds = {
 };
 
 export const controlTaskQueue = 'tidemark';
+/** Long work of the control workers, a little at a time, so that what is short never waits for it. */
+export const controlBulkTaskQueue = 'tidemark:bulk';
 
 export type AgentQueue = 'control' | 'bulk';
 

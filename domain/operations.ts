@@ -1,7 +1,7 @@
 /** The words and inputs of operations, shared by who asks for them and who carries them out. */
 import type { EncryptionPolicy } from './encryption.ts';
 import type { Layout } from './layout.ts';
-import type { BackupPhase, RestorePhase, Progress } from './progress.ts';
+import type { Phase, Progress } from './progress.ts';
 
 export const backupTypes = ['full', 'incremental', 'binarylog', 'dump'] as const;
 export type BackupType = (typeof backupTypes)[number];
@@ -72,8 +72,16 @@ export interface RestoreInput {
   timings: OperationTimings;
 }
 
+export interface VerificationInput {
+  /** The workflow's own id, by which its row is known. */
+  workflowId: string;
+  backupId: string;
+  serviceId: string;
+  timings: OperationTimings;
+}
+
 /** The answer to a workflow's query `status`. */
-export interface WorkflowStatus<P extends BackupPhase | RestorePhase = BackupPhase | RestorePhase> {
+export interface WorkflowStatus<P extends Phase = Phase> {
   status: OperationStatus;
   phase: P;
   message: string;

@@ -12,9 +12,12 @@ export const restorePhases = [
   'done',
 ] as const;
 
+export const verificationPhases = ['waiting', 'reading', 'done'] as const;
+
 export type BackupPhase = (typeof backupPhases)[number];
 export type RestorePhase = (typeof restorePhases)[number];
-export type Phase = BackupPhase | RestorePhase;
+export type VerificationPhase = (typeof verificationPhases)[number];
+export type Phase = BackupPhase | RestorePhase | VerificationPhase;
 
 /** Sizes in bytes, rates in bytes a second. Within a phase no figure but rate and time left goes back. */
 export interface Progress {

@@ -23,6 +23,8 @@ export interface RetentionCandidate {
   dependsOn: readonly string[];
   /** What its objects take; for whoever reads the verdict. */
   storedBytes: number;
+  /** Its objects were read back, and not all are what they should be. */
+  damaged?: true;
   /** When it was first found to have expired. */
   dueSince?: string;
 }
@@ -99,12 +101,15 @@ export function judge(
   ];
 }
 
-/** The full backup of a service that older ones may be removed for. */
+/**
+ * The full backup of a service that older ones may be removed for. One that is known to be damaged is none, unless
+ * there is no other: it is better than nothing.
+ */
 export function newestGoodFull(candidates: readonly RetentionCandidate[]): RetentionCandidate | undefined {
-  return candidates
+  const fulls = candidates
     .filter(({ type, status }) => type === 'full' && status === 'Succeeded')
-    .toSorted(later)
-    .at(0);
+    .toSorted(later);
+  return fulls.find(({ damaged }) => damaged !== true) ?? fulls.at(0);
 }
 
 /**

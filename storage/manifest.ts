@@ -27,7 +27,7 @@ export async function writeManifest(
   if (!parsed.success || faults.length > 0) {
     throw new TidemarkError(
       'internal',
-      `The manifest of ${manifest.backupId} cannot be written: ${sentence(faults)}`,
+      `The manifest of ${manifest.backupId} cannot be written: ${phrase(faults)}.`,
     );
   }
   const key = objectKeys.manifest(manifest.backupId);
@@ -49,32 +49,43 @@ export async function readManifest(
   backupId: string,
   expectedSha256?: string,
 ): Promise<{ manifest: Manifest; sha256: string }> {
-  const key = objectKeys.manifest(backupId);
-  const body = await store.get(key);
-  const sha256 = hash('sha256', body);
-  const damaged = (what: string): TidemarkError =>
-    new TidemarkError(
-      'object_damaged',
-      `The object ${key} in ${store.location} is damaged: ${what} Restore another backup.`,
-    );
-  if (expectedSha256 !== undefined && sha256 !== expectedSha256) {
-    throw damaged(`expected SHA-256 ${expectedSha256}, found ${sha256}.`);
-  }
-  const content = parseJson(body, damaged);
-  refuseOtherFormat(content, key, store.location);
-  const parsed = manifestSchema.safeParse(content);
-  if (!parsed.success) throw damaged(sentence(issuesOf(parsed.error)));
-  const faults = contradictions(parsed.data, backupId);
-  if (faults.length > 0) throw damaged(sentence(faults));
-  return { manifest: parsed.data, sha256 };
+  const read = await inspectManifest(store, backupId, expectedSha256);
+  if ('manifest' in read) return read;
+  throw new TidemarkError(
+    'object_damaged',
+    `The object ${objectKeys.manifest(backupId)} in ${store.location} is damaged: ${read.wrong}. ` +
+      'Restore another backup.',
+  );
 }
 
-function parseJson(body: Buffer, damaged: (what: string) => TidemarkError): unknown {
-  try {
-    return JSON.parse(body.toString('utf8'));
-  } catch (error) {
-    throw damaged(`it is not JSON (${messageOf(error)}).`);
+/**
+ * As {@link readManifest}; of one that is damaged it is answered what is wrong with it, a phrase.
+ *
+ * @throws object_missing, not_available
+ */
+export async function inspectManifest(
+  store: ObjectStore,
+  backupId: string,
+  expectedSha256?: string,
+  signal?: AbortSignal,
+): Promise<{ manifest: Manifest; sha256: string } | { wrong: string }> {
+  const key = objectKeys.manifest(backupId);
+  const body = await store.get(key, undefined, signal);
+  const sha256 = hash('sha256', body);
+  if (expectedSha256 !== undefined && sha256 !== expectedSha256) {
+    return { wrong: `expected SHA-256 ${expectedSha256}, found ${sha256}` };
   }
+  let content: unknown;
+  try {
+    content = JSON.parse(body.toString('utf8'));
+  } catch (error) {
+    return { wrong: `it is not JSON (${messageOf(error)})` };
+  }
+  refuseOtherFormat(content, key, store.location);
+  const parsed = manifestSchema.safeParse(content);
+  if (!parsed.success) return { wrong: phrase(issuesOf(parsed.error)) };
+  const faults = contradictions(parsed.data, backupId);
+  return faults.length > 0 ? { wrong: phrase(faults) } : { manifest: parsed.data, sha256 };
 }
 
 /** Before anything else is judged: another format may have other fields everywhere. */
@@ -117,7 +128,7 @@ function issuesOf(error: z.ZodError): string[] {
   return error.issues.map(({ path, message }) => `${path.map(String).join('.') || 'manifest'}: ${message}`);
 }
 
-function sentence(faults: readonly string[]): string {
+function phrase(faults: readonly string[]): string {
   const more = faults.length - mostFindings;
-  return `${faults.slice(0, mostFindings).join('; ')}${more > 0 ? `; and ${more} more` : ''}.`;
+  return `${faults.slice(0, mostFindings).join('; ')}${more > 0 ? `; and ${more} more` : ''}`;
 }

@@ -5,7 +5,12 @@
 import { type Client, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import type { TypedSearchAttributes } from '@temporalio/common';
 import { controlTaskQueue, workflowIds } from '../domain/ids.ts';
-import type { BackupCleanupInput, BackupInput, RestoreInput } from '../domain/operations.ts';
+import type {
+  BackupCleanupInput,
+  BackupInput,
+  RestoreInput,
+  VerificationInput,
+} from '../domain/operations.ts';
 import { searchAttributes } from './attributes.ts';
 
 export async function startBackup(client: Client, input: BackupInput): Promise<void> {
@@ -23,6 +28,13 @@ export async function startRestore(client: Client, input: RestoreInput): Promise
   await startOnce(client, 'restore', input.workflowId, input, {
     summary: `restore of ${input.serviceId} from ${input.backupId}, ${input.mode}`,
     attributes: searchAttributes({ serviceId: input.serviceId, operation: 'restore' }),
+  });
+}
+
+export async function startVerification(client: Client, input: VerificationInput): Promise<void> {
+  await startOnce(client, 'verification', input.workflowId, input, {
+    summary: `verification of ${input.backupId}`,
+    attributes: searchAttributes({ serviceId: input.serviceId, operation: 'verification' }),
   });
 }
 

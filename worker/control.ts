@@ -4,6 +4,7 @@ import { Client } from '@temporalio/client';
 import { type NativeConnection, Worker } from '@temporalio/worker';
 import pino, { type Logger } from 'pino';
 import { controlActivities } from '../activities/control/index.ts';
+import { controlBulkActivities } from '../activities/control/verification.ts';
 import type { Plane } from '../activities/control/plane.ts';
 import { openCatalog } from '../catalog/open.ts';
 import type { Catalog } from '../catalog/types.ts';
@@ -14,7 +15,7 @@ import { runProcess } from '../config/process.ts';
 import { serviceDefaultsOf } from '../config/service-defaults.ts';
 import { timingsOf } from '../config/timings.ts';
 import { readSecret } from '../config/secret.ts';
-import { controlTaskQueue, workflowIds } from '../domain/ids.ts';
+import { controlBulkTaskQueue, controlTaskQueue, workflowIds } from '../domain/ids.ts';
 import { openStore } from '../storage/open.ts';
 import type { ObjectStore } from '../storage/store.ts';
 import { loadTemporal, type TemporalSettings } from '../temporal/connect.ts';
@@ -87,6 +88,15 @@ async function gather(
     maxCachedWorkflows: 200,
     workflowThreadPoolSize: 1,
   });
+  const bulk = await Worker.create({
+    ...workerDefaults(log),
+    connection,
+    namespace: temporal.namespace,
+    taskQueue: controlBulkTaskQueue,
+    activities: controlBulkActivities(plane),
+    // Each holds memory of its own, and they share one way to the store.
+    maxConcurrentActivityTaskExecutions: 1,
+  });
   await client.workflow.start('reconcile', {
     taskQueue: controlTaskQueue,
     workflowId: workflowIds.reconcile(),
@@ -103,7 +113,7 @@ async function gather(
     { address: temporal.connectionOptions.address, storage: store.location },
     'The control worker is ready.',
   );
-  return { workers: [worker] };
+  return { workers: [worker, bulk] };
 }
 
 function metricsAddress({ metrics_listen, metrics_port }: ControlSettings): string | undefined {

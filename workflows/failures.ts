@@ -24,6 +24,13 @@ export function findingOf(error: unknown): Finding {
   }
   if (cause instanceof TimeoutFailure && error instanceof ActivityFailure) {
     const step = error.activityType;
+    if (step === 'examineBackup') {
+      return {
+        code: 'operation_lost',
+        message:
+          'The control worker fell silent and did not come back in time. See that it runs, then ask again.',
+      };
+    }
     return {
       code: 'agent_unavailable',
       message:

@@ -6,3 +6,4 @@ export { reconcile } from './reconcile.ts';
 export { restore, restoreCleanup } from './restore.ts';
 export { retention } from './retention.ts';
 export { scheduledBackup } from './scheduled-backup.ts';
+export { verification } from './verification.ts';

@@ -1,11 +1,11 @@
 /** What a running operation says of itself: to the query `status`, and to whoever reads Temporal's web UI. */
 import { defineQuery, setCurrentDetails, setHandler } from '@temporalio/workflow';
 import type { OperationStatus, WorkflowStatus } from '../domain/operations.ts';
-import { type BackupPhase, type RestorePhase, startOf } from '../domain/progress.ts';
+import { type Phase, startOf } from '../domain/progress.ts';
 
 export const statusQuery = defineQuery<WorkflowStatus>('status');
 
-export interface Narrative<P extends BackupPhase | RestorePhase> {
+export interface Narrative<P extends Phase> {
   readonly now: WorkflowStatus<P>;
   /** A new phase, or a new sentence within one. */
   tell(phase: P, message: string, status?: OperationStatus): void;
@@ -18,7 +18,7 @@ export interface Narrative<P extends BackupPhase | RestorePhase> {
  *
  * @param facts lines that stay above the story: what is worked on, from what
  */
-export function beginNarrative<P extends BackupPhase | RestorePhase>(
+export function beginNarrative<P extends Phase>(
   first: P,
   message: string,
   facts: readonly string[],

@@ -3,7 +3,7 @@
  * how it is cancelled, because the SDK's defaults (unlimited attempts, clean-up beside a live activity) lose data here.
  */
 import { ActivityCancellationType, type ActivityOptions } from '@temporalio/workflow';
-import { agentTaskQueue, controlTaskQueue } from '../domain/ids.ts';
+import { agentTaskQueue, controlBulkTaskQueue, controlTaskQueue } from '../domain/ids.ts';
 import type { OperationTimings } from '../domain/operations.ts';
 
 const cancellationType = ActivityCancellationType.WAIT_CANCELLATION_COMPLETED;
@@ -24,6 +24,22 @@ export function controlPlane(timings: OperationTimings): ActivityOptions {
 /** What takes as long as it takes on the control plane, heartbeating, so that a worker that died is noticed. */
 export function controlWait(timings: OperationTimings): ActivityOptions {
   return { ...controlPlane(timings), startToCloseTimeout: '365d', heartbeatTimeout: timings.heartbeatMs };
+}
+
+/** Long work of a control worker: it waits for one that is free, and a worker that died is noticed by its silence. */
+export function controlBulk(timings: OperationTimings): ActivityOptions {
+  return {
+    taskQueue: controlBulkTaskQueue,
+    startToCloseTimeout: '30d',
+    heartbeatTimeout: timings.heartbeatMs,
+    retry: {
+      initialInterval: timings.retryMs,
+      backoffCoefficient: 2,
+      maximumInterval: '1m',
+      maximumAttempts: 5,
+    },
+    cancellationType,
+  };
 }
 
 /** A question to an agent that has to answer now. */

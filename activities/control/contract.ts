@@ -9,6 +9,7 @@ import type {
 } from '../../domain/operations.ts';
 import type { BackupFacts } from '../../domain/restore-plan.ts';
 import type { Progress } from '../../domain/progress.ts';
+import type { Examination } from '../../domain/verification.ts';
 
 export interface ControlActivities {
   /**
@@ -47,6 +48,14 @@ export interface ControlActivities {
     progress?: Progress;
     pointInTime?: string;
     reached?: Record<string, string | number>;
+  }): Promise<void>;
+  /** Of one that was removed together with its backup nothing is recorded. */
+  updateVerification(input: {
+    workflowId: string;
+    status: OperationStatus;
+    message: string;
+    progress?: Progress;
+    examination?: Examination;
   }): Promise<void>;
   /**
    * Reads a new backup's manifest back, and compares it with what the agent answered and with how it was to be
@@ -93,6 +102,12 @@ export interface ControlActivities {
     schedules: number;
     nextMs: number;
   }>;
+}
+
+/** What a control worker does of long work, on a queue of its own. */
+export interface ControlBulkActivities {
+  /** Reads a backup, and all that it builds on, back and compares it with its digests; what it finds is no failure. */
+  examineBackup(input: { backupId: string }): Promise<Examination>;
 }
 
 export interface RegistrationAnswer extends Omit<Registration, 'signature'> {

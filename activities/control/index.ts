@@ -8,6 +8,7 @@ import { recordActivities } from './records.ts';
 import { registrationActivities } from './registration.ts';
 import { retentionActivities } from './retention.ts';
 import { runActivities } from './runs.ts';
+import { verificationActivities } from './verification.ts';
 import { yieldingActivities } from './yielding.ts';
 
 export function controlActivities(plane: Plane): ControlActivities {
@@ -18,6 +19,7 @@ export function controlActivities(plane: Plane): ControlActivities {
     ...dismissalActivities(plane),
     ...runActivities(plane),
     ...yieldingActivities(plane),
+    ...verificationActivities(plane),
     ...reconciliationActivities(plane),
     ...retentionActivities(plane),
   };

@@ -5,10 +5,17 @@
  */
 import { Context } from '@temporalio/activity';
 import type { BackupRecord, PlaceRecord, RestoreRecord } from '../../catalog/types.ts';
+import type { VerificationRecord } from '../../catalog/verification-types.ts';
 import { messageOf } from '../../domain/errors.ts';
 import { workflowIds } from '../../domain/ids.ts';
 import { isFinal, type OperationStatus, type RestoreInput } from '../../domain/operations.ts';
-import { startBackup, startBackupCleanup, startRestore, startRestoreCleanup } from '../../temporal/start.ts';
+import {
+  startBackup,
+  startBackupCleanup,
+  startRestore,
+  startRestoreCleanup,
+  startVerification,
+} from '../../temporal/start.ts';
 import type { ControlActivities } from './contract.ts';
 import { giveMissingNightlies } from './nightly.ts';
 import { hasEnded, workflowState } from './places.ts';
@@ -29,10 +36,13 @@ export function reconciliationActivities(plane: Plane): Pick<ControlActivities, 
   return {
     async reconcile() {
       const outcome: Outcome = { started: 0, settled: 0, released: 0, schedules: 0 };
-      const { backups, restores } = await plane.catalog.unfinished();
+      const { backups, restores, verifications } = await plane.catalog.unfinished();
       for (const backup of backups) await one(plane, backup.id, () => settleBackup(plane, backup, outcome));
       for (const restore of restores) {
         await one(plane, restore.workflowId, () => settleRestore(plane, restore, outcome));
+      }
+      for (const verification of verifications) {
+        await one(plane, verification.workflowId, () => settleVerification(plane, verification, outcome));
       }
       for (const place of await plane.catalog.listPlaces()) {
         await one(plane, place.workflowId, () => freePlace(plane, place, outcome));
@@ -129,6 +139,23 @@ async function settleRestore(plane: Plane, restore: RestoreRecord, outcome: Outc
     await startRestoreCleanup(plane.client, input);
     const { status, endedAt: finishedAt, message } = lost(workflowId);
     if (await plane.catalog.updateRestore(restoreId, { status, finishedAt, message })) outcome.settled += 1;
+  }
+}
+
+async function settleVerification(
+  plane: Plane,
+  { workflowId, backupId, serviceId, status, createdAt }: VerificationRecord,
+  outcome: Outcome,
+): Promise<void> {
+  if (isYoung(createdAt)) return;
+  const state = await workflowState(plane, workflowId);
+  if (state === 'missing' && status === 'Scheduled') {
+    await startVerification(plane.client, { workflowId, backupId, serviceId, timings: plane.timings });
+    outcome.started += 1;
+  } else if (state !== 'open') {
+    const { status: ended, endedAt: finishedAt, message } = lost(workflowId);
+    if (await plane.catalog.updateVerification(workflowId, { status: ended, finishedAt, message }))
+      outcome.settled += 1;
   }
 }
 

@@ -30,7 +30,7 @@ export function backupCommand(io: Io, outcome: Outcome): Command {
       });
       const { backup_id: backupId } = order;
       if (wait && backupId !== undefined)
-        return follow(session, outcome, backupId, () => client.backup(backupId));
+        return follow(session, outcome, `watch ${backupId}`, () => client.backup(backupId));
       session.show(order);
       if (backupId !== undefined) session.hint(`To watch it: tidemark watch ${backupId}`);
     },

@@ -1,8 +1,9 @@
-/** `tidemark backups`: what backups there are. */
-import type { Command } from 'commander';
+/** `tidemark backups`: what backups there are, and whether they are whole. */
+import { type Command, Option } from 'commander';
 import type { Backup } from '../../client/answers.ts';
 import { backupTypes } from '../../domain/operations.ts';
-import type { Io } from '../io.ts';
+import { follow } from '../follow.ts';
+import type { Io, Outcome } from '../io.ts';
 import { showList } from '../list.ts';
 import { type FilterFlags, filterOf, filterOptions, listOptions, statusOption } from '../options.ts';
 import type { Column } from '../output/table.ts';
@@ -19,8 +20,13 @@ export const backupColumns: readonly Column<Backup>[] = [
   { title: 'message', value: ({ message }) => message },
 ];
 
-export function backupsCommand(io: Io): Command {
-  return commandGroup('backups', 'List backups, and show one.', [listCommand(io), getCommand(io)]);
+export function backupsCommand(io: Io, outcome: Outcome): Command {
+  return commandGroup('backups', 'List backups, show one, and read one back.', [
+    listCommand(io),
+    getCommand(io),
+    verifyCommand(io, outcome),
+    verificationCommand(io, outcome),
+  ]);
 }
 
 function listCommand(io: Io): Command {
@@ -50,5 +56,48 @@ function getCommand(io: Io): Command {
     description: 'Show one backup, with its progress while it runs.',
     examples: ['backups get eda3b72460c8c0d9d61a7f01b6a22e32:sample-1:sample-1'],
     work: async (session, _flags, id = '') => session.show(await session.client.backup(id)),
+  });
+}
+
+function verifyCommand(io: Io, outcome: Outcome): Command {
+  return apiCommand<{ wait?: true }>(io, {
+    usage: 'verify <id>',
+    description:
+      'Read everything that is stored of a backup back and compare it with its digests. Nothing is changed, and no restore has to wait.',
+    examples: [
+      'backups verify eda3b72460c8c0d9d61a7f01b6a22e32:sample-1:sample-1 --wait',
+      "backups verify eda3b72460c8c0d9d61a7f01b6a22e32:sample-1:sample-1 --wait --json | jq '.damaged'",
+    ],
+    options: [
+      new Option(
+        '--wait',
+        'follow it to its end; the exit code is 1 when the backup is damaged, or could not be read',
+      ),
+    ],
+    async work(session, { wait }, id = '') {
+      const { client } = session;
+      const again = `backups verification ${id} --wait`;
+      const order = await client.verifyBackup(id);
+      if (wait) return follow(session, outcome, again, () => client.verification(id));
+      session.show(order);
+      session.hint(`To watch it: tidemark ${again}`);
+    },
+  });
+}
+
+function verificationCommand(io: Io, outcome: Outcome): Command {
+  return apiCommand<{ wait?: true }>(io, {
+    usage: 'verification <id>',
+    description: 'Show what came of the latest verification of a backup, or how far it is.',
+    examples: ['backups verification eda3b72460c8c0d9d61a7f01b6a22e32:sample-1:sample-1'],
+    options: [
+      new Option('--wait', 'follow it to its end; the exit code is 1 when it did not find the backup whole'),
+    ],
+    async work(session, { wait }, id = '') {
+      const { client } = session;
+      const look = (): ReturnType<typeof client.verification> => client.verification(id);
+      if (wait) await follow(session, outcome, `backups verification ${id} --wait`, look);
+      else session.show(await look());
+    },
   });
 }

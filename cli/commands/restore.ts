@@ -37,7 +37,7 @@ export function restoreCommand(io: Io, outcome: Outcome): Command {
       const { client } = session;
       const order = await client.orderRestore(id, serviceId, fields(flags), { dry_run: flags.dryRun });
       if (flags.wait && !flags.dryRun)
-        return follow(session, outcome, String(order.id), () => client.restore(order.id));
+        return follow(session, outcome, `watch ${order.id}`, () => client.restore(order.id));
       session.show(order);
       if (!flags.dryRun) session.hint(`To watch it: tidemark watch ${order.id}`);
     },

@@ -13,8 +13,8 @@ export function watchCommand(io: Io, outcome: Outcome): Command {
     async work(session, _flags, id = '') {
       const { client } = session;
       const isRestore = /^\d+$/.test(id);
-      if (isRestore) await follow(session, outcome, id, async () => client.restore(id));
-      else await follow(session, outcome, id, async () => client.backup(id));
+      if (isRestore) await follow(session, outcome, `watch ${id}`, async () => client.restore(id));
+      else await follow(session, outcome, `watch ${id}`, async () => client.backup(id));
     },
   });
 }

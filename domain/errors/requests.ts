@@ -51,6 +51,12 @@ export const requestErrors = {
     'No backup of your organization has this id.',
     '`GET /backups` lists the backups there are.',
   ),
+  verification_not_found: entry(
+    404,
+    false,
+    'This backup was not verified yet.',
+    '`POST /backups/{id}/verify` reads it back; then ask again.',
+  ),
   schedule_not_found: entry(
     404,
     false,

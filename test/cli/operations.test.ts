@@ -9,6 +9,8 @@ const commandOf: Record<string, string> = {
   listBackups: 'backups list',
   getBackups: 'backups get',
   getBackupStatus: '(backups list --service-id is the same list)',
+  verifyBackup: 'backups verify',
+  getVerification: 'backups verification',
   createSchedule: 'schedules create',
   listSchedules: 'schedules list',
   getSchedule: 'schedules get',

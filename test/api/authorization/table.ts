@@ -129,8 +129,8 @@ export const rows: readonly Row[] = [
   },
   { ...onBackup('getBackups', 'viewer', 200), about: 'one backup', tells: true },
   onBackup('deleteBackup', 'administrator', 'not_available'),
-  onBackup('verifyBackup', 'administrator', 'not_available', '/verify'),
-  onBackup('getVerification', 'viewer', 'not_available', '/verify'),
+  onBackup('verifyBackup', 'administrator', 200, '/verify'),
+  onBackup('getVerification', 'viewer', 'verification_not_found', '/verify'),
   // Schedules.
   {
     operation: 'createSchedule',
