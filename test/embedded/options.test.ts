@@ -28,6 +28,7 @@ test('without options there is one sample, in .tidemark, on the usual ports', ()
     temporalPort: 7233,
     uiPort: 8233,
     storage: undefined,
+    environment: {},
     recipients: [],
     identity: undefined,
     logLevel: 'info',
