@@ -208,12 +208,17 @@ class S3Store implements ObjectStore {
       server_side_encryption: encryption,
       kms_key_id: keyId,
     } = this.#options;
+    const checksum = crc32Of(body);
     const command = new PutObjectCommand({
       Bucket: this.#bucket,
       Key: name,
       Body: body,
       ContentLength: body.length,
-      Metadata: { [checksumName]: crc32Of(body) },
+      Metadata: { [checksumName]: checksum },
+      // The client would compute the same once more.
+      ...(this.#options.checksums === 'when_supported' && {
+        ChecksumCRC32: Buffer.from(checksum, 'hex').toString('base64'),
+      }),
       ...(createOnly && { IfNoneMatch: '*' }),
       ...(storageClass !== undefined && { StorageClass: storageClass as 'STANDARD' }),
       ...(encryption !== undefined && { ServerSideEncryption: encryption }),
