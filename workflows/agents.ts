@@ -13,6 +13,7 @@ import {
   hostBulk,
   hostControl,
   hostPatient,
+  hostPatientBulk,
   hostPing,
 } from './profiles.ts';
 
@@ -37,6 +38,8 @@ export interface Agent {
   bulk: ActivityInterfaceFor<HostBulkActivities>;
   /** Short orders that wait for the agent: where there is no way back any more. */
   patient: ActivityInterfaceFor<HostControlActivities>;
+  /** Long work, likewise. */
+  patientBulk: ActivityInterfaceFor<HostBulkActivities>;
   /** What puts things back: waits for the agent without limit. */
   cleanup: ActivityInterfaceFor<HostControlActivities>;
 }
@@ -53,6 +56,7 @@ export function agentProxies(agentId: string, timings: OperationTimings): Agent 
     control: proxyActivities<HostControlActivities>(hostControl(agentId, timings)),
     bulk: proxyActivities<HostBulkActivities>(hostBulk(agentId, timings)),
     patient: proxyActivities<HostControlActivities>(hostPatient(agentId, timings)),
+    patientBulk: proxyActivities<HostBulkActivities>(hostPatientBulk(agentId, timings)),
     cleanup: proxyActivities<HostControlActivities>(cleanup(agentId, timings)),
   };
 }

@@ -92,6 +92,15 @@ export function hostBulk(agentId: string, timings: OperationTimings): ActivityOp
   };
 }
 
+/**
+ * The same, where the old data is gone: a store or a key that is away for a while must not leave the server without
+ * any. Tries for about an hour; giving up leaves it stopped.
+ */
+export function hostPatientBulk(agentId: string, timings: OperationTimings): ActivityOptions {
+  const { retry, ...options } = hostBulk(agentId, timings);
+  return { ...options, scheduleToStartTimeout: '7d', retry: { ...retry, maximumAttempts: 60 } };
+}
+
 /** What puts a server back waits for its agent without limit, and is tried until it works. */
 export function cleanup(agentId: string, timings: OperationTimings): ActivityOptions {
   return {

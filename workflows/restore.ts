@@ -3,7 +3,7 @@
  * and any failure or cancellation leaves it as it was. In place, for hosts without room for two copies: verify, stop,
  * empty, fetch, prepare, check, start.
  */
-import { CancelledFailure, CancellationScope, workflowInfo } from '@temporalio/workflow';
+import { CancelledFailure, CancellationScope, patched, workflowInfo } from '@temporalio/workflow';
 import type { HostRestoreInput } from '../activities/host/contract.ts';
 import type { RestoreInput } from '../domain/operations.ts';
 import type { RestorePhase } from '../domain/progress.ts';
@@ -20,8 +20,8 @@ interface RestoreRun {
   dismissal: Dismissal;
   /** Undone last-in first-out when the restore does not succeed. */
   compensations: (() => Promise<string>)[];
-  /** In place: nothing brings the old data back any more. */
-  emptied: boolean;
+  /** In place: `gone` once nothing brings the old data back any more; while it is removed only the host knows. */
+  oldData: 'whole' | 'being removed' | 'gone';
   warnings: string[];
 }
 
@@ -94,12 +94,13 @@ async function inPlace(run: RestoreRun, { agent, order }: PlannedRestore): Promi
   await telling(run, 'planning', verified, () => agent.bulk.verifyObjects(order));
   const stoppedAt = Date.now();
   await telling(run, 'stopping', notReady, () => agent.control.stopServer(order));
-  run.emptied = true;
+  run.oldData = 'being removed';
   await agent.patient.emptyData(order);
-  await telling(run, 'fetching', notReady, () => agent.bulk.fetchBackup(order));
-  await telling(run, 'preparing', notReady, () => agent.bulk.prepareBackup(order));
+  run.oldData = 'gone';
+  await telling(run, 'fetching', notReady, () => agent.patientBulk.fetchBackup(order));
+  await telling(run, 'preparing', notReady, () => agent.patientBulk.prepareBackup(order));
   const { reached, warnings = [] } = await telling(run, 'checking', notReady, () =>
-    agent.bulk.checkCopy(order),
+    agent.patientBulk.checkCopy(order),
   );
   run.warnings.push(...warnings);
   await telling(run, 'cutting_over', notReady, () => agent.patient.startServer(order));
@@ -115,7 +116,7 @@ function setUp(input: RestoreInput): RestoreRun {
     ]),
     dismissal: heedDismissal(),
     compensations: [],
-    emptied: false,
+    oldData: 'whole',
     warnings: [],
   };
 }
@@ -149,6 +150,9 @@ async function tell(
   });
 }
 
+/** Restores that began under a version that told first, and worked then, end that way. */
+const tellsBeside = (): boolean => patched('tells-beside');
+
 /**
  * Says what is being done while it is done: saying it costs no time. What is said of one step is written down before
  * the next one begins.
@@ -159,20 +163,28 @@ async function telling<T>(
   message: string,
   work: () => Promise<T>,
 ): Promise<T> {
+  if (!tellsBeside()) {
+    await tell(run, phase, message);
+    return await work();
+  }
   const [told, done] = await Promise.allSettled([tell(run, phase, message), work()]);
   if (done.status === 'rejected') throw done.reason as Error;
   if (told.status === 'rejected') throw told.reason as Error;
   return done.value;
 }
 
+async function bothOf<A, B>(first: () => Promise<A>, second: () => Promise<B>): Promise<[A, B]> {
+  return tellsBeside() ? await Promise.all([first(), second()]) : [await first(), await second()];
+}
+
 /** What is needed is there, fits, and may be: or the restore is refused before anything is touched. */
 async function plan(run: RestoreRun): Promise<PlannedRestore> {
   const { input, plane } = run;
   const [facts, { agentId }] = await telling(run, 'planning', 'The restore is being planned.', () =>
-    Promise.all([
-      plane.waiting.readBackup({ backupId: input.backupId }),
-      plane.control.findAgent({ serviceId: input.serviceId }),
-    ]),
+    bothOf(
+      () => plane.waiting.readBackup({ backupId: input.backupId }),
+      () => plane.control.findAgent({ serviceId: input.serviceId }),
+    ),
   );
   const agent = agentProxies(agentId, input.timings);
   const order = orderOf(input, facts.manifestSha256);
@@ -203,8 +215,9 @@ async function succeed(run: RestoreRun, { facts }: PlannedRestore, reached: Reac
 
 /** @returns what became of the server, for the message */
 async function putBack(run: RestoreRun, agent: Agent, order: HostRestoreInput): Promise<string> {
-  const { serving } = await run.dismissal.unlessGone(() => agent.cleanup.putBack(order));
-  if (!run.emptied) return serving ? 'The server serves its old data.' : 'The server is as it was.';
+  const { serving, emptied = true } = await run.dismissal.unlessGone(() => agent.cleanup.putBack(order));
+  const gone = run.oldData === 'gone' || (run.oldData === 'being removed' && emptied);
+  if (!gone) return serving ? 'The server serves its old data.' : 'The server is as it was.';
   return serving
     ? 'The server serves the restored data.'
     : 'The server is stopped, its old data is gone: restore this or another backup to it to bring it back.';

@@ -2,14 +2,13 @@
  * One attempt at a piece of work on the host: it ends what an earlier attempt left, holds the server's lock, is
  * heard by Temporal while it goes on, is ended when it is cancelled, and when it makes no progress.
  */
-import { mkdir } from 'node:fs/promises';
 import { Context } from '@temporalio/activity';
 import { TidemarkError } from '../../domain/errors.ts';
 import { advance, type Phase, type Progress, startOf } from '../../domain/progress.ts';
 import type { Attempt } from '../../mariadb/context.ts';
 import { acquireLock } from '../../mariadb/lock.ts';
 import { endLeftovers } from '../../mariadb/processes/record.ts';
-import { removeIfEmpty } from '../../mariadb/restore/files.ts';
+import { makeDirectory, removeIfEmpty } from '../../mariadb/restore/files.ts';
 import { type Host, operationFolder, serverLockPath } from './host.ts';
 
 const beatMs = 1_000;
@@ -34,7 +33,7 @@ export async function attempt<T>(
   const ending = Promise.withResolvers<void>();
   const beat = beginHeartbeat(options.phase, host.settings.stall_timeout);
   try {
-    await endEarlier(host, options.operation);
+    await endEarlier(host, options.operation, Context.current().cancellationSignal);
     host.attempts.set(options.operation, {
       supersede: () => {
         if (!options.uninterruptible)
@@ -56,16 +55,24 @@ export async function attempt<T>(
     return result;
   } finally {
     beat.end();
-    host.attempts.delete(options.operation);
+    if (host.attempts.get(options.operation)?.ended === ending.promise)
+      host.attempts.delete(options.operation);
     ending.resolve();
   }
 }
 
-/** An attempt of the same operation that Temporal gave up on may still be going on in this very process. */
-async function endEarlier(host: Host, operation: string): Promise<void> {
+/**
+ * An attempt of the same operation that Temporal gave up on may still be going on in this very process.
+ * @throws the signal's reason when this one was cancelled meanwhile
+ */
+async function endEarlier(host: Host, operation: string, signal: AbortSignal): Promise<void> {
+  const cancelled = new Promise<void>((resolve) => {
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
   for (let earlier = host.attempts.get(operation); earlier; earlier = host.attempts.get(operation)) {
+    signal.throwIfAborted();
     earlier.supersede();
-    await earlier.ended;
+    await Promise.race([earlier.ended, cancelled]);
   }
 }
 
@@ -78,7 +85,7 @@ async function underLock<T>(
   const { state_directory: state } = host.settings;
   await using _lock = await acquireLock(serverLockPath(state), { operation, signal, waitMs: lockWaitMs });
   const folder = operationFolder(state, operation);
-  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await makeDirectory(folder, 0o700);
   try {
     await endLeftovers(folder);
     return await work(folder);

@@ -53,7 +53,7 @@ export interface HostControlActivities {
   /** Stops, swaps, starts and checks under a journal. Repeatable. @throws cut_over_failed once the old data is back. */
   cutOver(input: HostRestoreInput): Promise<{ notServingMs: number }>;
   /** Whatever a restore left: ends its processes, brings the old data back, starts it if it served, removes the staging. */
-  putBack(input: HostRestoreInput): Promise<{ serving: boolean }>;
+  putBack(input: HostRestoreInput): Promise<PutBackResult>;
   /**
    * Whatever a backup left: ends its processes, removes its scratch and its parts. A backup whose manifest exists is
    * whole, whatever was thought of it: it is answered and stays.
@@ -63,6 +63,13 @@ export interface HostControlActivities {
   stopServer(input: HostRestoreInput): Promise<void>;
   emptyData(input: HostRestoreInput): Promise<void>;
   startServer(input: HostRestoreInput): Promise<void>;
+}
+
+/** What became of a server whose restore was taken back. */
+export interface PutBackResult {
+  serving: boolean;
+  /** In place: the old data was gone, in part at least, and the restore not done. Agents of before do not say it. */
+  emptied?: boolean;
 }
 
 /** Long work: task queue `agent:<id>:bulk`. */

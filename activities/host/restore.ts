@@ -16,6 +16,7 @@ import { identityFor, inspectIdentities } from '../../mariadb/restore/identity.t
 import { prepareCopy } from '../../mariadb/restore/prepare.ts';
 import { checkStaging, freeSpace } from '../../mariadb/restore/room.ts';
 import { createStaging, type Staging, stagingFor } from '../../mariadb/restore/staging.ts';
+import { lostInPowerCut, markSynced, markUnpacked } from '../../mariadb/restore/unpacked.ts';
 import { inspectLayout } from '../../mariadb/server/layout.ts';
 import { isServing } from '../../mariadb/server/lifecycle.ts';
 import { readServerOptions } from '../../mariadb/server/options.ts';
@@ -93,14 +94,9 @@ export function restoreActivities(host: Host): RestoreActivities {
     },
 
     async fetchBackup(order) {
-      await attempt(host, { operation: operationOf(order), phase: 'fetching' }, async (trial) => {
-        const manifest = await manifestOf(host, order);
-        const { directory, staging, layout } = await enterSite(host, order);
-        if (order.mode === 'side-by-side') {
-          await createStaging(staging, await serverOwner(host.settings.server, dataDirectory(layout)));
-        }
-        await fetchInto(host, manifest, directory, trial);
-      });
+      await attempt(host, { operation: operationOf(order), phase: 'fetching' }, (trial) =>
+        unpack(host, order, trial),
+      );
     },
 
     async prepareBackup(order) {
@@ -108,6 +104,13 @@ export function restoreActivities(host: Host): RestoreActivities {
         const { server, restore } = host.settings;
         const manifest = await manifestOf(host, order);
         const { directory } = await enterSite(host, order);
+        if (await lostInPowerCut(trial.folder)) {
+          host.log.warn(
+            { directory },
+            'The machine went down before the copy was synced; it is fetched again.',
+          );
+          await unpack(host, order, trial);
+        }
         trial.report(startOf('preparing'));
         const expected = { toLsn: manifest.lineage.toLsn };
         // What was unpacked is still in memory for the most part; it gets to the disk while the copy is prepared.
@@ -115,6 +118,7 @@ export function restoreActivities(host: Host): RestoreActivities {
           prepareCopy({ server, restore, directory, attempt: trial, expected }),
           syncFileSystem(directory, trial),
         );
+        await markSynced(trial.folder);
       });
     },
 
@@ -168,6 +172,17 @@ async function both(first: Promise<void>, second: Promise<void>): Promise<void> 
 async function manifestOf(host: Host, order: HostRestoreInput): Promise<Manifest> {
   const { manifest } = await readManifest(host.store, order.backupId, order.manifestSha256);
   return manifest;
+}
+
+/** Fetches and unpacks the backup into its place; what an earlier try left there goes first. */
+async function unpack(host: Host, order: HostRestoreInput, trial: Attempt): Promise<void> {
+  const manifest = await manifestOf(host, order);
+  const { directory, staging, layout } = await enterSite(host, order);
+  if (order.mode === 'side-by-side') {
+    await createStaging(staging, await serverOwner(host.settings.server, dataDirectory(layout)));
+  }
+  await fetchInto(host, manifest, directory, trial);
+  await markUnpacked(trial.folder);
 }
 
 /** Each part is checked before a byte of it is handed to the programs, and the programs have the last word. */

@@ -11,7 +11,7 @@ import { closeInPlace } from '../../mariadb/restore/in-place-record.ts';
 import { startServer, stopServer } from '../../mariadb/server/lifecycle.ts';
 import { serverOwner } from '../../mariadb/server/owner.ts';
 import { attempt, type AttemptOptions } from './attempt.ts';
-import type { HostControlActivities, HostRestoreInput } from './contract.ts';
+import type { HostControlActivities, HostRestoreInput, PutBackResult } from './contract.ts';
 import type { Host } from './host.ts';
 import { enterSite, operationOf } from './restore.ts';
 
@@ -88,7 +88,7 @@ async function swapOf(host: Host, order: HostRestoreInput): Promise<CutOverOptio
 }
 
 /** Whatever keeps the old data from serving may pass, or be mended by somebody: only data that is gone ends the tries. */
-async function putBackUntilItWorks(swap: CutOverOptions): Promise<{ serving: boolean }> {
+async function putBackUntilItWorks(swap: CutOverOptions): Promise<PutBackResult> {
   try {
     return await putBack(swap);
   } catch (error) {

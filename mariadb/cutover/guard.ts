@@ -2,9 +2,8 @@
  * A file that is there while the server's files are being moved or are half there, so that whoever starts the server
  * can be told not to: systemd by `AssertPathExists=!<state directory>/files-are-moving` in the server's unit.
  */
-import { rm } from 'node:fs/promises';
 import path from 'node:path';
-import { makeDirectory, writeDurably } from '../restore/files.ts';
+import { makeDirectory, removeDurably, writeDurably } from '../restore/files.ts';
 
 export const guardName = 'files-are-moving';
 
@@ -19,5 +18,5 @@ export async function raiseGuard(stateDirectory: string, restoreId: number): Pro
 
 /** Before the server is started on files that are whole. */
 export async function lowerGuard(stateDirectory: string): Promise<void> {
-  await rm(path.join(stateDirectory, guardName), { force: true });
+  await removeDurably(path.join(stateDirectory, guardName));
 }

@@ -26,10 +26,10 @@ export interface PutBackOptions {
  * server serve again if it served. Where nothing was done, nothing happens. The caller holds the server's lock and
  * has ended the operation's processes.
  *
- * A restore in place that has emptied the data cannot be undone: the server stays stopped.
+ * A restore in place that has emptied the data cannot be undone: the server stays stopped, and `emptied` says so.
  * @throws previous_gone when the replaced data is not kept any more; server_start_failed, server_stop_failed
  */
-export async function putBack(options: PutBackOptions): Promise<{ serving: boolean }> {
+export async function putBack(options: PutBackOptions): Promise<{ serving: boolean; emptied: boolean }> {
   const { server, stateDirectory, restoreId, layout, log } = options;
   let journal = await ownJournal(options);
   if (journal?.state === 'committed') journal = await reopen(stateDirectory, journal);
@@ -37,7 +37,8 @@ export async function putBack(options: PutBackOptions): Promise<{ serving: boole
   if (journal?.served === true) await startServer(server, { log });
 
   const inPlace = await readInPlace(stateDirectory);
-  if (inPlace?.restoreId === restoreId && !inPlace.emptied) {
+  const own = inPlace?.restoreId === restoreId;
+  if (own && !inPlace.emptied) {
     if (inPlace.served) await startServer(server, { log });
     await closeInPlace(stateDirectory);
   }
@@ -46,7 +47,7 @@ export async function putBack(options: PutBackOptions): Promise<{ serving: boole
   await removeStaging({ members });
   for (const member of journal?.members ?? []) if (member.missing) await removeIfEmpty(member.live);
   if (journal) await removeJournal(stateDirectory, restoreId);
-  return { serving: await isServing(server) };
+  return { serving: await isServing(server), emptied: own && inPlace.emptied };
 }
 
 /**

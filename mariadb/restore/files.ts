@@ -1,5 +1,5 @@
 /** Small operations on files and directories, each whole or not at all. */
-import { lstat, mkdir, open, readdir, rename, rmdir } from 'node:fs/promises';
+import { lstat, mkdir, open, readdir, rename, rm, rmdir } from 'node:fs/promises';
 import path from 'node:path';
 
 /** Whether there is nothing at this path. */
@@ -48,6 +48,13 @@ export async function writeDurably(file: string, text: string): Promise<void> {
     await handle.close();
   }
   await rename(fresh, file);
+  await syncDirectory(path.dirname(file));
+}
+
+/** Removes a file so that it is not back after a power cut. One that is not there is no error. */
+export async function removeDurably(file: string): Promise<void> {
+  if (await isMissing(file)) return;
+  await rm(file, { force: true });
   await syncDirectory(path.dirname(file));
 }
 

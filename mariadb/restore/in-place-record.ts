@@ -1,9 +1,9 @@
 /** What is known of a restore in place that is not finished: how far it went, on disk before it goes there. */
-import { readFile, rm } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { messageOf, TidemarkError } from '../../domain/errors.ts';
-import { makeDirectory, writeDurably } from './files.ts';
+import { makeDirectory, removeDurably, writeDurably } from './files.ts';
 
 export const inPlaceRecord = z.object({
   restoreId: z.number(),
@@ -44,9 +44,9 @@ export async function inPlaceOpen(stateDirectory: string): Promise<boolean> {
   return (await readInPlace(stateDirectory)) !== undefined;
 }
 
-/** The restored server serves: nothing stands in the way of starting it any more. */
+/** The restored server serves: nothing stands in the way of starting it any more, after a power cut neither. */
 export async function closeInPlace(stateDirectory: string): Promise<void> {
-  await rm(fileOf(stateDirectory), { force: true });
+  await removeDurably(fileOf(stateDirectory));
 }
 
 /** Once this returns, the record survives a power cut. */

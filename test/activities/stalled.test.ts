@@ -76,6 +76,22 @@ describe('an attempt', () => {
     expect(found.bytesDone).toBeGreaterThan(20);
   });
 
+  test('that waits for an earlier one hears that it is called off, and leaves the earlier one known', async () => {
+    const host = await openHost({ defaults_file: '/etc/my.cnf' });
+    const { promise: hanging, resolve: end } = Promise.withResolvers<void>();
+    const options = { operation: 'restore-1', phase: 'cutting_over' as const, uninterruptible: true };
+    const earlier = runActivity(() => attempt(host, options, () => hanging));
+    while (host.attempts.size === 0) await sleep(10);
+    const known = host.attempts.get('restore-1');
+    const calledOff = AbortSignal.timeout(200);
+    const later = runActivity(() => attempt(host, options, async () => undefined), calledOff);
+    await expect(later.result).rejects.toMatchObject({ name: 'TimeoutError' });
+    expect(host.attempts.get('restore-1')).toBe(known);
+    end();
+    await earlier.result;
+    expect(host.attempts.size).toBe(0);
+  });
+
   test('that counts no bytes may take as long as it takes', async () => {
     await expect(working(({ report }) => report(startOf('copying')))).resolves.toEqual(startOf('copying'));
   });

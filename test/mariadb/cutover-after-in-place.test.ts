@@ -67,7 +67,10 @@ async function emptyInPlace(): Promise<void> {
   await emptyData(work);
   await mkdir(path.join(server.dataDirectory, 'shop'));
   await writeFile(path.join(server.dataDirectory, 'shop', 'items.ibd'), 'half of it');
-  expect(await putBack({ ...work, workflowId: 'restore/in-place' })).toEqual({ serving: false });
+  expect(await putBack({ ...work, workflowId: 'restore/in-place' })).toEqual({
+    serving: false,
+    emptied: true,
+  });
 }
 
 async function ready(): Promise<CutOverOptions> {
@@ -123,7 +126,7 @@ test('a cut-over that fails leaves the guard up and the server stopped', async (
   };
   await expect(cutOver({ ...order, onStep })).rejects.toThrow(/did not serve before, and is stopped/);
   await expectHalfEmptied();
-  expect(await putBack(order)).toEqual({ serving: false });
+  expect(await putBack(order)).toEqual({ serving: false, emptied: false });
   await expectHalfEmptied();
 });
 
@@ -140,7 +143,7 @@ test('a restore that was done and is put back brings the record back with the ha
   expect(await readJournal(stateDirectory, order.restoreId)).toEqual(earlier);
   await writeJournal(stateDirectory, journal);
 
-  expect(await putBack(order)).toEqual({ serving: false });
+  expect(await putBack(order)).toEqual({ serving: false, emptied: false });
   await expectHalfEmptied();
 });
 
@@ -165,7 +168,7 @@ test.each(['after undo out', 'after undo back'])(
 
     expect(await settleOpenJournals(settling)).toBe(1);
     await expectHalfEmptied();
-    expect(await putBack(order)).toEqual({ serving: false });
+    expect(await putBack(order)).toEqual({ serving: false, emptied: false });
     await expectHalfEmptied();
   },
 );
@@ -178,7 +181,7 @@ test('a record that was left behind over data that serves holds nothing back', a
   const old = await server.checksums();
   const order = await ready();
   await cutOver(order);
-  expect(await putBack(order)).toEqual({ serving: true });
+  expect(await putBack(order)).toEqual({ serving: true, emptied: false });
   expect(await server.checksums()).toEqual(old);
   expect(existsSync(path.join(stateDirectory, guardName))).toBe(false);
 });

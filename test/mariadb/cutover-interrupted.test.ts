@@ -132,11 +132,11 @@ test('a committed restore is put back on demand, and a second time nothing happe
     layout: copy.layout,
     log: silentLog,
   };
-  expect(await putBack(undone)).toEqual({ serving: true });
+  expect(await putBack(undone)).toEqual({ serving: true, emptied: false });
   expect(await server.checksums()).toEqual(old);
   expect(existsSync(path.join(server.folder, '.tidemark'))).toBe(false);
   expect(existsSync(path.join(server.folder, 'binlog', '.tidemark'))).toBe(false);
   expect(await readJournal(stateDirectory, restoreId)).toBeUndefined();
-  expect(await putBack(undone)).toEqual({ serving: true });
+  expect(await putBack(undone)).toEqual({ serving: true, emptied: false });
   expect(await server.checksums()).toEqual(old);
 });

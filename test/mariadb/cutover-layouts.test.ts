@@ -214,7 +214,7 @@ test('members with directories of their own are swapped there, and strangers in 
       layout: copy.layout,
       log: silentLog,
     }),
-  ).toEqual({ serving: true });
+  ).toEqual({ serving: true, emptied: false });
   expect(await server.checksums()).toEqual(replaced);
   expect(await readFile(stranger, 'utf8')).toBe('mine');
   for (const kind of ['innodb', 'redo', 'undo', 'aria', 'binlog']) {
@@ -301,7 +301,7 @@ test('a target whose data directory is empty, or missing, is restored; undone, i
       layout: copy.layout,
       log: silentLog,
     };
-    expect(await putBack(undone)).toEqual({ serving: false });
+    expect(await putBack(undone)).toEqual({ serving: false, emptied: false });
     expect(existsSync(server.dataDirectory)).toBe(state === 'empty');
     if (state === 'empty') expect(await readdir(server.dataDirectory)).toEqual([]);
     expect(existsSync(path.join(server.folder, 'binlog'))).toBe(false);

@@ -63,7 +63,7 @@ test('an interrupted cut-over is taken back before another begins, so that undoi
   await cutOver(second);
   expect((await readJournal(stateDirectory, first.restoreId))?.state).toBe('rolled_back');
   expect(await server.checksums()).toEqual(fresh);
-  expect(await putBack(second)).toEqual({ serving: true });
+  expect(await putBack(second)).toEqual({ serving: true, emptied: false });
   expect(await server.checksums()).toEqual(old);
   await putBack(first);
 });
@@ -87,7 +87,7 @@ test('while an interrupted cut-over cannot be taken back, no other restore begin
   await expect(emptyData(inPlace)).rejects.toMatchObject({ code: 'cut_over_failed' });
   expect(await inPlaceOpen(stateDirectory)).toBe(false);
 
-  expect(await putBack(first)).toEqual({ serving: true });
+  expect(await putBack(first)).toEqual({ serving: true, emptied: false });
   expect(await server.checksums()).toEqual(old);
   await putBack(second);
 });
@@ -117,7 +117,7 @@ test('an interrupted cut-over is never taken back over a later one that was comp
   expect((await readJournal(stateDirectory, first.restoreId))?.state).toBe('obsolete');
   expect(await server.checksums()).toEqual(fresh);
   expect(await isServing(server.settings)).toBe(true);
-  expect(await putBack(second)).toEqual({ serving: true });
+  expect(await putBack(second)).toEqual({ serving: true, emptied: false });
   expect(await server.checksums()).toEqual(old);
   await putBack(first);
 });

@@ -48,7 +48,7 @@ test('a server that does not start on the new data is put back, with what it log
   await expect(cutOver(order)).rejects.toMatchObject({ code: 'server_start_failed' });
   expect(await server.checksums()).toEqual(old);
   expect(await listOpenJournals(stateDirectory)).toEqual([]);
-  expect(await putBack(order)).toEqual({ serving: true });
+  expect(await putBack(order)).toEqual({ serving: true, emptied: false });
   expect(existsSync(path.join(server.folder, '.tidemark'))).toBe(false);
 });
 
@@ -102,7 +102,7 @@ test('a server that was stopped before is stopped again when the swap is taken b
   };
   await expect(cutOver({ ...order, onStep })).rejects.toThrow(/did not serve before/);
   expect(await isServing(server.settings)).toBe(false);
-  expect(await putBack(order)).toEqual({ serving: false });
+  expect(await putBack(order)).toEqual({ serving: false, emptied: false });
   await server.start();
 });
 
@@ -133,7 +133,7 @@ test('replaced data is kept for its time, goes early where room is short, and ca
 test('nothing was begun: putting back changes nothing and removes the staging area', async () => {
   const order = await ready();
   const pid = await findServerProcess(server.settings);
-  expect(await putBack(order)).toEqual({ serving: true });
+  expect(await putBack(order)).toEqual({ serving: true, emptied: false });
   expect(await findServerProcess(server.settings)).toBe(pid);
   expect(await readdir(server.folder)).not.toContain('.tidemark');
 });

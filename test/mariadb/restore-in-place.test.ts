@@ -98,13 +98,19 @@ test('put back before it was emptied, the server serves as before; after that it
   };
   await beginInPlace(work);
   await server.stop();
-  expect(await putBack({ ...work, workflowId: 'restore/of-a-test' })).toEqual({ serving: true });
+  expect(await putBack({ ...work, workflowId: 'restore/of-a-test' })).toEqual({
+    serving: true,
+    emptied: false,
+  });
   expect(await inPlaceOpen(stateDirectory)).toBe(false);
 
   await beginInPlace(work);
   await server.stop();
   await emptyData(work);
-  expect(await putBack({ ...work, workflowId: 'restore/of-a-test' })).toEqual({ serving: false });
+  expect(await putBack({ ...work, workflowId: 'restore/of-a-test' })).toEqual({
+    serving: false,
+    emptied: true,
+  });
   expect(await inPlaceOpen(stateDirectory)).toBe(true);
   expect(await isServing(server.settings)).toBe(false);
 });

@@ -11,7 +11,11 @@ import { runFolder } from './run.ts';
 
 export const historiesFolder = path.join(import.meta.dirname, '..', 'histories');
 
-/** Set to record the histories of a run anew: `TIDEMARK_TEST_RECORD=1 npm test -- test/stack/backup-and-restore`. */
+/**
+ * Set to record histories that are not there yet: `TIDEMARK_TEST_RECORD=1 npm test -- test/stack/backup-and-restore`.
+ * One that is there stays, because a replay of what was just recorded proves nothing: before a workflow is changed,
+ * give the old one a name that says of when it is (`restore-before-…`), and keep it.
+ */
 const recording = process.env['TIDEMARK_TEST_RECORD'] === '1';
 
 /** Records a workflow's history as `<name>.json`, without what is only true on this machine. */
@@ -20,7 +24,11 @@ export async function recordHistory(client: Client, name: string, workflowId: st
   const history = await client.workflow.getHandle(workflowId).fetchHistory();
   const text = JSON.stringify(anonymous(JSON.parse(historyToJSON(history))), undefined, 1);
   await mkdir(historiesFolder, { recursive: true });
-  await writeFile(path.join(historiesFolder, `${name}.json`), `${text}\n`);
+  try {
+    await writeFile(path.join(historiesFolder, `${name}.json`), `${text}\n`, { flag: 'wx' });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
 }
 
 /** A history as text, with its payloads readable. */
