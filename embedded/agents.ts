@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { stringify } from 'yaml';
 import type { z } from 'zod';
 import { agentSettings, type AgentSettings } from '../config/agent.ts';
-import { loadFromFile } from '../config/load.ts';
+import { loadFromFile, variableOf } from '../config/load.ts';
 import { TidemarkError } from '../domain/errors.ts';
 import type { SampleServer } from './sample-server.ts';
 
@@ -73,4 +73,18 @@ export function commonStorage(
     );
   }
   return storage;
+}
+
+const durations = new Set(['request_timeout', 'retry_for']);
+
+/** The storage options of the first named agent, for the control worker's environment: it uses the same store. */
+export function storageEnvironment(agents: readonly StackAgent[]): Record<string, string> {
+  const options = Object.entries(agents[0]?.settings.storage_options ?? {});
+  return Object.fromEntries(
+    options.flatMap(([name, value]) =>
+      value === undefined
+        ? []
+        : [[variableOf(`storage_options.${name}`), durations.has(name) ? `${value}ms` : String(value)]],
+    ),
+  );
 }

@@ -15,6 +15,8 @@ export interface Wiring {
   storage: string;
   /** Added to the environment of every process of ours. */
   environment: Record<string, string>;
+  /** How the control worker uses the store, as settings in its environment. */
+  storageEnvironment: Record<string, string>;
   /** Whom backups are encrypted for. */
   recipients: string[];
   logLevel: string;
@@ -60,6 +62,7 @@ export function workerProcess(wiring: Wiring): ProcessSpec {
   const settings = {
     TIDEMARK_CATALOG: `sqlite://${dataPaths(wiring.data).catalog}`,
     TIDEMARK_STORAGE: wiring.storage,
+    ...wiring.storageEnvironment,
     TIDEMARK_NIGHTLY: wiring.nightly,
     TIDEMARK_RECIPIENTS: wiring.recipients.join(','),
     TIDEMARK_LOG_LEVEL: wiring.logLevel,

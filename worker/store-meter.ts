@@ -6,9 +6,10 @@ import type { StoreMeter } from '../storage/decorators/measured.ts';
 export function storeMeter(): StoreMeter {
   const meter = Runtime.instance().metricMeter;
   const requests = meter.createHistogram(
-    'tidemark_storage_request_seconds',
+    // In milliseconds, as Temporal's own: the buckets are theirs.
+    'tidemark_storage_request_milliseconds',
     'float',
-    's',
+    'ms',
     'Requests to the object store, each attempt by itself',
   );
   const bytes = meter.createCounter(
@@ -18,7 +19,7 @@ export function storeMeter(): StoreMeter {
   );
   return {
     request: ({ operation, outcome }, seconds, moved) => {
-      requests.record(seconds, { operation, outcome });
+      requests.record(seconds * 1000, { operation, outcome });
       if (moved > 0) bytes.add(moved, { operation });
     },
   };
