@@ -28,7 +28,7 @@ export interface S3Server {
 }
 
 /** The `versitygw` program. @throws tool_missing */
-export function findS3Program(): Promise<string> {
+function findS3Program(): Promise<string> {
   return findCachedProgram('versitygw', version, 'scripts/setup --dev builds it');
 }
 

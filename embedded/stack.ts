@@ -4,13 +4,7 @@ import { chmod, link, mkdir, rm, writeFile } from 'node:fs/promises';
 import { Client } from '../client/client.ts';
 import { newKeyLine } from '../sealing/keys.ts';
 import { isServing } from '../mariadb/server/lifecycle.ts';
-import {
-  commonStorage,
-  readAgent,
-  storageEnvironment,
-  writeSampleAgent,
-  type StackAgent,
-} from './agents.ts';
+import { commonStorage, readAgent, storageEnvironment, writeSampleAgent, type StackAgent } from './agents.ts';
 import { endLeftovers, stopSurplusServers } from './leftovers.ts';
 import { lockData } from './lock.ts';
 import { enrolAgents, removeTokens } from './enrolment.ts';
