@@ -88,6 +88,23 @@ describe('the catalog in a SQLite file', () => {
     }
   });
 
+  test('the event loop goes on between transactions that follow each other without a pause', async () => {
+    const catalog = await open();
+    await catalog.migrate();
+    const rounds = 50;
+    let turns = 0;
+    let writing = true;
+    const count = (): void => {
+      turns += 1;
+      if (writing) setImmediate(count);
+    };
+    setImmediate(count);
+    for (let round = 0; round < rounds; round += 1) await catalog.removeExpiredKeys();
+    const during = turns;
+    writing = false;
+    expect(during).toBeGreaterThanOrEqual(rounds - 1);
+  });
+
   test('a transaction that was committed survives a power cut, and references are held', async () => {
     const kysely = new Kysely<unknown>({ dialect: sqliteBackend(file).dialect });
     try {
