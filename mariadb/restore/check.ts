@@ -65,10 +65,10 @@ export async function checkCopy(options: CheckOptions): Promise<CheckResult> {
     const privateServer = { ...options, owner: { uid, gid }, memoryBytes };
     const warnings = await withPrivateServer(privateServer, async (target) => {
       await requireSystemTables(target.connection);
-      const { opened, unreadable } = await openTables(target.connection, directory, attempt);
-      attempt.log.info({ opened, unreadable }, 'The tables of the restored copy were read.');
+      const { opened, warnings } = await openTables(target.connection, directory, attempt);
+      attempt.log.info({ opened, warnings }, 'The tables of the restored copy were read.');
       await setGtid(target.connection, binlog);
-      return [...unreadable, ...(await restoreAgentAccount(options.server, target))];
+      return [...warnings, ...(await restoreAgentAccount(options.server, target))];
     });
     checked = { restoreId: staging.restoreId, warnings };
     await writeMark(directory, checked);

@@ -27,14 +27,14 @@ interface TableRow {
 /**
  * @param directory the copy
  * @returns how many tables were opened; and a sentence for each that could not be read on any server of these
- *   settings, because it has no data or its engine is not there
+ *   settings, because it has no data or its engine is not there; and one that says how many were not opened at all
  * @throws private_server_failed naming the tables whose data is there and cannot be read
  */
 export async function openTables(
   connection: Connection,
   directory: string,
   attempt: Attempt,
-): Promise<{ opened: number; unreadable: string[] }> {
+): Promise<{ opened: number; warnings: string[] }> {
   const tables = await rowsOf<TableRow>(
     connection,
     'SELECT TABLE_SCHEMA AS db, TABLE_NAME AS name, ENGINE AS engine, ' +
@@ -47,11 +47,12 @@ export async function openTables(
   const without: string[] = [];
   const end = Date.now() + limitMs;
   let opened = 0;
-  for (const row of tables) {
+  let left = 0;
+  for (const [index, row] of tables.entries()) {
     const { db, name, engine, loaded } = row;
     attempt.signal.throwIfAborted();
     if (Date.now() > end) {
-      attempt.log.warn({ opened, tables: tables.length }, 'There are too many tables to open each of them.');
+      left = tables.length - index;
       break;
     }
     // To open a table of an engine that is not there reaches nothing, and says that it is not there.
@@ -69,7 +70,7 @@ export async function openTables(
     }
   }
   if (broken.length > 0) throw damaged(broken);
-  return { opened, unreadable: describe(without) };
+  return { opened, warnings: [...describe(without), ...(left > 0 ? [unopened(left, tables.length)] : [])] };
 }
 
 /**
@@ -119,6 +120,13 @@ function describe(without: readonly string[]): string[] {
     );
   const more = without.length - sentences.length;
   return more > 0 ? [...sentences, `${more} more tables cannot be read for such reasons.`] : sentences;
+}
+
+function unopened(left: number, all: number): string {
+  return (
+    `${left} of ${all} tables were not opened to see whether they can be read: ${limitMs / 60_000} minutes were not ` +
+    'enough. Look at the ones that matter with CHECK TABLE.'
+  );
 }
 
 function quote(name: string): string {
