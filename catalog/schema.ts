@@ -47,7 +47,7 @@ interface ServicesTable {
   agent_version: string;
   /** JSON */
   warnings: string;
-  /** JSON */
+  /** JSON; `null` when the agent does not say. */
   encryption: string;
   registered_at: string;
   last_seen_at: string;

@@ -80,13 +80,14 @@ function rowOf(service: ServiceRecord): ServiceRow {
     hostname: service.hostname,
     agent_version: service.agentVersion,
     warnings: JSON.stringify(service.warnings),
-    encryption: JSON.stringify(service.encryption),
+    encryption: JSON.stringify(service.encryption ?? null),
     registered_at: instant(service.registeredAt),
     last_seen_at: instant(service.lastSeenAt),
   };
 }
 
 export function serviceOf(row: ServiceRow): ServiceRecord {
+  const encryption = JSON.parse(row.encryption) as ServiceRecord['encryption'] | null;
   return {
     serviceId: row.service_id,
     serviceName: row.service_name,
@@ -102,7 +103,7 @@ export function serviceOf(row: ServiceRow): ServiceRecord {
     hostname: row.hostname,
     agentVersion: row.agent_version,
     warnings: JSON.parse(row.warnings) as ServiceRecord['warnings'],
-    encryption: JSON.parse(row.encryption) as ServiceRecord['encryption'],
+    ...(encryption && { encryption }),
     registeredAt: row.registered_at,
     lastSeenAt: row.last_seen_at,
   };

@@ -31,8 +31,11 @@ export interface ServiceRecord {
   hostname: string;
   agentVersion: string;
   warnings: string[];
-  /** What the agent's own settings say: nobody else takes it away. */
-  encryption: EncryptionPolicy;
+  /**
+   * What the agent's own settings say: nobody else takes it away. Left out when the agent, of an earlier version, does
+   * not say; it does not heed what others say either.
+   */
+  encryption?: EncryptionPolicy;
   registeredAt: string;
   /** The last announcement. */
   lastSeenAt: string;

@@ -33,6 +33,23 @@ export function requireRecipients({ recipients, unencrypted }: EncryptionPolicy,
 }
 
 /**
+ * Asked before an agent is given an order that it would not heed: one of an earlier version obeys its own settings
+ * alone, and what it stored by these would stay in the store.
+ *
+ * @param heeds whether the agent says what it does about encryption
+ * @throws encryption_required
+ */
+export function requireHeeding(ordered: EncryptionPolicy, heeds: boolean, serviceId: string): void {
+  if (heeds || (ordered.recipients.length === 0 && ordered.unencrypted === 'allowed')) return;
+  const whom = ordered.recipients.length === 0 ? 'somebody' : ordered.recipients.join(', ');
+  throw new TidemarkError(
+    'encryption_required',
+    `Backups of ${serviceId} are to be encrypted for ${whom}, and its agent is of an earlier version, which would not ` +
+      'do so. Nothing was stored. Upgrade the agent and take another backup.',
+  );
+}
+
+/**
  * Whether a backup is encrypted as was ordered: an agent of a version that knows nothing of orders obeys its own
  * settings alone.
  *

@@ -28,7 +28,7 @@ export interface BackupFacts {
 export interface HostIdentities {
   /** The public halves of the identities that it has. */
   recipients: string[];
-  /** Why it has none, as a sentence; empty when it has some. */
+  /** What of its settings gave none, as sentences; empty when everything did. */
   fault: string;
 }
 
@@ -38,7 +38,8 @@ export interface TargetFacts {
   layout: Layout;
   space: { directory: string; freeBytes: number; usedBytes: number }[];
   tools: { mariadbBackup: string; mbstream: string; zstd: string; age: string };
-  identities: HostIdentities;
+  /** Left out by an agent of an earlier version. */
+  identities?: HostIdentities;
   /** Size of the redo log that the server makes. */
   redoBytes: number;
 }
@@ -108,13 +109,20 @@ function refuseMissingTools(backup: BackupFacts, target: TargetFacts): void {
 }
 
 /** @throws identity_unavailable, naming the recipients one of which is needed */
-export function refuseWithoutIdentity(
-  recipients: string[],
-  { recipients: held, fault }: HostIdentities,
-): void {
+export function refuseWithoutIdentity(recipients: string[], identities: HostIdentities | undefined): void {
+  if (!identities) {
+    throw new TidemarkError(
+      'identity_unavailable',
+      `The backup is encrypted for ${recipients.join(', ')}, and the agent does not say what it can open: it is of an ` +
+        'earlier version. Upgrade the agent.',
+    );
+  }
+  const { recipients: held, fault } = identities;
   if (recipients.some((recipient) => held.includes(recipient))) return;
   const needed = recipients.length === 1 ? `of ${recipients[0]}` : `of one of ${recipients.join(', ')}`;
-  const there = fault === '' ? `It has ${held.join(', ')}.` : fault;
+  const there = [held.length > 0 ? `It has ${held.join(', ')}.` : '', fault]
+    .filter((said) => said !== '')
+    .join(' ');
   throw new TidemarkError(
     'identity_unavailable',
     `The backup is encrypted, and the agent does not have the age identity ${needed}. ${there} Put that identity ` +

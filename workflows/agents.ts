@@ -48,6 +48,8 @@ export interface Agent {
 export interface ReachedAgent extends Agent {
   deploymentId: string;
   encryption?: EncryptionPolicy;
+  /** Left out where it was not asked, as in histories of earlier versions. */
+  heedsEncryption?: boolean;
 }
 
 export function agentProxies(agentId: string, timings: OperationTimings): Agent {
@@ -78,11 +80,17 @@ export async function reachAgent(
   // A short first try, so that a wait is told as one while it lasts.
   let patience = Math.min(5_000, timings.agentWaitMs / 4);
   for (;;) {
-    const { agentId, lastSeenAt, deploymentId, encryption } = await plane.control.findAgent({ serviceId });
+    const found = await plane.control.findAgent({ serviceId });
+    const { agentId, lastSeenAt, deploymentId, encryption, heedsEncryption } = found;
     const asked = Date.now();
     try {
       await proxyActivities<HostControlActivities>(hostPing(agentId, patience)).ping();
-      return { ...agentProxies(agentId, timings), deploymentId, ...(encryption && { encryption }) };
+      return {
+        ...agentProxies(agentId, timings),
+        deploymentId,
+        ...(encryption && { encryption }),
+        ...(heedsEncryption !== undefined && { heedsEncryption }),
+      };
     } catch (error) {
       if (findingOf(error).code === 'operation_cancelled') throw error;
       const left = deadline - Date.now();

@@ -1,5 +1,6 @@
 /** The runbook of a backup: wait for our turn, reach the agent, copy, confirm, record. */
 import { CancellationScope, log, ParentClosePolicy, startChild, workflowInfo } from '@temporalio/workflow';
+import { requireHeeding } from '../domain/encryption.ts';
 import { workflowIds } from '../domain/ids.ts';
 import type { BackupCleanupInput, BackupInput } from '../domain/operations.ts';
 import type { BackupPhase } from '../domain/progress.ts';
@@ -27,6 +28,7 @@ export async function backup(input: BackupInput): Promise<BackupSummary> {
   try {
     await takeTurn(run);
     const agent = await reach(run);
+    requireObedience(run, agent);
     await markRunning(run);
     const summary = await copy(run, agent);
     await confirm(run, summary);
@@ -69,6 +71,11 @@ async function reach(run: BackupRun): Promise<ReachedAgent> {
   };
   run.agent = await reachAgent(plane, input.serviceId, input.timings, tell);
   return run.agent;
+}
+
+/** Found out afterwards, it would be too late: what is stored in the clear may have been read. */
+function requireObedience({ input }: BackupRun, { encryption, heedsEncryption = true }: ReachedAgent): void {
+  if (encryption) requireHeeding(encryption, heedsEncryption, input.serviceId);
 }
 
 async function markRunning({ input, plane, story }: BackupRun): Promise<void> {

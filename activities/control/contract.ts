@@ -31,6 +31,8 @@ export interface ControlActivities {
     deploymentId: string;
     /** For its new backups, as far as deployment and service say. Not in the histories of earlier versions. */
     encryption?: EncryptionPolicy;
+    /** Whether the agent knows of such orders, by its last announcement. Not in the histories of earlier versions. */
+    heedsEncryption?: boolean;
   }>;
   updateBackup(input: {
     backupId: string;

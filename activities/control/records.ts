@@ -23,7 +23,9 @@ export function recordActivities({ catalog, store, defaults }: Plane): RecordAct
       const deploymentId = await catalog.deploymentId();
       const settings = (await catalog.findServiceSettings([serviceId])).get(serviceId) ?? {};
       const encryption = orderedEncryption(settings, defaults);
-      return { agentId: service.agentId, lastSeenAt: service.lastSeenAt, deploymentId, encryption };
+      const { agentId, lastSeenAt } = service;
+      const heedsEncryption = service.encryption !== undefined;
+      return { agentId, lastSeenAt, deploymentId, encryption, heedsEncryption };
     },
 
     async updateBackup({ backupId, status, summary, ...rest }) {

@@ -1,7 +1,6 @@
 /** What an agent says of its service, taken into the catalog once both are known to see the same store. */
 import { randomUUID } from 'node:crypto';
 import { Context } from '@temporalio/activity';
-import { noEncryption } from '../../domain/encryption.ts';
 import type { Announcement, SignedAnnouncement } from '../../domain/operations.ts';
 import { workflowIds } from '../../domain/ids.ts';
 import { readProbe, writeProbe } from '../../storage/probe.ts';
@@ -121,10 +120,9 @@ function otherStore({ store }: Plane, { storage }: Announcement): Refusal {
 
 function recordOf(said: Announcement, known: ServiceRecord | undefined): ServiceRecord {
   const { probe: _probe, signingKey: _key, recipient: _recipient, sequence: _sequence, ...facts } = said;
-  const { announcedAt, encryption = noEncryption, ...service } = facts;
+  const { announcedAt, ...service } = facts;
   return {
     ...service,
-    encryption,
     registeredAt: known?.registeredAt ?? announcedAt,
     lastSeenAt: announcedAt,
   };

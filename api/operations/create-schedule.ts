@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { z } from '@hono/zod-openapi';
 import type { ServiceRecord } from '../../catalog/types.ts';
 import { spreadOffset } from '../../domain/cron-runs.ts';
-import { joinedEncryption, requireRecipients } from '../../domain/encryption.ts';
+import { joinedEncryption, noEncryption, requireRecipients } from '../../domain/encryption.ts';
 import { formatBackupId, workflowIds } from '../../domain/ids.ts';
 import type { BackupType } from '../../domain/operations.ts';
 import { orderedEncryption } from '../../domain/service-settings.ts';
@@ -80,7 +80,10 @@ export function availableType(type: ScheduleRequest['backup_type']): 'full' {
 async function requireEncryption(service: ServiceRecord, { catalog, defaults }: Parts): Promise<void> {
   const { serviceId } = service;
   const settings = (await catalog.findServiceSettings([serviceId])).get(serviceId) ?? {};
-  requireRecipients(joinedEncryption(service.encryption, orderedEncryption(settings, defaults)), serviceId);
+  requireRecipients(
+    joinedEncryption(service.encryption ?? noEncryption, orderedEncryption(settings, defaults)),
+    serviceId,
+  );
 }
 
 async function orderBackup(

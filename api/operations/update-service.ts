@@ -2,7 +2,7 @@
 import { z } from '@hono/zod-openapi';
 import type { ServiceRecord } from '../../catalog/types.ts';
 import { spreadOffset } from '../../domain/cron-runs.ts';
-import { joinedEncryption, requireRecipients } from '../../domain/encryption.ts';
+import { joinedEncryption, noEncryption, requireRecipients } from '../../domain/encryption.ts';
 import { minuteWithin, nightlyCron, nightlyTime } from '../../domain/nightly.ts';
 import {
   applySettings,
@@ -64,7 +64,7 @@ function requireRecipientsWith(
 ): void {
   if (!encryption) return;
   const ordered = orderedEncryption(applySettings({}, { encryption }), defaults);
-  requireRecipients(joinedEncryption(record.encryption, ordered), record.serviceId);
+  requireRecipients(joinedEncryption(record.encryption ?? noEncryption, ordered), record.serviceId);
 }
 
 function refuseNotAvailable(body: ServiceSettingsRequest): void {

@@ -2,7 +2,7 @@
 import type { NightlyRecord } from '../../catalog/retention-types.ts';
 import type { BackupRecord, ServiceRecord } from '../../catalog/types.ts';
 import { tellSchedule } from '../../domain/schedule.ts';
-import { joinedEncryption } from '../../domain/encryption.ts';
+import { joinedEncryption, noEncryption } from '../../domain/encryption.ts';
 import {
   orderedEncryption,
   type ServiceDefaults,
@@ -61,7 +61,7 @@ export function serviceView(
 }
 
 function encryptionView(
-  { encryption: own }: ServiceRecord,
+  { encryption: own = noEncryption }: ServiceRecord,
   settings: ServiceSettings,
   defaults: ServiceDefaults,
 ): ServiceView['encryption'] {

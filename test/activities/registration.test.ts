@@ -7,6 +7,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/g
 import { Client, Connection } from '@temporalio/client';
 import type { RegistrationAnswer } from '../../activities/control/contract.ts';
 import type { Plane } from '../../activities/control/plane.ts';
+import { recordActivities } from '../../activities/control/records.ts';
 import { takeAnnouncement } from '../../activities/control/registration.ts';
 import { issueEnrolment } from '../../api/enrolments.ts';
 import { openCatalog } from '../../catalog/open.ts';
@@ -126,6 +127,20 @@ async function enrolled(): Promise<TestAgent> {
 async function speaker(): Promise<string | undefined> {
   return (await catalog.findService(serviceId))?.agentId;
 }
+
+test('what an agent of an earlier version does not say of encryption is not made up', async () => {
+  const agent = await enrolled();
+  const heeds = async (): Promise<unknown> => {
+    const answer = await recordActivities(plane).findAgent({ serviceId });
+    return answer.heedsEncryption;
+  };
+  expect(await heeds()).toBe(true);
+  const { encryption: _encryption, ...said } = JSON.parse((await agent.say()).announcement) as Announcement;
+  const old = signAnnouncement(said, agent.keys.signingKey);
+  expect(await send(old, agent.agentId)).toMatchObject({ accepted: true });
+  expect((await catalog.findService(serviceId))?.encryption).toBeUndefined();
+  expect(await heeds()).toBe(false);
+});
 
 describe('a token', () => {
   test('enrols its agent, which needs none ever after', async () => {

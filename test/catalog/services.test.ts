@@ -1,4 +1,5 @@
 import { expect, test } from '@jest/globals';
+import { noEncryption } from '../../domain/encryption.ts';
 import { describeOnBoth } from './databases.ts';
 import { newService, orderBackup, registered } from './records.ts';
 
@@ -7,6 +8,15 @@ describeOnBoth('services', (database) => {
     const service = await registered(database.catalog);
     expect(await database.catalog.findService(service.serviceId)).toEqual(service);
     expect(await database.catalog.findService(service.serviceId, service.organization)).toEqual(service);
+  });
+
+  test('that an agent does not say what it does about encryption is kept apart from its saying nothing', async () => {
+    const { encryption: _encryption, ...service } = newService();
+    await database.catalog.upsertService(service);
+    expect(await database.catalog.findService(service.serviceId)).toEqual(service);
+    const nobody = { ...service, encryption: noEncryption };
+    await database.catalog.upsertService(nobody);
+    expect(await database.catalog.findService(service.serviceId)).toEqual(nobody);
   });
 
   test('a later announcement changes everything but the time of registration', async () => {

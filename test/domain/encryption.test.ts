@@ -4,6 +4,7 @@ import {
   joinedEncryption,
   noEncryption,
   requireEncryptedFor,
+  requireHeeding,
   requireRecipients,
 } from '../../domain/encryption.ts';
 import { refuseWithoutIdentity } from '../../domain/restore-plan.ts';
@@ -50,6 +51,25 @@ describe('whom a backup is encrypted for', () => {
   });
 });
 
+describe('an agent that does not say what it does about encryption', () => {
+  test('is given backups that are for nobody alone', () => {
+    expect(() => requireHeeding(noEncryption, false, 'db')).not.toThrow();
+  });
+
+  test.each<[EncryptionPolicy, string]>([
+    [{ recipients: ['a', 'b'], unencrypted: 'allowed' }, 'for a, b'],
+    [{ recipients: [], unencrypted: 'refused' }, 'for somebody'],
+  ])('is not given one under the policy %j', (ordered, words) => {
+    expect(() => requireHeeding(ordered, true, 'db')).not.toThrow();
+    expect(() => requireHeeding(ordered, false, 'db')).toThrow(
+      expect.objectContaining({
+        code: 'encryption_required',
+        message: expect.stringMatching(new RegExp(`${words}.*Upgrade the agent`)),
+      }),
+    );
+  });
+});
+
 describe('a backup that an agent took', () => {
   const ordered: EncryptionPolicy = { recipients: ['a', 'b'], unencrypted: 'refused' };
 
@@ -81,6 +101,8 @@ describe('an encrypted backup', () => {
       /identity of a\. The file is not there\. Put/,
     ],
     [['a', 'b'], { recipients: ['c'], fault: '' }, /identity of one of a, b\. It has c\. Put/],
+    [['a'], { recipients: ['c'], fault: 'The command failed.' }, /It has c\. The command failed\. Put/],
+    [['a'], undefined, /encrypted for a, .* earlier version\. Upgrade the agent\.$/],
   ])('for %j is refused to a host with %j', (recipients, held, words) => {
     expect(() => refuseWithoutIdentity(recipients, held)).toThrow(
       expect.objectContaining({ code: 'identity_unavailable', message: expect.stringMatching(words) }),

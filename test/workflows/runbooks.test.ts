@@ -87,6 +87,49 @@ describe('a backup whose stored parts are not what its manifest says', () => {
   );
 });
 
+describe('a backup that is to be encrypted, by an agent of an earlier version', () => {
+  test('fails before anything is stored', async () => {
+    const input = newBackup();
+    const told: { status?: string; message?: string }[] = [];
+    let taken = 0;
+    plane = await mockedPlane('backup-unheeded', {
+      control: {
+        takePlace: async () => undefined,
+        releasePlace: async () => undefined,
+        findAgent: async () => ({
+          agentId: 'agent-1',
+          lastSeenAt: '',
+          deploymentId: 'd-1',
+          encryption: { recipients: ['age1of-the-safe'], unencrypted: 'allowed' },
+          heedsEncryption: false,
+        }),
+        updateBackup: async ({ status, message }) => {
+          told.push({ ...(status && { status }), ...(message !== undefined && { message }) });
+        },
+      },
+      agent: {
+        control: { ping: async () => ({ agentId: 'agent-1' }), cleanUpBackup: async () => null },
+        bulk: {
+          takeBackup: async () => {
+            taken += 1;
+            throw ApplicationFailure.nonRetryable('It was not to be taken.', 'internal');
+          },
+        },
+      },
+    });
+    const handle = await plane.client.workflow.start('backup', {
+      taskQueue: controlTaskQueue,
+      workflowId: workflowIds.backup(input.backupId, input.scheduleId),
+      args: [input],
+    });
+    await expect(handle.result()).rejects.toMatchObject({ cause: { type: 'encryption_required' } });
+    expect(told).toEqual([
+      { status: 'Failed', message: expect.stringMatching(/age1of-the-safe.*Nothing was stored\. Upgrade/) },
+    ]);
+    expect(taken).toBe(0);
+  });
+});
+
 describe('a run of a schedule whose backup another one takes', () => {
   test('asks for its end less and less often', async () => {
     const backup = newBackup();
