@@ -29,7 +29,8 @@ export function printable(name: string, value: unknown): string {
   return text.length > 200 ? `${text.slice(0, 200)}…` : text;
 }
 
-function maskText(value: string): string {
+/** A text with secrets in addresses, in queries and of age as `***`. */
+export function maskText(value: string): string {
   return withoutSecretKeys(value)
     .replace(/(\/\/[^/:@?]*:).*@/s, '$1***@')
     .replace(/([?&][^=&]*(?:password|secret|token|key)[^=&]*=)[^&]*/gi, '$1***');

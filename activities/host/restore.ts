@@ -6,6 +6,7 @@ import { TidemarkError } from '../../domain/errors.ts';
 import { dataDirectory, type Layout } from '../../domain/layout.ts';
 import type { Manifest } from '../../domain/manifest.ts';
 import { measure, startOf } from '../../domain/progress.ts';
+import { refuseWithoutIdentity } from '../../domain/restore-plan.ts';
 import type { Attempt } from '../../mariadb/context.ts';
 import { type ProgramName, programVersion } from '../../mariadb/programs.ts';
 import { checkCopy } from '../../mariadb/restore/check.ts';
@@ -28,6 +29,7 @@ import { beating } from '../heartbeat.ts';
 import { attempt } from './attempt.ts';
 import type { HostBulkActivities, HostControlActivities, HostRestoreInput } from './contract.ts';
 import { type Host, operationFolder } from './host.ts';
+import { identitiesFor } from './identities.ts';
 import { misplaced } from './placement.ts';
 
 /** What a restore is called on its host. */
@@ -50,7 +52,7 @@ export function restoreActivities(host: Host): RestoreActivities {
   return {
     inspectHost: (order) =>
       beating(async () => {
-        const { server, restore } = host.settings;
+        const { server } = host.settings;
         // Not as a site: a restore that is refused now would leave it behind.
         const layout = await inspectLayout(server);
         const obstacles = await checkStaging(layout, order.restoreId);
@@ -67,30 +69,31 @@ export function restoreActivities(host: Host): RestoreActivities {
             zstd: await tool('zstd'),
             age: await tool('age'),
           },
-          identities: order.encrypted ? await inspectIdentities(restore) : { recipients: [], fault: '' },
+          identities: order.encrypted
+            ? await identitiesFor(host, operationOf(order))
+            : { recipients: [], fault: '' },
           redoBytes: Number((await readServerOptions(server)).get('innodb_log_file_size') ?? 0),
         };
       }),
 
     async verifyObjects(order) {
-      await attempt(
-        host,
-        { operation: operationOf(order), phase: 'planning' },
-        async ({ signal, report }) => {
-          const manifest = await manifestOf(host, order);
-          const begun = Date.now();
-          await verifyBackup(host.store, manifest, {
-            ahead: host.settings.restore.parts_ahead,
-            signal,
-            onProgress: (bytes) => {
-              report(measure('planning', bytes, manifest.storedBytes, Date.now() - begun));
-            },
-          });
-          // Asked for again when all was read, which can take hours: next, the data goes.
-          const { recipients } = manifest.pipeline;
-          if (recipients.length > 0) await identityFor(host.settings.restore, recipients);
-        },
-      );
+      await attempt(host, { operation: operationOf(order), phase: 'planning' }, async (trial) => {
+        const { signal, report } = trial;
+        const manifest = await manifestOf(host, order);
+        const begun = Date.now();
+        await verifyBackup(host.store, manifest, {
+          ahead: host.settings.restore.parts_ahead,
+          signal,
+          onProgress: (bytes) => {
+            report(measure('planning', bytes, manifest.storedBytes, Date.now() - begun));
+          },
+        });
+        // Asked for again when all was read, which can take hours: next, the data goes.
+        const { recipients } = manifest.pipeline;
+        // Not as the fetch asks: to try again would be to read all once more, and nothing is lost yet.
+        if (recipients.length > 0)
+          refuseWithoutIdentity(recipients, await inspectIdentities(host.settings.restore, trial));
+      });
     },
 
     async fetchBackup(order) {
@@ -192,7 +195,7 @@ async function fetchInto(host: Host, manifest: Manifest, directory: string, tria
   if (!stream)
     throw new TidemarkError('object_damaged', `The manifest of ${manifest.backupId} names no stream.`);
   const { recipients } = manifest.pipeline;
-  const identity = recipients.length > 0 ? await identityFor(restore, recipients) : undefined;
+  const identity = recipients.length > 0 ? await identityFor(restore, recipients, trial) : undefined;
   const extraction = await startExtraction({ server, directory, identity, attempt: trial });
   const begun = Date.now();
   const parts = readParts(host.store, stream, {

@@ -38,6 +38,12 @@ export const hostErrors = {
     'The backup is encrypted, and nobody on the host can open it.',
     'Give the agent the age identity of a recipient that the message names: `restore.age_identity_file` or `restore.age_identity_command`.',
   ),
+  identity_command_failed: entry(
+    409,
+    true,
+    'The command that prints the age identity failed, or did not end in time.',
+    "Run `restore.age_identity_command` on the host as the agent's user; what it said is in the agent's log.",
+  ),
   encryption_required: entry(
     409,
     false,
