@@ -5,28 +5,26 @@
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Host, operationFolder, serverLockPath } from '../activities/host/host.ts';
+import { type Host, operationFolder } from '../activities/host/host.ts';
 import { messageOf, TidemarkError } from '../domain/errors.ts';
 import { listOpenJournals } from '../mariadb/cutover/journal.ts';
 import { removeExpired } from '../mariadb/cutover/previous.ts';
 import { settleOpenJournals } from '../mariadb/cutover/settle.ts';
-import { acquireLock } from '../mariadb/lock.ts';
 import { endLeftovers } from '../mariadb/processes/record.ts';
+import { lockServer } from '../mariadb/server-lock.ts';
 
 const intervalMs = 15_000;
 
-/** At the agent's start, before any order is taken. */
+/** At the agent's start, before any order is taken; the caller holds the lock of the agent. */
 export async function settleLeftovers(host: Pick<Host, 'settings' | 'log'>): Promise<void> {
   const { server, state_directory: stateDirectory } = host.settings;
-  await using _lock = await acquireLock(serverLockPath(stateDirectory), {
-    operation: 'the start of the agent',
-    waitMs: 30_000,
-  });
   for (const operation of await operationsOf(stateDirectory)) {
     const ended = await endLeftovers(operationFolder(stateDirectory, operation));
     if (ended > 0) host.log.warn({ operation, ended }, 'Ended processes that a killed agent had left.');
   }
   try {
+    const owner = { operation: 'the start of the agent', waitMs: 30_000 };
+    await using _lock = await lockServer({ server, stateDirectory, log: host.log, ...owner });
     const settled = await settleOpenJournals({ server, stateDirectory, log: host.log });
     if (settled > 0) host.log.warn({ settled }, 'Took back a cut-over that was interrupted.');
   } catch (error) {
@@ -54,10 +52,8 @@ export async function keepHouse(host: Host, signal: AbortSignal): Promise<void> 
     await sleep(intervalMs, undefined, { signal }).catch(() => undefined);
     if (signal.aborted || host.attempts.size > 0) continue;
     try {
-      await using _lock = await acquireLock(serverLockPath(stateDirectory), {
-        operation: 'housekeeping',
-        waitMs: 0,
-      });
+      const owner = { operation: 'housekeeping', waitMs: 0 };
+      await using _lock = await lockServer({ server, stateDirectory, log: host.log, ...owner });
       // Nobody works on it and it is open: its activity was given up while this agent lived.
       if ((await listOpenJournals(stateDirectory)).length > 0) {
         await settleOpenJournals({ server, stateDirectory, log: host.log });

@@ -6,10 +6,10 @@ import { Context } from '@temporalio/activity';
 import { TidemarkError } from '../../domain/errors.ts';
 import { advance, type Phase, type Progress, startOf } from '../../domain/progress.ts';
 import type { Attempt } from '../../mariadb/context.ts';
-import { acquireLock } from '../../mariadb/lock.ts';
+import { lockServer } from '../../mariadb/server-lock.ts';
 import { endLeftovers } from '../../mariadb/processes/record.ts';
 import { makeDirectory, removeIfEmpty } from '../../mariadb/restore/files.ts';
-import { type Host, operationFolder, serverLockPath } from './host.ts';
+import { type Host, operationFolder } from './host.ts';
 
 const beatMs = 1_000;
 /** How long the lock is waited for: an attempt in another process that is being ended gives it up within this. */
@@ -82,9 +82,10 @@ async function underLock<T>(
   signal: AbortSignal,
   work: (folder: string) => Promise<T>,
 ): Promise<T> {
-  const { state_directory: state } = host.settings;
-  await using _lock = await acquireLock(serverLockPath(state), { operation, signal, waitMs: lockWaitMs });
-  const folder = operationFolder(state, operation);
+  const { server, state_directory: stateDirectory } = host.settings;
+  const owner = { operation, signal, waitMs: lockWaitMs };
+  await using _lock = await lockServer({ server, stateDirectory, log: host.log, ...owner });
+  const folder = operationFolder(stateDirectory, operation);
   await makeDirectory(folder, 0o700);
   try {
     await endLeftovers(folder);

@@ -39,8 +39,3 @@ export interface RunningAttempt {
 export function operationFolder(stateDirectory: string, operation: string): string {
   return path.join(stateDirectory, 'operations', operation);
 }
-
-/** The lock of the server: who holds it may stop, start and change it. */
-export function serverLockPath(stateDirectory: string): string {
-  return path.join(stateDirectory, 'server.lock');
-}
