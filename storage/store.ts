@@ -76,7 +76,8 @@ export interface ObjectStore {
   replace(key: string, body: Uint8Array, signal?: AbortSignal): Promise<void>;
 
   /**
-   * The bytes of an object, or of a range of it.
+   * The bytes of an object, or of a range of it. Across a network, an object that is read whole is checked by a digest
+   * that the store keeps of it; a range has none, and is guarded by TLS.
    *
    * @param range first byte and how many; reaching over the end gives what there is, starting beyond it gives none.
    * @param into memory for the bytes: when they fit, the answer is the beginning of it. Large objects one after the
