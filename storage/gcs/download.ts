@@ -4,6 +4,7 @@ import http, { type IncomingHttpHeaders, type IncomingMessage } from 'node:http'
 import https from 'node:https';
 import { CRC32C } from '@google-cloud/storage';
 import { TidemarkError } from '../../domain/errors.ts';
+import { letGo } from '../let-go.ts';
 import { GcsRefusal } from './errors.ts';
 
 export interface Download {
@@ -115,6 +116,7 @@ class Keeper implements Sink {
     const from = Math.max(0, -at);
     const to = Math.min(chunk.length, this.#kept.length - at);
     if (from < to) this.#kept.set(chunk.subarray(from, to), at + from);
+    letGo(chunk.length);
   }
 
   finish(): Buffer {

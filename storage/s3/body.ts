@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream';
 import { crc32 } from 'node:zlib';
 import { TidemarkError } from '../../domain/errors.ts';
 import { throwIfCancelled } from '../cancel.ts';
+import { letGo } from '../let-go.ts';
 
 export interface ExpectedBody {
   /** By the header of the answer; undefined when it has none. */
@@ -38,21 +39,6 @@ export async function readBody(
 /** Hex, eight digits. */
 export function crc32Of(bytes: Uint8Array): string {
   return crc32(bytes).toString(16).padStart(8, '0');
-}
-
-/** Chunks are let go of one by one, and collected some 64 MiB later unless somebody asks for it. */
-const collectEveryBytes = 1024 * 1024;
-let since = 0;
-
-/**
- * Collects what was read, where the process lets us (see worker/small-heap.ts). It takes less time than it saves:
- * memory that is used again at once is still in the processor's cache.
- */
-function letGo(bytes: number): void {
-  since += bytes;
-  if (since < collectEveryBytes) return;
-  since = 0;
-  globalThis.gc?.({ type: 'minor' });
 }
 
 async function fill(
