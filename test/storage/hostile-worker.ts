@@ -31,7 +31,7 @@ const lanes = 8;
 const [kind = '', bucket = '', endpoint = '', seed = '', count = ''] = process.argv.slice(2);
 const options = storageOptions.parse({ endpoint, request_timeout: '1s' });
 const open = kind === 's3' ? openS3Store : openGcsStore;
-const store = retrying(timed(await open({ bucket, prefix: 'worker', options }), requestMs), {
+const store = retrying(timed(await open({ bucket, prefix: `worker-${seed}`, options }), requestMs), {
   deadlineMs: attemptsMs,
   firstPauseMs: 10,
 });
