@@ -51,6 +51,13 @@ export const workflowIds = {
     const { hex, serviceId } = requireBackupId(backupId);
     return `backup/${serviceId}/${scheduleId}/${hex}`;
   },
+  /** Whether `workflowId` can be of the workflow that took this backup. */
+  isBackup: (workflowId: string, backupId: string): boolean => {
+    const [, , scheduleId = ''] = workflowId.split('/');
+    return (
+      /^[1-9]\d{0,14}$/.test(scheduleId) && workflowId === workflowIds.backup(backupId, Number(scheduleId))
+    );
+  },
   /**
    * The nonce tells a restore from one of the same number in another catalog, or in this one before it was itself
    * brought back from a backup: on a host, what the one replaced must never be put over the data of the other.
@@ -98,14 +105,18 @@ export function agentTaskQueue(agentId: string, queue: AgentQueue): string {
 /** Keys in an object store: segments joined by `/`, relative to the storage's prefix. */
 export const objectKeys = {
   service: (serviceId: string): string => `${serviceId}/service.json`,
+  /** Where the backups of a service lie, each in a folder named by the hex of its id. */
+  backupsFolder: (serviceId: string): string => `${serviceId}/backups`,
   backupFolder: (backupId: string): string => {
     const { hex, serviceId } = requireBackupId(backupId);
-    return `${serviceId}/backups/${hex}`;
+    return `${objectKeys.backupsFolder(serviceId)}/${hex}`;
   },
   /** Parts count from 1: `part-000001`. */
   part: (backupId: string, index: number): string =>
     `${objectKeys.backupFolder(backupId)}/part-${String(index).padStart(6, '0')}`,
   manifest: (backupId: string): string => `${objectKeys.backupFolder(backupId)}/manifest.json`,
+  /** Who writes a backup. */
+  writer: (backupId: string): string => `${objectKeys.backupFolder(backupId)}/writer.json`,
   /** Proof that two processes see the same store. */
   probe: (agentId: string, side: 'agent' | 'control'): string => `.tidemark/probes/${agentId}/${side}`,
 };

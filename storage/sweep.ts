@@ -6,7 +6,7 @@ import type { ObjectStore } from './store.ts';
 const atOnce = 16;
 
 /**
- * Removes the parts of a backup that has no manifest. With a manifest the backup exists, and nothing is removed.
+ * Removes the parts of a backup that has no manifest, and the mark of who wrote them. With a manifest the backup exists, and nothing is removed.
  * Only the caller knows that nobody is writing this backup any more. May be called again after a failure.
  *
  * @returns how many parts were removed, and whether there is a manifest
@@ -18,14 +18,19 @@ export async function removeParts(
 ): Promise<{ removed: number; manifestExists: boolean }> {
   if (await manifestExists(store, backupId)) return { removed: 0, manifestExists: true };
   const keys: string[] = [];
-  // Only what is named as a part: anything else in the folder is not ours to remove.
-  const partPrefix = `${objectKeys.backupFolder(backupId)}/part-`;
-  for await (const { key } of store.list(partPrefix)) {
-    if (/^\d{6}$/.test(key.slice(partPrefix.length))) keys.push(key);
+  const mark = objectKeys.writer(backupId);
+  let marked = false;
+  // Only what we write ourselves: anything else in the folder is not ours to remove.
+  const folder = `${objectKeys.backupFolder(backupId)}/`;
+  for await (const { key } of store.list(folder)) {
+    if (/^part-\d{6}$/.test(key.slice(folder.length))) keys.push(key);
+    if (key === mark) marked = true;
   }
   for (let from = 0; from < keys.length; from += atOnce) {
     await Promise.all(keys.slice(from, from + atOnce).map((key) => store.delete(key)));
   }
+  // Last: as long as there are parts it is known whose they are.
+  if (marked) await store.delete(mark);
   return { removed: keys.length, manifestExists: false };
 }
 

@@ -61,11 +61,20 @@ export async function workflowState(
   plane: Plane,
   workflowId: string,
 ): Promise<'open' | 'closed' | 'missing'> {
+  return (await lookAtWorkflow(plane, workflowId)).state;
+}
+
+/** As {@link workflowState}; of one that is closed also since when. */
+export async function lookAtWorkflow(
+  plane: Plane,
+  workflowId: string,
+): Promise<{ state: 'open' | 'closed' | 'missing'; closedAt?: Date }> {
   try {
-    const { status } = await plane.client.workflow.getHandle(workflowId).describe();
-    return status.name === 'RUNNING' || status.name === 'PAUSED' ? 'open' : 'closed';
+    const { status, closeTime } = await plane.client.workflow.getHandle(workflowId).describe();
+    if (status.name === 'RUNNING' || status.name === 'PAUSED') return { state: 'open' };
+    return { state: 'closed', ...(closeTime && { closedAt: closeTime }) };
   } catch (error) {
-    if (error instanceof WorkflowNotFoundError) return 'missing';
+    if (error instanceof WorkflowNotFoundError) return { state: 'missing' };
     if (isGrpcServiceError(error)) throw new Error('Temporal does not answer.', { cause: error });
     throw error;
   }

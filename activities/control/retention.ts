@@ -21,6 +21,7 @@ import { manifestExists, removeParts } from '../../storage/sweep.ts';
 import { statParts } from '../../storage/verify.ts';
 import { beating } from '../heartbeat.ts';
 import type { ControlActivities } from './contract.ts';
+import { sweepLeftParts } from './left-parts.ts';
 import { workflowState } from './places.ts';
 import type { Plane } from './plane.ts';
 
@@ -60,7 +61,11 @@ export async function sweep(plane: Plane, now: number, signal: AbortSignal): Pro
     const services = await plane.catalog.serviceIdsAfter(after, servicesAtOnce);
     for (const service of services) {
       signal.throwIfAborted();
-      await succeeds(plane, service.serviceId, async () => finish(await beginRemovals(plane, service, now)));
+      const { serviceId } = service;
+      await succeeds(plane, serviceId, async () => finish(await beginRemovals(plane, service, now)));
+      await succeeds(plane, `parts of ${serviceId}`, async () =>
+        sweepLeftParts(plane, serviceId, now, signal),
+      );
     }
     const last = services.at(-1);
     if (!last) return removed;

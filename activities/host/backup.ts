@@ -11,6 +11,7 @@ import { inspectLayout } from '../../mariadb/server/layout.ts';
 import { readManifest, writeManifest } from '../../storage/manifest.ts';
 import { writeParts } from '../../storage/parts.ts';
 import { removeParts } from '../../storage/sweep.ts';
+import { markWriter } from '../../storage/writer-mark.ts';
 import { attempt } from './attempt.ts';
 import type { HostBackupInput, HostBulkActivities, HostControlActivities } from './contract.ts';
 import type { Host } from './host.ts';
@@ -31,6 +32,7 @@ export function backupActivities(
         const earlier = await findManifest(host, order.backupId);
         if (earlier) return earlier;
         await removeParts(host.store, order.backupId);
+        await markWriter(host.store, order, trial.signal);
         const summary = await copy(host, order, trial);
         await rm(trial.folder, { recursive: true, force: true });
         return summary;
