@@ -35,7 +35,7 @@ export interface EdgeOptions {
   limits?: { subject: number; address: number };
 }
 
-/** @example createHttpServer(createApp({ catalog, orders, progress, keyRing, authenticate, log }).fetch, log) */
+/** @example createHttpServer(createApp({ catalog, orders, progress, keyRing, authenticate, log }).fetch, log, 60_000) */
 export function createApp(parts: Parts & EdgeOptions): OpenAPIHono<ApiEnvironment> {
   const { log, authenticate, trustedProxies = [], limits = { subject: 0, address: 0 } } = parts;
   const bySubject = rateLimit(limits.subject, 'These credentials');

@@ -55,10 +55,16 @@ function fieldName(path: PropertyKey[]): string {
 
 function echo(path: PropertyKey[], value: unknown): string {
   if (path.some((key) => secretFields.has(String(key)))) return '';
+  if (path.some((key) => key === 'bucket') && !isPlainAddress(value)) return '';
   if (typeof value === 'string') return `, not "${short(value)}"`;
   if (typeof value === 'number' || typeof value === 'boolean') return `, not ${value}`;
   if (value === null) return ', not null';
   return Array.isArray(value) ? ', not a list' : '';
+}
+
+/** The address of a bucket is repeated only where it cannot hold a password, a signature or a token. */
+function isPlainAddress(value: unknown): boolean {
+  return typeof value !== 'string' || !/[@?#]|:(?!\/\/)/.test(value);
 }
 
 function short(text: string): string {

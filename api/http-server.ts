@@ -33,8 +33,15 @@ const malformed: [ErrorName, string] = [
   'What came is no HTTP request: its first line or one of its headers cannot be read.',
 ];
 
-/** Not listening yet. */
-export function createHttpServer(fetch: Fetch, log: ApiLog): Server {
+/** How long the rest of a refused request may come before its connection is cut. Milliseconds. */
+const lingerMs = 1_000;
+
+/**
+ * Not listening yet.
+ *
+ * @param requestTimeoutMs how long a request may take to come whole
+ */
+export function createHttpServer(fetch: Fetch, log: ApiLog, requestTimeoutMs: number): Server {
   const listener = getRequestListener(fetch, {
     // The app answers its own errors; what comes here is a request that the app could not be asked.
     errorHandler: (thrown) => {
@@ -44,7 +51,12 @@ export function createHttpServer(fetch: Fetch, log: ApiLog): Server {
   });
   const answering = new WeakMap<Duplex, ServerResponse>();
   // A missing Host header would otherwise be answered by Node, without the error object.
-  const server = createServer({ requireHostHeader: false }, (incoming, outgoing) => {
+  const timeouts = {
+    requestTimeout: requestTimeoutMs,
+    headersTimeout: requestTimeoutMs,
+    connectionsCheckingInterval: Math.min(Math.ceil(requestTimeoutMs / 4), 5_000),
+  };
+  const server = createServer({ requireHostHeader: false, ...timeouts }, (incoming, outgoing) => {
     answering.set(incoming.socket, outgoing);
     outgoing.once('close', () => answering.delete(incoming.socket));
     void listener(incoming, outgoing);
@@ -96,6 +108,9 @@ function writeRaw(socket: Duplex, error: TidemarkError, log: ApiLog): void {
   });
   const head = lines.map(([name, value]) => `${name}: ${value}\r\n`).join('');
   socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Error'}\r\n${head}\r\n${body}`);
+  // Cut at once, the answer could be lost with what still comes; never, a client that goes on would hold it for ever.
+  const cut = setTimeout(() => socket.destroy(), lingerMs).unref();
+  socket.once('close', () => clearTimeout(cut));
 }
 
 function bareAnswer(

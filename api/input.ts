@@ -1,6 +1,7 @@
 /** Reads what a request brings: path, query and body, each against its schema, all findings at once. */
 import type { z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
+import { withoutSecretKeys } from '../domain/age.ts';
 import { type ErrorItem, type ErrorName, TidemarkError } from '../domain/errors.ts';
 import { readBody } from './body.ts';
 import { findingsOf, type Place } from './findings.ts';
@@ -87,7 +88,13 @@ function parseBody(c: Context, bytes: ArrayBuffer, findings: ErrorItem[]): { val
     return refuse(findings, 'The body is not UTF-8.');
   }
   const parsed = parseJson(text);
-  if ('value' in parsed) return parsed;
+  if ('value' in parsed) {
+    for (const name of parsed.repeated) {
+      const message = `The field "${withoutSecretKeys(name).slice(0, 60)}" is there more than once: write it once.`;
+      findings.push({ error: 'invalid_request', message });
+    }
+    return parsed;
+  }
   const { offset, line, column } = parsed;
   const what = offset >= text.length ? 'it ends too early' : 'there is something else than JSON allows';
   return refuse(

@@ -65,7 +65,7 @@ async function start(): Promise<void> {
     },
   });
 
-  const server = createHttpServer(app.fetch, log);
+  const server = createHttpServer(app.fetch, log, settings.request_timeout);
   server.on('listening', () => {
     const { port } = server.address() as AddressInfo;
     const address = `http://${settings.listen.includes(':') ? `[${settings.listen}]` : settings.listen}:${port}`;

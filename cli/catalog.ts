@@ -49,6 +49,7 @@ export async function withCatalog<T>(
         : { TIDEMARK_CATALOG_PASSWORD_FILE: flags.catalogPasswordFile }),
     },
     'ignore',
+    namesOf(flags, env),
   );
   const file = /^sqlite:\/\/(\/.+)$/.exec(location)?.[1];
   if (file !== undefined && !existsSync(file)) {
@@ -66,4 +67,14 @@ export async function withCatalog<T>(
   } finally {
     await catalog.close();
   }
+}
+
+/** What the settings are called in messages: as they were given; one that is not given, in both ways that it could be. */
+function namesOf(flags: CatalogFlags, env: NodeJS.ProcessEnv): Record<string, string> {
+  const catalog = flags.catalog === undefined ? '--catalog (or TIDEMARK_CATALOG)' : '--catalog';
+  const isVariable = flags.catalog === undefined && (env['TIDEMARK_CATALOG'] ?? '') !== '';
+  return {
+    ...(!isVariable && { catalog }),
+    ...(flags.catalogPasswordFile !== undefined && { catalog_password_file: '--catalog-password-file' }),
+  };
 }

@@ -1,5 +1,6 @@
 /** When something ends, as a person writes it. */
 import { InvalidArgumentError } from 'commander';
+import { isDay } from '../domain/days.ts';
 
 const units: Record<string, number> = { m: 60_000, h: 3_600_000, d: 86_400_000, y: 365 * 86_400_000 };
 /** RFC 3339 knows no later year. */
@@ -30,7 +31,8 @@ export function parseFutureExpiry(text: string): string {
 }
 
 function instantOf(text: string): number {
-  return /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d))?$/.test(text)
+  return /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d))?$/.test(text) &&
+    isDay(text.slice(0, 10))
     ? Date.parse(text)
     : Number.NaN;
 }

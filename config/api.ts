@@ -4,7 +4,7 @@ import { catalogSettings } from './catalog.ts';
 import { jwtSettings } from './jwt.ts';
 import { serviceDefaultSettings } from './service-defaults.ts';
 import { scheduleSettings, timingSettings } from './timings.ts';
-import { filePath, logLevel, networkList, port, wholeNumber } from './values.ts';
+import { filePath, interval, logLevel, networkList, port, wholeNumber } from './values.ts';
 
 export const apiSettings = z.strictObject({
   listen: z.string().min(1).default('127.0.0.1').describe('The address to listen on'),
@@ -22,6 +22,11 @@ export const apiSettings = z.strictObject({
   trusted_proxies: networkList
     .prefault('')
     .describe("Proxies before the api: what they say in X-Forwarded-For is taken as the client's address"),
+  request_timeout: interval
+    .prefault('60s')
+    .describe(
+      'How long a request may take to come whole, headers and body; one that takes longer is answered 408 and its connection closed',
+    ),
   subject_requests_per_minute: wholeNumber(0, 10_000_000)
     .prefault(6000)
     .describe('How often the same credentials may ask within a minute, at each api process; 0: no limit'),

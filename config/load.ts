@@ -29,12 +29,14 @@ export function variableOf(setting: string): string {
  *
  * @param others what to do with settings that the schema does not have. A command that is run beside a process, in
  *   its environment, ignores them; for a process they are mistakes.
+ * @param called what settings are called that came from elsewhere than a variable: `{ catalog: '--catalog' }`
  * @throws invalid_setting with every wrong or unknown setting in `items`
  */
 export function loadFromEnvironment<S extends z.ZodObject>(
   schema: S,
   env: Environment = process.env,
   others: 'refuse' | 'ignore' = 'refuse',
+  called: Readonly<Record<string, string>> = {},
 ): z.output<S> {
   const findings: ErrorItem[] = [];
   const file = env['TIDEMARK_CONFIG'];
@@ -58,7 +60,9 @@ export function loadFromEnvironment<S extends z.ZodObject>(
   }
   const nameOf: Naming = (path) => {
     const [setting = ''] = path.split('.');
-    return inFile.has(setting) && !fromEnvironment.has(path) ? `${path} in ${file}` : variableOf(path);
+    return inFile.has(setting) && !fromEnvironment.has(path)
+      ? `${path} in ${file}`
+      : (called[path] ?? variableOf(path));
   };
   return check(schema, values, nameOf, findings);
 }

@@ -18,7 +18,7 @@ export const deleteRestore = operation({
   answer: empty,
   errors: ['restore_not_found', 'restore_running', 'temporal_unavailable'],
   async handle({ params: { id }, caller: { organization } }, { catalog, orders }) {
-    const { status } = await findRestore(catalog, id, organization);
+    const { status, workflowId } = await findRestore(catalog, id, organization);
     if (status === 'Scheduled') await orders.ensureReachable();
     const removed = await catalog.removeRestore(id, organization);
     if (!removed) {
@@ -26,7 +26,7 @@ export const deleteRestore = operation({
       await findRestore(catalog, id, organization);
       throw new TidemarkError(
         'restore_running',
-        `Restore ${id} is running: wait until it has ended, or cancel it with POST /restores/${id}/cancel.`,
+        `Restore ${id} is running: wait until it has ended, or cancel its workflow ${workflowId} in Temporal's web UI (POST /restores/${id}/cancel is not available yet): the server is then put back as it was.`,
       );
     }
     if (removed.status === 'Scheduled') await orders.cancel(removed.workflowId);

@@ -1,5 +1,6 @@
 /** What is asked of a restore, in the contract's words. */
 import { z } from '@hono/zod-openapi';
+import { isDay } from '../../domain/days.ts';
 import { restoreModes } from '../../domain/operations.ts';
 import { flag, oneOf, text } from './common.ts';
 import { encryptionKey, externalSource } from './storage.ts';
@@ -137,7 +138,7 @@ function hasKey(value: unknown): value is { encryption_key: unknown } {
 
 function isInstant(value: string): boolean {
   const form = /^\d{4}-\d\d-\d\d(?: \d\d:\d\d:\d\d|T\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d))$/;
-  if (!form.test(value)) return false;
+  if (!form.test(value) || !isDay(value.slice(0, 10))) return false;
   return !Number.isNaN(Date.parse(value.includes('T') ? value : `${value.replace(' ', 'T')}Z`));
 }
 

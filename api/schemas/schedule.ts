@@ -59,7 +59,7 @@ export const scheduleUpdate = z
   .strictObject(
     {
       schedule: scheduleText
-        .refine((value) => value !== 'once', `${cronRule}: none can be changed to "once"`)
+        .refine((value) => value !== 'once', `${cronRule} (a schedule that repeats stays one)`)
         .openapi({ type: 'string', description: cronRule, example: '0 3 * * *' })
         .optional(),
       backup_type: requestedType.optional(),

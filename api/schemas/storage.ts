@@ -46,6 +46,8 @@ export const externalStorage = z
         )
         .superRefine((bucket, context) => {
           const [, scheme, name = ''] = bucketForm.exec(bucket.path) ?? [];
+          // Where the path is wrong nobody knows for which cloud the credentials would have to be.
+          if (scheme === undefined) return;
           const why = mismatch(scheme as BucketScheme, name, bucket.credentials);
           if (why !== undefined) context.addIssue({ code: 'custom', path: ['credentials'], message: why });
         }),

@@ -48,7 +48,7 @@ export const obstacleErrors = {
     409,
     false,
     'A restore that runs cannot be removed.',
-    'Wait until it has ended, or cancel it with `POST /restores/{id}/cancel`.',
+    "Wait until it has ended, or cancel its workflow, whose id is the restore's `workflow_id`, in Temporal's web UI: the server is then put back as it was. `POST /restores/{id}/cancel` is not available yet.",
   ),
   backup_not_restorable: entry(
     409,

@@ -115,6 +115,26 @@ describe('POST /backups/schedules', () => {
     expect(JSON.stringify([answer.body, api.log])).not.toContain('hunter2');
   });
 
+  test.each(['s3://u:hunter2@b/p', 's3:/hunter2@b', 'gs://b/p?sig=hunter2', 's3:hunter2', 's3://b#hunter2'])(
+    'never repeats a secret in the address of a bucket, and judges no credentials beside it: %s',
+    async (path) => {
+      const bucket = { path, credentials: awsCredentials };
+      const answer = await api.ask('POST', schedules, { body: { ...order, external_storage: { bucket } } });
+      expect(answer.errors).toEqual(['invalid_request']);
+      expect(answer.messages).toContain(
+        '"external_storage.bucket.path" has to be a bucket as s3://name/folder',
+      );
+      expect(answer.messages).not.toMatch(/undefined|credentials/);
+      expect(JSON.stringify([answer.body, api.log])).not.toContain('hunter2');
+      const from = { bucket: path, method: 'mariabackup', credentials: awsCredentials };
+      const restore = await api.ask('POST', '/restores', {
+        body: { id: 'x', service_id: 's', external_source: from },
+      });
+      expect(restore.messages).toContain('"external_source.bucket" has to be a bucket');
+      expect(JSON.stringify([restore.body, api.log])).not.toContain('hunter2');
+    },
+  );
+
   test.each(['unknown', 'theirs', 'schedules', 'a/b', '\u0000'])(
     'answers 404 for the service %j and orders nothing',
     async (id) => {

@@ -20,7 +20,7 @@ let backup: BackupRecord;
 
 beforeAll(async () => {
   api = await openApi('there');
-  server = createHttpServer(api.fetch, api.logger).listen(0, '127.0.0.1');
+  server = createHttpServer(api.fetch, api.logger, 60_000).listen(0, '127.0.0.1');
   await once(server, 'listening');
   origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   check = checkerOf((await (await fetch(`${origin}/openapi.json`)).json()) as OpenApi);

@@ -14,7 +14,7 @@ let origin: string;
 beforeAll(async () => {
   api = await openApi('away');
   await api.catalog.upsertService(serviceRecord());
-  server = createHttpServer(api.fetch, api.logger).listen(0, '127.0.0.1');
+  server = createHttpServer(api.fetch, api.logger, 60_000).listen(0, '127.0.0.1');
   await once(server, 'listening');
   origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 });

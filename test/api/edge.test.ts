@@ -123,6 +123,14 @@ describe('bodies', () => {
     expect(JSON.stringify([answer.body, api.log])).not.toMatch(/hunter2|oops/);
   });
 
+  test('a field that is there twice is refused by its name', async () => {
+    const answer = await post(
+      '{"service_id": "a", "backup_type": "full", "schedule": "once", "service_id": "b"}',
+    );
+    expect([answer.status, answer.errors]).toEqual([400, ['invalid_request']]);
+    expect(answer.messages).toBe('The field "service_id" is there more than once: write it once.');
+  });
+
   test.each(['null', '[]', '"full"', '7'])('%s is no object', async (body) => {
     const answer = await post(body);
     expect([answer.status, answer.errors]).toEqual([400, ['invalid_request']]);

@@ -11,7 +11,7 @@ let api: Harness;
 let server: Server;
 beforeAll(async () => {
   api = await openApi('away');
-  server = createHttpServer(api.fetch, api.logger);
+  server = createHttpServer(api.fetch, api.logger, 60_000);
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
 });

@@ -22,7 +22,7 @@ beforeAll(async () => {
   app.get('/own', (c) =>
     c.body('page', 200, { 'Content-Security-Policy': "default-src 'self'", 'Cache-Control': 'public' }),
   );
-  server = createHttpServer(app.fetch, withRequestIds({ info: write, warn: write, error: write }));
+  server = createHttpServer(app.fetch, withRequestIds({ info: write, warn: write, error: write }), 60_000);
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   ({ port } = server.address() as AddressInfo);
@@ -143,4 +143,38 @@ test('a page keeps the policy that it sets itself', async () => {
     "default-src 'self'",
     'public',
   ]);
+});
+
+test('a request that drips is answered 408 in time, and its connection does not outlive the answer', async () => {
+  const log = withRequestIds({ info: () => {}, warn: () => {}, error: () => {} });
+  const app = new Hono<ApiEnvironment>();
+  app.post('/echo', async (c) => c.json({ length: (await c.req.arrayBuffer()).byteLength }));
+  const patient = createHttpServer(app.fetch, log, 400);
+  patient.listen(0, '127.0.0.1');
+  await once(patient, 'listening');
+  // A client that takes no notice of the answer's end.
+  const socket = connect({
+    port: (patient.address() as AddressInfo).port,
+    host: '127.0.0.1',
+    allowHalfOpen: true,
+  });
+  let text = '';
+  socket.setEncoding('utf8').on('data', (more: string) => (text += more));
+  socket.on('error', () => {});
+  socket.write(
+    'POST /echo HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n',
+  );
+  const drip = setInterval(() => socket.write(' '), 50);
+  try {
+    // Writing to it fails at last: an error, and then its end.
+    await new Promise((resolve) => socket.once('close', resolve));
+    expect(text).toMatch(/^HTTP\/1\.1 408 /);
+    const body = errorAnswer.parse(JSON.parse(text.split('\r\n\r\n')[1] ?? ''));
+    expect(body.errors.map(({ error }) => error)).toEqual(['request_timeout']);
+  } finally {
+    clearInterval(drip);
+    socket.destroy();
+    patient.closeAllConnections();
+    await new Promise((resolve) => patient.close(resolve));
+  }
 });

@@ -11,7 +11,8 @@ function mistake(text: string): number {
 test('what is JSON has its value', () => {
   fc.assert(
     fc.property(fc.json(), (text) => {
-      expect(parseJson(text)).toEqual({ value: JSON.parse(text) as unknown });
+      const parsed = parseJson(text);
+      expect('value' in parsed && parsed.value).toEqual(JSON.parse(text) as unknown);
     }),
   );
 });
@@ -64,4 +65,16 @@ test.each([
   ['1 // one', 2],
 ])('%j has its mistake at %d', (text, offset) => {
   expect(mistake(text)).toBe(offset);
+});
+
+test.each([
+  ['{"a":1,"a":1}', ['a']],
+  ['{"a":1,"\\u0061":2}', ['a']],
+  ['{"a":{"b":1,"c":2,"b":3},"a":0}', ['a.b', 'a']],
+  ['{"list":[{"b":1},{"b":2}],"c":{"b":1}}', []],
+  ['{"list":[1,{"b":1,"b":2}]}', ['list.b']],
+  ['{"__proto__":1,"__proto__":2}', ['__proto__']],
+  ['["a","a"]', []],
+])('%s has the repeated fields %j', (text, repeated) => {
+  expect(parseJson(text)).toEqual({ value: JSON.parse(text) as unknown, repeated });
 });

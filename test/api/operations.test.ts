@@ -55,7 +55,8 @@ describe('DELETE /restores/{id}', () => {
     const { id } = await restoreOf('Running');
     const answer = await api.ask('DELETE', `/restores/${id}`);
     expect([answer.status, answer.errors]).toEqual([409, ['restore_running']]);
-    expect(answer.messages).toContain(`POST /restores/${id}/cancel`);
+    expect(answer.messages).toContain(`POST /restores/${id}/cancel is not available yet`);
+    expect(answer.messages).toMatch(/cancel its workflow \S+ in Temporal's web UI/);
     expect((await api.ask('GET', `/restores/${id}`)).status).toBe(200);
     await api.catalog.updateRestore(id, { status: 'Succeeded' });
     await api.ask('DELETE', `/restores/${id}`);

@@ -137,6 +137,8 @@ describe('POST /restores', () => {
       { point_in_time: '2024-13-41 00:00:00', gtid: 'x', latest: false, include: [] },
       ['"point_in_time"', '"gtid"', '"latest"', '"include"'],
     ],
+    [{ point_in_time: '2026-02-30 10:00:00' }, ['"point_in_time"']],
+    [{ point_in_time: '2025-02-29T10:00:00Z' }, ['"point_in_time"']],
     [
       { external_source: { bucket: 'a b', method: 'cp', encryption_key: 5 } },
       ['"external_source.bucket"', '"external_source.method"'],

@@ -111,7 +111,11 @@ describe('PATCH /backups/schedules/{id}', () => {
 
   test.each([
     [{}, 'invalid_request', 'at least one of schedule, backup_type and suspended'],
-    [{ schedule: 'once' }, 'invalid_schedule', 'none can be changed to "once"'],
+    [
+      { schedule: 'once' },
+      'invalid_schedule',
+      'such as "0 3 * * *" (a schedule that repeats stays one), not "once"',
+    ],
     [{ schedule: '* * * * * *' }, 'invalid_schedule', 'this has 6 fields'],
     [{ suspended: 'yes' }, 'invalid_request', '"suspended" has to be true or false'],
     [{ suspended: null }, 'invalid_request', '"suspended" has to be true or false'],

@@ -121,6 +121,7 @@ describe('tidemark keys', () => {
     [[...create.slice(0, -1), 'a\nb'], 'A text of 1 to 100 characters'],
     [[...create, '--expires', '2001-01-01'], 'over already'],
     [[...create, '--expires', '2027-02-30T99:00Z'], 'a length of time from now, such as'],
+    [[...create, '--expires', '2099-02-29'], 'a length of time from now, such as'],
     [[...create, '--expires', 'tomorrow'], 'a length of time from now, such as'],
     [['revoke', 'tmk_0011223344'], '`tidemark keys list` shows it'],
     [['expire', '1'], "missing required argument 'when'"],
@@ -149,7 +150,14 @@ describe('tidemark keys', () => {
       (await keys(['list', '--catalog', `sqlite://${folder}/catalog.db`], { TIDEMARK_CATALOG: '' })).code,
     ).toBe(0);
     const none = await keys(['list'], { TIDEMARK_CATALOG: '' });
-    expect([none.code, none.said]).toEqual([2, expect.stringContaining('TIDEMARK_CATALOG is missing')]);
+    expect([none.code, none.said]).toEqual([
+      2,
+      expect.stringContaining('--catalog (or TIDEMARK_CATALOG) is missing'),
+    ]);
+    const wrong = await keys(['list', '--catalog', 'catalog.db'], { TIDEMARK_CATALOG: '' });
+    expect([wrong.code, wrong.said]).toEqual([2, expect.stringMatching(/^--catalog has the value /)]);
+    const variable = await keys(['list'], { TIDEMARK_CATALOG: 'catalog.db' });
+    expect(variable.said).toMatch(/^TIDEMARK_CATALOG has the value /);
     const slip = await keys(['list', '--catalog', `sqlite://${folder}/catalogue.db`]);
     expect([slip.code, slip.said]).toEqual([2, expect.stringContaining('There is no catalog at')]);
   });
