@@ -18,6 +18,8 @@ export interface Parts {
   progress: LiveProgress;
   /** What holds for a service that is not set otherwise. */
   defaults: ServiceDefaults;
+  /** Hosts that customers may name as the endpoint of their bucket. */
+  externalEndpoints: readonly string[];
   /** Seals what is secret before it is stored. */
   keyRing: KeyRing;
   log: ApiLog;

@@ -55,6 +55,7 @@ async function start(): Promise<void> {
     orders,
     progress: progressThrough(client),
     keyRing: sealing,
+    externalEndpoints: settings.external_endpoints,
     defaults: serviceDefaultsOf(settings),
     authenticate,
     log,

@@ -25,14 +25,16 @@ export function backupsIn(database: Database): BackupQueries {
         const schedule = await insertOneTimeSchedule(db, { ...order, createdAt });
         const scheduleId = schedule.id;
         const { message } = order;
-        const backup = await insertBackup(db, { service, scheduleId, type, backupId, message, createdAt });
+        const bucketId = order.bucket?.id ?? null;
+        const named = { service, scheduleId, type, backupId, message, createdAt, bucketId };
+        const backup = await insertBackup(db, named);
         await insertPlace(db, {
           serviceId: service.serviceId,
           workflowId: order.workflowId(schedule.id),
           operation: `backup ${backupId}`,
           held: false,
         });
-        const made = { schedule, backup: backup };
+        const made = { schedule, backup };
         await keepReceipt(db, order.receipt, made);
         return made;
       });
@@ -113,9 +115,11 @@ export async function insertBackup(
     backupId: string;
     message: string;
     createdAt: string;
+    /** Null: the managed storage. */
+    bucketId: string | null;
   },
 ): Promise<BackupRecord> {
-  const { service, createdAt } = order;
+  const { service, createdAt, bucketId } = order;
   const row = await transaction
     .insertInto('backups')
     .values({
@@ -126,7 +130,8 @@ export async function insertBackup(
       server_name: service.serverName,
       schedule_id: order.scheduleId,
       type: order.type,
-      method: 'skybucket',
+      method: bucketId === null ? 'skybucket' : 'external',
+      external_bucket_id: bucketId,
       cloud_provider: service.cloudProvider,
       status: 'Scheduled',
       message: prose(order.message),

@@ -6,6 +6,7 @@ import { auditIn } from './audit.ts';
 import { agentsIn } from './agents.ts';
 import { backupsIn } from './backups.ts';
 import { type Backend, Database } from './database.ts';
+import { externalBucketsIn } from './external-buckets.ts';
 import { idempotencyIn } from './idempotency.ts';
 import { migrateToLatest } from './migrate.ts';
 import { nightliesIn } from './nightlies.ts';
@@ -77,6 +78,7 @@ export async function openCatalog(location: string, options: { password?: string
     ...agentsIn(database),
     ...nightliesIn(database),
     ...yieldingIn(database),
+    ...externalBucketsIn(database),
   };
 }
 

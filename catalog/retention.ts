@@ -139,6 +139,8 @@ async function backupsOf(db: Kysely<Tables>, serviceId: string): Promise<Candida
       'backups.due_since',
     ])
     .where('services.service_id', '=', serviceId)
+    // What lies in a customer's bucket is the customer's: it is not removed, and nothing is removed for its sake.
+    .where('backups.external_bucket_id', 'is', null)
     .execute();
 }
 

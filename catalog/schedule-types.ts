@@ -1,6 +1,7 @@
 /** Schedules in the catalog, and what Temporal should have of those that repeat. */
 import type { BackupType } from '../domain/operations.ts';
 import type { ScheduleFacts } from '../domain/schedule.ts';
+import type { ExternalBucketRecord } from './external-bucket-types.ts';
 import type { Receipt } from './request-types.ts';
 import type { BackupRecord, Page, PageRequest, ServiceRecord } from './types.ts';
 
@@ -60,6 +61,8 @@ export interface ScheduleCatalog {
     type: BackupType;
     labels: Record<string, string>;
     offsetSeconds: (id: number) => number;
+    /** Left out for the managed storage. */
+    bucket?: ExternalBucketRecord | undefined;
     receipt?: Receipt<ScheduleRecord> | undefined;
   }): Promise<ScheduleRecord>;
   /** Only what the patch names; Temporal has still to be told. Undefined when there is none that repeats. */

@@ -64,16 +64,24 @@ export async function beginBackup(
   transaction: Transaction<Tables>,
   order: {
     service: ServiceRecord;
-    schedule: Pick<ScheduleRow, 'id' | 'type'>;
+    schedule: Pick<ScheduleRow, 'id' | 'type' | 'external_bucket_id'>;
     backupId: string;
     message: string;
     workflowId: string;
   },
 ): Promise<BackupRecord> {
   const { service, schedule, backupId, message, workflowId } = order;
-  const { id: scheduleId, type } = schedule;
+  const { id: scheduleId, type, external_bucket_id: bucketId } = schedule;
   const createdAt = now();
-  const backup = await insertBackup(transaction, { service, scheduleId, type, backupId, message, createdAt });
+  const backup = await insertBackup(transaction, {
+    service,
+    scheduleId,
+    type,
+    backupId,
+    message,
+    createdAt,
+    bucketId,
+  });
   await transaction
     .updateTable('schedules')
     .set({

@@ -4,6 +4,8 @@ import { TidemarkError } from '../domain/errors.ts';
 import { isFinal, type BackupType, type OperationStatus } from '../domain/operations.ts';
 import { isCountedId, now, present, prose } from './columns.ts';
 import type { Database } from './database.ts';
+import type { ExternalBucketRecord } from './external-bucket-types.ts';
+import { forgetUnusedBucket, insertExternalBucket } from './external-buckets.ts';
 import { keepReceipt } from './idempotency.ts';
 import { pageOf } from './pages.ts';
 import type { ScheduleRow, Tables } from './schema.ts';
@@ -79,6 +81,7 @@ export function schedulesIn(database: Database): ScheduleQueries {
           .where('id', '=', id)
           .where(undeleted)
           .execute();
+        await forgetUnusedBucket(db, row.external_bucket_id);
         return true;
       });
     },
@@ -91,6 +94,7 @@ export async function insertSchedule(
   { service, offsetSeconds, ...order }: Omit<Parameters<Catalog['createSchedule']>[0], 'receipt'>,
 ): Promise<ScheduleRecord> {
   const createdAt = now();
+  await insertExternalBucket(transaction, order.organization, order.bucket);
   const { id } = await transaction
     .insertInto('schedules')
     .values({
@@ -109,6 +113,7 @@ export async function insertSchedule(
       backup_id: null,
       counted_from: createdAt,
       revision: 1,
+      external_bucket_id: order.bucket?.id ?? null,
     })
     .returning('id')
     .executeTakeFirstOrThrow();
@@ -153,8 +158,10 @@ export async function insertOneTimeSchedule(
     backupId: string;
     message: string;
     createdAt: string;
+    bucket?: ExternalBucketRecord | undefined;
   },
 ): Promise<ScheduleRecord> {
+  await insertExternalBucket(transaction, order.organization, order.bucket);
   const row = await transaction
     .insertInto('schedules')
     .values({
@@ -171,6 +178,7 @@ export async function insertOneTimeSchedule(
       updated_at: order.createdAt,
       scheduled_at: null,
       backup_id: order.backupId,
+      external_bucket_id: order.bucket?.id ?? null,
     })
     .returningAll()
     .executeTakeFirstOrThrow();

@@ -27,6 +27,7 @@ export interface Tables {
   removals: RemovalsTable;
   agents: AgentsTable;
   verifications: VerificationsTable;
+  external_buckets: ExternalBucketsTable;
 }
 
 interface ServicesTable {
@@ -78,6 +79,8 @@ interface SchedulesTable {
   begun_at: Generated<string | null>;
   skipped_at: Generated<string | null>;
   deleted_at: Generated<string | null>;
+  /** Null: the managed storage. */
+  external_bucket_id: string | null;
 }
 
 export interface BackupsTable {
@@ -107,6 +110,8 @@ export interface BackupsTable {
   /** JSON */
   progress: string | null;
   due_since: string | null;
+  /** Null: the managed storage. */
+  external_bucket_id: string | null;
 }
 
 /** Kept by triggers on `backups`. */
@@ -254,6 +259,15 @@ interface VerificationsTable {
   known_damaged: number;
   /** JSON */
   progress: string | null;
+}
+
+interface ExternalBucketsTable {
+  id: string;
+  organization: string;
+  location: string;
+  /** Credentials, sealed. */
+  sealed: string;
+  created_at: string;
 }
 
 export type ServiceRow = Selectable<ServicesTable>;

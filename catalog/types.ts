@@ -9,6 +9,7 @@ import type { BackupType, OperationStatus, RestoreMode } from '../domain/operati
 import type { Progress } from '../domain/progress.ts';
 import type { AgentCatalog } from './agent-types.ts';
 import type { ApiKeyCatalog } from './api-key-types.ts';
+import type { ExternalBucketCatalog, ExternalBucketRecord } from './external-bucket-types.ts';
 import type { Receipt, RequestCatalog } from './request-types.ts';
 import type { NightlyCatalog, RetentionCatalog } from './retention-types.ts';
 import type { VerificationCatalog, VerificationRecord } from './verification-types.ts';
@@ -159,7 +160,8 @@ export interface Catalog
     RetentionCatalog,
     NightlyCatalog,
     YieldingCatalog,
-    VerificationCatalog {
+    VerificationCatalog,
+    ExternalBucketCatalog {
   /**
    * Brings the schema up to date. Several processes may call it at once.
    *
@@ -191,6 +193,8 @@ export interface Catalog
     backupId: string;
     message: string;
     workflowId: (scheduleId: number) => string;
+    /** Left out for the managed storage. */
+    bucket?: ExternalBucketRecord | undefined;
     receipt?: Receipt<{ schedule: ScheduleRecord; backup: BackupRecord }> | undefined;
   }): Promise<{ schedule: ScheduleRecord; backup: BackupRecord }>;
 

@@ -2,18 +2,25 @@
 import { z } from 'zod';
 import { longestRetentionDays } from '../domain/retention.ts';
 import { catalogSettings } from './catalog.ts';
+import { externalStorageSettings } from './external-storage.ts';
 import { serviceDefaultSettings } from './service-defaults.ts';
 import { storageOptions } from './storage.ts';
 import { scheduleSettings, timingSettings } from './timings.ts';
-import { duration, interval, logLevel, port, storageLocation, wholeNumber } from './values.ts';
+import { duration, filePath, interval, logLevel, port, storageLocation, wholeNumber } from './values.ts';
 
 export const controlSettings = z.strictObject({
   ...catalogSettings,
   storage: storageLocation,
   storage_options: storageOptions.prefault({}),
+  sealing_key_file: filePath
+    .optional()
+    .describe(
+      "The api's file of keys, under which customers' credentials are sealed; without it, buckets of customers are refused",
+    ),
   ...timingSettings,
   ...scheduleSettings,
   ...serviceDefaultSettings,
+  ...externalStorageSettings,
   reconcile_interval: interval.prefault('30s').describe('How often the catalog is compared with Temporal'),
   retention_interval: interval
     .prefault('1h')

@@ -6,6 +6,7 @@ import { isIP } from 'node:net';
 import { z } from 'zod';
 import { recipientFault, recipientRule } from '../domain/age.ts';
 import { unencryptedChoices } from '../domain/encryption.ts';
+import { endpointRule, isEndpointEntry } from '../domain/endpoints.ts';
 import { isServerName, isServiceId } from '../domain/ids.ts';
 import { nightlyWindowRule, parseNightlyWindow } from '../domain/nightly.ts';
 import { longestRetentionDays } from '../domain/retention.ts';
@@ -109,6 +110,17 @@ export const networkList = z
   )
   .transform(listed)
   .meta({ allowed: networks });
+
+const endpoints = 'a list, or in one text separated by commas, each '.concat(endpointRule);
+
+/** Hosts, with a port or without one. */
+export const endpointList = z
+  .preprocess(
+    (value) => (Array.isArray(value) ? value.join(',') : value),
+    z.string().refine((value) => listed(value).every(isEndpointEntry), endpoints),
+  )
+  .transform(listed)
+  .meta({ allowed: endpoints });
 
 const recipients = 'a list, or in one text separated by commas, each '.concat(recipientRule);
 

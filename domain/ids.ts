@@ -117,6 +117,8 @@ export const objectKeys = {
   manifest: (backupId: string): string => `${objectKeys.backupFolder(backupId)}/manifest.json`,
   /** Who writes a backup. */
   writer: (backupId: string): string => `${objectKeys.backupFolder(backupId)}/writer.json`,
+  /** Written, read and deleted to see that a customer's bucket can be used. */
+  bucketProbe: (nonce: string): string => `.tidemark/probes/bucket-${nonce}`,
   /** Proof that two processes see the same store. */
   probe: (agentId: string, side: 'agent' | 'control'): string => `.tidemark/probes/${agentId}/${side}`,
 };

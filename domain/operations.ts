@@ -38,12 +38,22 @@ export const defaultTimings: OperationTimings = {
   retryMs: 2_000,
 };
 
+/** A customer's bucket for one operation of one agent. */
+export interface SealedBucket {
+  /** `s3://bucket/prefix` */
+  location: string;
+  /** The credentials, sealed for the agent's own age key; base64. */
+  sealed: string;
+}
+
 export interface BackupInput {
   backupId: string;
   scheduleId: number;
   serviceId: string;
   organization: string;
   type: 'full';
+  /** It goes to a customer's bucket; which one, the catalog knows. */
+  external?: boolean;
   timings: OperationTimings;
 }
 
@@ -56,7 +66,15 @@ export interface ScheduledRunInput {
 export interface BackupCleanupInput {
   agentId: string;
   /** The order that the agent had. */
-  order: { backupId: string; serviceId: string; workflowId: string; deploymentId: string };
+  order: {
+    backupId: string;
+    serviceId: string;
+    workflowId: string;
+    deploymentId: string;
+    bucket?: SealedBucket;
+  };
+  /** It was to go to a customer's bucket, which still has to be sealed for the agent. */
+  external?: boolean;
   timings: OperationTimings;
 }
 
@@ -69,6 +87,8 @@ export interface RestoreInput {
   serviceId: string;
   organization: string;
   mode: RestoreMode;
+  /** The backup lies in a customer's bucket; which one, the catalog knows. */
+  external?: boolean;
   timings: OperationTimings;
 }
 

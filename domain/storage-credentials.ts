@@ -26,6 +26,11 @@ export interface GcsCredentials {
 
 export type StorageCredentials = S3Credentials | GcsCredentials;
 
+/** What the credentials of a bucket are sealed for in the catalog: moved to another row, they do not open. */
+export function bucketContext(bucketId: string): string {
+  return `external bucket ${bucketId}`;
+}
+
 /** What is wrong, as a phrase that completes "has to be …": `credentials in base64 (…)`. */
 interface Wrong {
   wrong: string;

@@ -63,6 +63,7 @@ export function workerProcess(wiring: Wiring): ProcessSpec {
     TIDEMARK_CATALOG: `sqlite://${dataPaths(wiring.data).catalog}`,
     TIDEMARK_STORAGE: wiring.storage,
     ...wiring.storageEnvironment,
+    TIDEMARK_SEALING_KEY_FILE: dataPaths(wiring.data).sealingKey,
     TIDEMARK_NIGHTLY: wiring.nightly,
     TIDEMARK_RECIPIENTS: wiring.recipients.join(','),
     TIDEMARK_LOG_LEVEL: wiring.logLevel,

@@ -9,6 +9,7 @@ import { parallel } from './decorators/parallel.ts';
 import { retrying } from './decorators/retrying.ts';
 import { timed } from './decorators/timed.ts';
 import { openLocalStore } from './local/local-store.ts';
+import type { GcsCredentials } from './gcs/client.ts';
 import type { S3Credentials } from './s3/client.ts';
 import { decoded, parseBucket, wrongLocation } from './location.ts';
 import type { ObjectStore } from './store.ts';
@@ -21,7 +22,7 @@ export interface OpenOptions {
   /** Counts every request. */
   meter?: StoreMeter;
   /** For a bucket that is not the deployment's own; default: the cloud's own default chain. */
-  credentials?: S3Credentials;
+  credentials?: S3Credentials | GcsCredentials;
 }
 
 /**
@@ -43,7 +44,9 @@ export async function openStore(location: string, given: OpenOptions = {}): Prom
   if (location.startsWith('s3://')) {
     // Only now: its client takes time to load, and memory that nobody needs for a directory.
     const { openS3Store } = await import('./s3/s3-store.ts');
-    const { log, credentials } = given;
+    const { log } = given;
+    const credentials =
+      given.credentials && 'accessKeyId' in given.credentials ? given.credentials : undefined;
     return acrossNetwork(
       await openS3Store({ ...parseBucket(location), options, log, credentials }),
       options,
@@ -53,7 +56,10 @@ export async function openStore(location: string, given: OpenOptions = {}): Prom
   if (location.startsWith('gs://')) {
     // Who has no bucket of Google's does not load its client.
     const { openGcsStore } = await import('./gcs/gcs-store.ts');
-    const store = await openGcsStore({ ...parseBucket(location), options, log: given.log });
+    const { log } = given;
+    const credentials =
+      given.credentials && 'private_key' in given.credentials ? given.credentials : undefined;
+    const store = await openGcsStore({ ...parseBucket(location), options, log, credentials });
     return acrossNetwork(store, options, given);
   }
   return limited(observedBy(await openLocalStore(pathOf(location)), given), options);

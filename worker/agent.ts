@@ -73,6 +73,7 @@ async function main(settings: AgentSettings): Promise<void> {
   const waker = new Waker();
   const host: Host = {
     agentId: identity.agentId,
+    ageIdentity: identity.identity,
     settings,
     store,
     log,

@@ -16,6 +16,7 @@ import { serviceDefaultsOf } from '../config/service-defaults.ts';
 import { timingsOf } from '../config/timings.ts';
 import { readSecret } from '../config/secret.ts';
 import { controlBulkTaskQueue, controlTaskQueue, workflowIds } from '../domain/ids.ts';
+import { type KeyRing, keyRing } from '../sealing/key-ring.ts';
 import { openStore } from '../storage/open.ts';
 import type { ObjectStore } from '../storage/store.ts';
 import { loadTemporal, type TemporalSettings } from '../temporal/connect.ts';
@@ -30,6 +31,7 @@ interface ControlProcess {
   temporal: TemporalSettings;
   catalog: Catalog;
   store: ObjectStore;
+  sealing: KeyRing | undefined;
   log: Logger;
 }
 
@@ -46,12 +48,14 @@ async function main(): Promise<void> {
     log,
     meter: storeMeter(),
   });
+  const keys = await readSecret(settings.sealing_key_file);
+  const sealing = keys === undefined ? undefined : keyRing(keys, settings.sealing_key_file ?? '');
   const password = await readSecret(settings.catalog_password_file);
   const catalog = await openCatalog(settings.catalog, { password });
   try {
     await catalog.migrate();
     const bundle = await workflowBundle();
-    const own: ControlProcess = { settings, temporal, catalog, store, log };
+    const own: ControlProcess = { settings, temporal, catalog, store, sealing, log };
     const connect = (): Promise<NativeConnection> => connectPatiently(temporal, log, signal);
     await runWorkers(connect, (connection) => gather(own, bundle, connection), log, signal);
   } finally {
@@ -60,7 +64,7 @@ async function main(): Promise<void> {
 }
 
 async function gather(
-  { settings, temporal, catalog, store, log }: ControlProcess,
+  { settings, temporal, catalog, store, sealing, log }: ControlProcess,
   workflowBundle: { codePath: string },
   connection: NativeConnection,
 ): Promise<{ workers: Worker[] }> {
@@ -69,6 +73,9 @@ async function gather(
   const plane: Plane = {
     catalog,
     store,
+    storageOptions: settings.storage_options,
+    keyRing: sealing,
+    externalEndpoints: settings.external_endpoints,
     client,
     timings: timingsOf(settings),
     reconcileIntervalMs: settings.reconcile_interval,

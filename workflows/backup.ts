@@ -2,11 +2,12 @@
 import { CancellationScope, log, ParentClosePolicy, startChild, workflowInfo } from '@temporalio/workflow';
 import { requireHeeding } from '../domain/encryption.ts';
 import { workflowIds } from '../domain/ids.ts';
-import type { BackupCleanupInput, BackupInput } from '../domain/operations.ts';
+import type { BackupCleanupInput, BackupInput, SealedBucket } from '../domain/operations.ts';
 import type { BackupPhase } from '../domain/progress.ts';
 import type { BackupSummary } from '../domain/manifest.ts';
 import type { HostBackupInput } from '../activities/host/contract.ts';
 import { agentProxies, type ControlPlane, controlPlaneOf, reachAgent, type ReachedAgent } from './agents.ts';
+import { agreeOnBucket } from './buckets.ts';
 import { type Dismissal, heedDismissal } from './dismissal.ts';
 import { type Ending, endingOf, failureOf, findingOf } from './failures.ts';
 import { beginNarrative, type Narrative } from './narrative.ts';
@@ -20,6 +21,8 @@ interface BackupRun {
   yielding: Yielding;
   /** Known once it has been reached. */
   agent?: ReachedAgent;
+  /** Of a backup that goes to a customer's: known once the agent has tried it. */
+  bucket?: SealedBucket;
 }
 
 /** @throws ApplicationFailure whose type is the stable name of what went wrong */
@@ -29,6 +32,7 @@ export async function backup(input: BackupInput): Promise<BackupSummary> {
     await takeTurn(run);
     const agent = await reach(run);
     requireObedience(run, agent);
+    if (input.external) await tryBucket(run, agent);
     await markRunning(run);
     const summary = await copy(run, agent);
     await confirm(run, summary);
@@ -78,6 +82,16 @@ function requireObedience({ input }: BackupRun, { encryption, heedsEncryption = 
   if (encryption) requireHeeding(encryption, heedsEncryption, input.serviceId);
 }
 
+/** Before anything is copied: what is wrong with the bucket is the backup's reason, and its schedule's message. */
+async function tryBucket(run: BackupRun, agent: ReachedAgent): Promise<void> {
+  const { input, plane, story } = run;
+  const { backupId } = input;
+  const message = 'The bucket is being tried.';
+  story.tell('waiting', message, 'Scheduled');
+  await plane.control.updateBackup({ backupId, message });
+  run.bucket = await agreeOnBucket(plane, agent, { backupId, purpose: 'backup' });
+}
+
 async function markRunning({ input, plane, story }: BackupRun): Promise<void> {
   const message = 'The server is being copied.';
   story.tell('copying', message);
@@ -89,7 +103,7 @@ async function markRunning({ input, plane, story }: BackupRun): Promise<void> {
   });
 }
 
-function orderOf(input: BackupInput, agent: ReachedAgent): HostBackupInput {
+function orderOf({ input, bucket }: BackupRun, agent: ReachedAgent): HostBackupInput {
   const { workflowId } = workflowInfo();
   return {
     backupId: input.backupId,
@@ -97,11 +111,12 @@ function orderOf(input: BackupInput, agent: ReachedAgent): HostBackupInput {
     workflowId,
     deploymentId: agent.deploymentId,
     ...(agent.encryption && { encryption: agent.encryption }),
+    ...(bucket && { bucket }),
   };
 }
 
-async function copy({ input }: BackupRun, agent: ReachedAgent): Promise<BackupSummary> {
-  return await agent.bulk.takeBackup(orderOf(input, agent));
+async function copy(run: BackupRun, agent: ReachedAgent): Promise<BackupSummary> {
+  return await agent.bulk.takeBackup(orderOf(run, agent));
 }
 
 /** The manifest exists, so the backup does: from here on nothing calls it off. */
@@ -156,9 +171,11 @@ async function giveUp(run: BackupRun, ending: Ending, note: string[]): Promise<n
 }
 
 /** A host that is away, or cannot reach its store, is tidied up later, by a workflow that waits for it. */
-async function tidyUp({ input, agent }: BackupRun): Promise<{ whole: BackupSummary | null; note: string[] }> {
-  if (!agent) return { whole: null, note: [] };
-  const order = orderOf(input, agent);
+async function tidyUp(run: BackupRun): Promise<{ whole: BackupSummary | null; note: string[] }> {
+  const { input, agent, bucket } = run;
+  // Without a bucket that can be used nothing was begun.
+  if (!agent || (input.external && !bucket)) return { whole: null, note: [] };
+  const order = orderOf(run, agent);
   try {
     return { whole: await agent.control.cleanUpBackup(order), note: [] };
   } catch {
@@ -173,7 +190,15 @@ async function tidyUp({ input, agent }: BackupRun): Promise<{ whole: BackupSumma
 
 /** Removes what a backup left on a host that could not be reached when it ended. */
 export async function backupCleanup(input: BackupCleanupInput): Promise<void> {
-  const whole = await agentProxies(input.agentId, input.timings).cleanup.cleanUpBackup(input.order);
+  const { agentId, order, timings } = input;
+  const { backupId } = order;
+  const bucket = input.external
+    ? await controlPlaneOf(timings).control.sealBucket({ backupId, agentId })
+    : undefined;
+  const whole = await agentProxies(agentId, timings).cleanup.cleanUpBackup({
+    ...order,
+    ...(bucket && { bucket }),
+  });
   if (whole)
     log.warn('The backup is whole although it was given up; it is in the store, and not in the catalog.');
 }

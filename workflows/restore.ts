@@ -5,10 +5,11 @@
  */
 import { CancelledFailure, CancellationScope, patched, workflowInfo } from '@temporalio/workflow';
 import type { HostRestoreInput } from '../activities/host/contract.ts';
-import type { RestoreInput } from '../domain/operations.ts';
+import type { RestoreInput, SealedBucket } from '../domain/operations.ts';
 import type { RestorePhase } from '../domain/progress.ts';
 import { type BackupFacts, planRestore } from '../domain/restore-plan.ts';
 import { type Agent, agentProxies, type ControlPlane, controlPlaneOf } from './agents.ts';
+import { agreeOnBucket } from './buckets.ts';
 import { type Dismissal, heedDismissal } from './dismissal.ts';
 import { type Ending, endingOf, findingOf } from './failures.ts';
 import { beginNarrative, type Narrative } from './narrative.ts';
@@ -121,9 +122,9 @@ function setUp(input: RestoreInput): RestoreRun {
   };
 }
 
-function orderOf(input: RestoreInput, manifestSha256: string): HostRestoreInput {
+function orderOf(input: RestoreInput, manifestSha256: string, bucket?: SealedBucket): HostRestoreInput {
   const { restoreId, workflowId, backupId, mode } = input;
-  return { restoreId, workflowId, backupId, mode, manifestSha256 };
+  return { restoreId, workflowId, backupId, mode, manifestSha256, ...(bucket && { bucket }) };
 }
 
 /** The api took it when the restore was ordered; else a backup has it that is called off for this restore. */
@@ -187,7 +188,11 @@ async function plan(run: RestoreRun): Promise<PlannedRestore> {
     ),
   );
   const agent = agentProxies(agentId, input.timings);
-  const order = orderOf(input, facts.manifestSha256);
+  const { backupId } = input;
+  const bucket = input.external
+    ? await agreeOnBucket(plane, agent, { backupId, purpose: 'restore' })
+    : undefined;
+  const order = orderOf(input, facts.manifestSha256, bucket);
   const host = await agent.control.inspectHost({ ...order, encrypted: facts.encrypted });
   run.warnings.push(...planRestore(facts, host, input.mode).warnings);
   return { agent, order, facts };

@@ -5,6 +5,7 @@ import type {
   BackupInput,
   OperationStatus,
   Registration,
+  SealedBucket,
   SignedAnnouncement,
 } from '../../domain/operations.ts';
 import type { BackupFacts } from '../../domain/restore-plan.ts';
@@ -34,6 +35,13 @@ export interface ControlActivities {
     /** Whether the agent knows of such orders, by its last announcement. Not in the histories of earlier versions. */
     heedsEncryption?: boolean;
   }>;
+  /**
+   * The credentials of the bucket that a backup lies in, or is to lie in, sealed for one agent.
+   *
+   * @throws backup_not_found when nothing is known of a bucket, agent_outdated when the agent has no key for it,
+   *   sealing_key_missing
+   */
+  sealBucket(input: { backupId: string; agentId: string }): Promise<SealedBucket>;
   updateBackup(input: {
     backupId: string;
     status?: OperationStatus;

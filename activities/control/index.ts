@@ -1,4 +1,5 @@
 /** All activities of the control plane. */
+import { bucketActivities } from './buckets.ts';
 import type { ControlActivities } from './contract.ts';
 import { dismissalActivities } from './dismissals.ts';
 import { placeActivities } from './places.ts';
@@ -15,6 +16,7 @@ export function controlActivities(plane: Plane): ControlActivities {
   return {
     ...placeActivities(plane),
     ...recordActivities(plane),
+    ...bucketActivities(plane),
     ...registrationActivities(plane),
     ...dismissalActivities(plane),
     ...runActivities(plane),

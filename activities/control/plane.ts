@@ -4,11 +4,20 @@ import type { Catalog } from '../../catalog/types.ts';
 import type { Log } from '../../domain/log.ts';
 import type { OperationTimings } from '../../domain/operations.ts';
 import type { ServiceDefaults } from '../../domain/service-settings.ts';
+import type { StorageOptions } from '../../config/storage.ts';
+import type { KeyRing } from '../../sealing/key-ring.ts';
 import type { ObjectStore } from '../../storage/store.ts';
 
 export interface Plane {
   catalog: Catalog;
+  /** The managed storage. */
   store: ObjectStore;
+  /** How stores are used. */
+  storageOptions: StorageOptions;
+  /** Opens what the api sealed; left out where the process has no keys. */
+  keyRing?: KeyRing | undefined;
+  /** Hosts that credentials of customers may name as their endpoint. */
+  externalEndpoints: readonly string[];
   client: Client;
   /** For the workflows that the reconciler starts. */
   timings: OperationTimings;

@@ -87,13 +87,14 @@ async function settleBackup(plane: Plane, backup: BackupRecord, outcome: Outcome
   const workflowId = workflowIds.backup(backup.id, backup.scheduleId);
   const state = await workflowState(plane, workflowId);
   if (state === 'missing' && backup.status === 'Scheduled' && backup.type === 'full') {
-    const { id, scheduleId, serviceId, organization, type } = backup;
+    const { id, scheduleId, serviceId, organization, type, method } = backup;
     await startBackup(plane.client, {
       backupId: id,
       scheduleId,
       serviceId,
       organization,
       type,
+      ...(method === 'external' && { external: true }),
       timings: plane.timings,
     });
     outcome.started += 1;
@@ -105,7 +106,9 @@ async function settleBackup(plane: Plane, backup: BackupRecord, outcome: Outcome
     // Without an agent there is nobody to tidy up after it.
     if (service && service.agentId !== '' && state === 'closed') {
       const order = { backupId: backup.id, serviceId: backup.serviceId, workflowId, deploymentId };
-      await startBackupCleanup(plane.client, { agentId: service.agentId, order, timings: plane.timings });
+      const external = backup.method === 'external' && { external: true };
+      const { agentId } = service;
+      await startBackupCleanup(plane.client, { agentId, order, ...external, timings: plane.timings });
     }
     const changed = await plane.catalog.updateBackup(backup.id, lost(workflowId));
     if (changed) outcome.settled += 1;
@@ -115,6 +118,7 @@ async function settleBackup(plane: Plane, backup: BackupRecord, outcome: Outcome
 async function settleRestore(plane: Plane, restore: RestoreRecord, outcome: Outcome): Promise<void> {
   if (isYoung(restore.createdAt)) return;
   const { id: restoreId, workflowId, backupId, serviceId, organization, mode } = restore;
+  const backup = await plane.catalog.findBackup(backupId);
   const input: RestoreInput = {
     restoreId,
     workflowId,
@@ -122,6 +126,7 @@ async function settleRestore(plane: Plane, restore: RestoreRecord, outcome: Outc
     serviceId,
     organization,
     mode,
+    ...(backup?.method === 'external' && { external: true }),
     timings: plane.timings,
   };
   const state = await workflowState(plane, workflowId);

@@ -6,6 +6,7 @@ import { orderedEncryption } from '../../domain/service-settings.ts';
 import { readManifest } from '../../storage/manifest.ts';
 import { statParts } from '../../storage/verify.ts';
 import { beating } from '../heartbeat.ts';
+import { storeOf } from './buckets.ts';
 import type { ControlActivities } from './contract.ts';
 import type { Plane } from './plane.ts';
 
@@ -14,7 +15,8 @@ type RecordActivities = Pick<
   'findAgent' | 'updateBackup' | 'updateRestore' | 'confirmBackup' | 'readBackup'
 >;
 
-export function recordActivities({ catalog, store, defaults }: Plane): RecordActivities {
+export function recordActivities(plane: Plane): RecordActivities {
+  const { catalog, defaults } = plane;
   return {
     async findAgent({ serviceId }) {
       const service = await catalog.findService(serviceId);
@@ -59,16 +61,23 @@ export function recordActivities({ catalog, store, defaults }: Plane): RecordAct
     },
 
     async confirmBackup({ backupId, manifestSha256, encryption }) {
-      const { manifest } = await readManifest(store, backupId, manifestSha256);
-      if (encryption) requireEncryptedFor(encryption, manifest.pipeline.recipients);
-      await beating(() => statParts(store, manifest));
+      await beating(async () => {
+        const store = await storeOf(plane, backupId);
+        const { manifest } = await readManifest(store, backupId, manifestSha256);
+        if (encryption) requireEncryptedFor(encryption, manifest.pipeline.recipients);
+        await statParts(store, manifest);
+      });
     },
 
     async readBackup({ backupId }) {
       const backup = await catalog.findBackup(backupId);
       if (!backup) throw new TidemarkError('backup_not_found', `There is no backup "${backupId}".`);
-      const { manifest, sha256 } = await readManifest(store, backupId, backup.manifestSha256);
-      await beating(() => statParts(store, manifest));
+      const { manifest, sha256 } = await beating(async () => {
+        const store = await storeOf(plane, backupId);
+        const read = await readManifest(store, backupId, backup.manifestSha256);
+        await statParts(store, read.manifest);
+        return read;
+      });
       return {
         backupId,
         manifestSha256: sha256,

@@ -30,14 +30,22 @@ export function runActivities(plane: Plane): Pick<ControlActivities, 'beginRun' 
         workflowId: (backupId) => workflowIds.backup(backupId, scheduleId),
       });
       if ('refused' in begun) return { message: refusals[begun.refused] };
-      const { id: backupId, serviceId, organization, type } = begun.backup;
+      const { id: backupId, serviceId, organization, type, method } = begun.backup;
       if (type !== 'full') {
         throw new TidemarkError('not_available', `Backups of the type "${type}" are not available yet.`);
       }
       const intent = await catalog.findScheduleIntent(scheduleId);
       if (!intent) return { message: refusals.deleted };
       return {
-        backup: { backupId, scheduleId, serviceId, organization, type, timings: plane.timings },
+        backup: {
+          backupId,
+          scheduleId,
+          serviceId,
+          organization,
+          type,
+          ...(method === 'external' && { external: true }),
+          timings: plane.timings,
+        },
         nextDueAt: nextAfter(intent.record, Date.now()),
       };
     },

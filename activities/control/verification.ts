@@ -4,6 +4,7 @@ import { TidemarkError } from '../../domain/errors.ts';
 import { isFinal } from '../../domain/operations.ts';
 import { advance, measure, type Progress, startOf } from '../../domain/progress.ts';
 import { examineBackup } from '../../storage/examine.ts';
+import { storeOf } from './buckets.ts';
 import type { ControlActivities, ControlBulkActivities } from './contract.ts';
 import type { Plane } from './plane.ts';
 
@@ -19,7 +20,8 @@ export function verificationActivities({ catalog }: Plane): Pick<ControlActiviti
 }
 
 /** For the workers of the queue for long work. */
-export function controlBulkActivities({ catalog, store, log }: Plane): ControlBulkActivities {
+export function controlBulkActivities(plane: Plane): ControlBulkActivities {
+  const { catalog, log } = plane;
   return {
     async examineBackup({ backupId }) {
       const context = Context.current();
@@ -30,6 +32,7 @@ export function controlBulkActivities({ catalog, store, log }: Plane): ControlBu
       beat();
       const timer = setInterval(beat, beatMs);
       try {
+        const store = await storeOf(plane, backupId);
         const examination = await examineBackup(store, backupId, {
           signal: context.cancellationSignal,
           known: async (id) => {

@@ -10,9 +10,11 @@ import type { Attempt } from '../../mariadb/context.ts';
 import { inspectLayout } from '../../mariadb/server/layout.ts';
 import { readManifest, writeManifest } from '../../storage/manifest.ts';
 import { writeParts } from '../../storage/parts.ts';
+import type { ObjectStore } from '../../storage/store.ts';
 import { removeParts } from '../../storage/sweep.ts';
 import { markWriter } from '../../storage/writer-mark.ts';
 import { attempt } from './attempt.ts';
+import { storeFor } from './bucket.ts';
 import type { HostBackupInput, HostBulkActivities, HostControlActivities } from './contract.ts';
 import type { Host } from './host.ts';
 
@@ -29,11 +31,12 @@ export function backupActivities(
   return {
     async takeBackup(order) {
       return await attempt(host, { operation: operationOf(order), phase: 'copying' }, async (trial) => {
-        const earlier = await findManifest(host, order.backupId);
+        const store = await storeFor(host, order);
+        const earlier = await findManifest(store, order.backupId);
         if (earlier) return earlier;
-        await removeParts(host.store, order.backupId);
-        await markWriter(host.store, order, trial.signal);
-        const summary = await copy(host, order, trial);
+        await removeParts(store, order.backupId);
+        await markWriter(store, order, trial.signal);
+        const summary = await copy(host, store, order, trial);
         await rm(trial.folder, { recursive: true, force: true });
         return summary;
       });
@@ -44,8 +47,7 @@ export function backupActivities(
         host,
         { operation: operationOf(order), phase: 'recording' },
         async ({ folder }) => {
-          const whole = await findManifest(host, order.backupId);
-          if (!whole) await removeParts(host.store, order.backupId);
+          const whole = await tidyStore(host, order);
           await rm(folder, { recursive: true, force: true });
           return whole ?? null;
         },
@@ -54,10 +56,28 @@ export function backupActivities(
   };
 }
 
-/** An attempt whose answer was lost has done the work: the manifest says so. */
-async function findManifest(host: Host, backupId: string): Promise<BackupSummary | undefined> {
+/**
+ * Removes the parts of a backup that has no manifest. What a customer's bucket does not let us remove stays there: it
+ * is a reason to say so, and none to leave anything on the host.
+ */
+async function tidyStore(host: Host, order: HostBackupInput): Promise<BackupSummary | undefined> {
   try {
-    const { manifest, sha256 } = await readManifest(host.store, backupId);
+    const store = await storeFor(host, order);
+    const whole = await findManifest(store, order.backupId);
+    if (!whole) await removeParts(store, order.backupId);
+    return whole;
+  } catch (error) {
+    if (!order.bucket || !(error instanceof TidemarkError) || error.retryable) throw error;
+    const { code, message } = error;
+    host.log.warn({ storage: order.bucket.location, error: code }, `Parts may be left. ${message}`);
+    return undefined;
+  }
+}
+
+/** An attempt whose answer was lost has done the work: the manifest says so. */
+async function findManifest(store: ObjectStore, backupId: string): Promise<BackupSummary | undefined> {
+  try {
+    const { manifest, sha256 } = await readManifest(store, backupId);
     return summarize(manifest, sha256, []);
   } catch (error) {
     if (error instanceof TidemarkError && error.code === 'object_missing') return undefined;
@@ -65,7 +85,12 @@ async function findManifest(host: Host, backupId: string): Promise<BackupSummary
   }
 }
 
-async function copy(host: Host, order: HostBackupInput, trial: Attempt): Promise<BackupSummary> {
+async function copy(
+  host: Host,
+  store: ObjectStore,
+  order: HostBackupInput,
+  trial: Attempt,
+): Promise<BackupSummary> {
   const { server } = host.settings;
   const encryption = joinedEncryption(host.settings.backup, order.encryption ?? noEncryption);
   requireRecipients(encryption, order.serviceId);
@@ -85,7 +110,7 @@ async function copy(host: Host, order: HostBackupInput, trial: Attempt): Promise
     // A layout that cannot be inspected ends the backup before it is copied.
     const layout = await inspecting;
     let facts: FullBackupFacts | undefined;
-    const stream = await writeParts(host.store, {
+    const stream = await writeParts(store, {
       keyOf: (index) => objectKeys.part(order.backupId, index),
       source: running.output,
       partSize: settings.part_size,
@@ -103,7 +128,7 @@ async function copy(host: Host, order: HostBackupInput, trial: Attempt): Promise
       startedAt: running.startedAt,
       recipients: settings.recipients,
     });
-    const { sha256 } = await writeManifest(host.store, manifest);
+    const { sha256 } = await writeManifest(store, manifest);
     return summarize(manifest, sha256, facts.warnings);
   } finally {
     clearInterval(reporting);

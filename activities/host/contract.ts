@@ -2,7 +2,7 @@
 import type { Layout } from '../../domain/layout.ts';
 import type { BackupSummary } from '../../domain/manifest.ts';
 import type { EncryptionPolicy } from '../../domain/encryption.ts';
-import type { RestoreMode } from '../../domain/operations.ts';
+import type { RestoreMode, SealedBucket } from '../../domain/operations.ts';
 import type { HostIdentities } from '../../domain/restore-plan.ts';
 
 /** What stands on the host before a restore. Sizes in bytes. */
@@ -30,6 +30,8 @@ export interface HostBackupInput {
   deploymentId: string;
   /** What deployment and service say; left out by an operation that began before they did. */
   encryption?: EncryptionPolicy;
+  /** A customer's bucket; left out for the agent's own storage. */
+  bucket?: SealedBucket;
 }
 
 /** Names one restore's work on the host. */
@@ -40,6 +42,8 @@ export interface HostRestoreInput {
   backupId: string;
   mode: RestoreMode;
   manifestSha256: string;
+  /** The customer's bucket that the backup lies in; left out for the agent's own storage. */
+  bucket?: SealedBucket;
 }
 
 /** Short orders: task queue `agent:<id>:control`. */
@@ -49,6 +53,17 @@ export interface HostControlActivities {
   announceNow(): Promise<void>;
   /** Sees that the control worker's probe is in the agent's own store. @throws storage_mismatch */
   confirmStore(input: { probe: string }): Promise<void>;
+  /**
+   * Sees that a customer's bucket can be used: for a backup by writing, reading and deleting a small object, for a
+   * restore by finding the backup. Agents of before there were such buckets do not have it.
+   *
+   * @throws sealed_for_another, endpoint_refused, and what the store refuses
+   */
+  confirmBucket(input: {
+    backupId: string;
+    bucket: SealedBucket;
+    purpose: 'backup' | 'restore';
+  }): Promise<void>;
   inspectHost(input: HostRestoreInput & { encrypted: boolean }): Promise<HostInspection>;
   /** Stops, swaps, starts and checks under a journal. Repeatable. @throws cut_over_failed once the old data is back. */
   cutOver(input: HostRestoreInput): Promise<{ notServingMs: number }>;

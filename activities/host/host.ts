@@ -6,6 +6,8 @@ import type { ObjectStore } from '../../storage/store.ts';
 
 export interface Host {
   agentId: string;
+  /** Opens what was sealed for this agent. A secret. */
+  ageIdentity?: string;
   settings: AgentSettings;
   store: ObjectStore;
   log: Log;

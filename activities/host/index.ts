@@ -2,6 +2,7 @@
 import { TidemarkError } from '../../domain/errors.ts';
 import { readProbe } from '../../storage/probe.ts';
 import { backupActivities } from './backup.ts';
+import { bucketActivities } from './bucket.ts';
 import type { HostBulkActivities, HostControlActivities } from './contract.ts';
 import type { Host } from './host.ts';
 import { restoreActivities } from './restore.ts';
@@ -14,6 +15,7 @@ export function hostControlActivities(host: Host): HostControlActivities {
     ping: () => Promise.resolve({ agentId: host.agentId }),
     announceNow: () => Promise.resolve(host.announceNow()),
     confirmStore: (input) => confirmStore(host, input.probe),
+    ...bucketActivities(host),
     inspectHost,
     cleanUpBackup,
     ...swapActivities(host),

@@ -24,9 +24,11 @@ import { readServerOptions } from '../../mariadb/server/options.ts';
 import { serverOwner } from '../../mariadb/server/owner.ts';
 import { readManifest } from '../../storage/manifest.ts';
 import { readParts } from '../../storage/parts.ts';
+import type { ObjectStore } from '../../storage/store.ts';
 import { verifyBackup } from '../../storage/verify.ts';
 import { beating } from '../heartbeat.ts';
 import { attempt } from './attempt.ts';
+import { storeFor } from './bucket.ts';
 import type { HostBulkActivities, HostControlActivities, HostRestoreInput } from './contract.ts';
 import { type Host, operationFolder } from './host.ts';
 import { identitiesFor } from './identities.ts';
@@ -79,9 +81,9 @@ export function restoreActivities(host: Host): RestoreActivities {
     async verifyObjects(order) {
       await attempt(host, { operation: operationOf(order), phase: 'planning' }, async (trial) => {
         const { signal, report } = trial;
-        const manifest = await manifestOf(host, order);
+        const { manifest, store } = await manifestOf(host, order);
         const begun = Date.now();
-        await verifyBackup(host.store, manifest, {
+        await verifyBackup(store, manifest, {
           ahead: host.settings.restore.parts_ahead,
           signal,
           onProgress: (bytes) => {
@@ -105,7 +107,7 @@ export function restoreActivities(host: Host): RestoreActivities {
     async prepareBackup(order) {
       await attempt(host, { operation: operationOf(order), phase: 'preparing' }, async (trial) => {
         const { server, restore } = host.settings;
-        const manifest = await manifestOf(host, order);
+        const { manifest } = await manifestOf(host, order);
         const { directory } = await enterSite(host, order);
         if (await lostInPowerCut(trial.folder)) {
           host.log.warn(
@@ -128,7 +130,7 @@ export function restoreActivities(host: Host): RestoreActivities {
     async checkCopy(order) {
       return await attempt(host, { operation: operationOf(order), phase: 'checking' }, async (trial) => {
         const { server } = host.settings;
-        const manifest = await manifestOf(host, order);
+        const { manifest } = await manifestOf(host, order);
         const { directory, layout, staging } = await enterSite(host, order);
         trial.report(startOf('checking'));
         return await checkCopy({
@@ -172,24 +174,36 @@ async function both(first: Promise<void>, second: Promise<void>): Promise<void> 
   }
 }
 
-async function manifestOf(host: Host, order: HostRestoreInput): Promise<Manifest> {
-  const { manifest } = await readManifest(host.store, order.backupId, order.manifestSha256);
-  return manifest;
+async function manifestOf(
+  host: Host,
+  order: HostRestoreInput,
+): Promise<{ manifest: Manifest; store: ObjectStore }> {
+  const store = await storeFor(host, order);
+  const { manifest } = await readManifest(store, order.backupId, order.manifestSha256);
+  return { manifest, store };
 }
 
 /** Fetches and unpacks the backup into its place; what an earlier try left there goes first. */
 async function unpack(host: Host, order: HostRestoreInput, trial: Attempt): Promise<void> {
-  const manifest = await manifestOf(host, order);
+  const { manifest, store } = await manifestOf(host, order);
   const { directory, staging, layout } = await enterSite(host, order);
   if (order.mode === 'side-by-side') {
     await createStaging(staging, await serverOwner(host.settings.server, dataDirectory(layout)));
   }
-  await fetchInto(host, manifest, directory, trial);
+  await fetchInto(host, { manifest, store, directory, attempt: trial });
   await markUnpacked(trial.folder);
 }
 
 /** Each part is checked before a byte of it is handed to the programs, and the programs have the last word. */
-async function fetchInto(host: Host, manifest: Manifest, directory: string, trial: Attempt): Promise<void> {
+async function fetchInto(
+  host: Host,
+  {
+    manifest,
+    store,
+    directory,
+    attempt: trial,
+  }: { manifest: Manifest; store: ObjectStore; directory: string; attempt: Attempt },
+): Promise<void> {
   const { server, restore } = host.settings;
   const [stream] = manifest.streams;
   if (!stream)
@@ -198,7 +212,7 @@ async function fetchInto(host: Host, manifest: Manifest, directory: string, tria
   const identity = recipients.length > 0 ? await identityFor(restore, recipients, trial) : undefined;
   const extraction = await startExtraction({ server, directory, identity, attempt: trial });
   const begun = Date.now();
-  const parts = readParts(host.store, stream, {
+  const parts = readParts(store, stream, {
     ahead: restore.parts_ahead,
     reuse: true,
     signal: trial.signal,

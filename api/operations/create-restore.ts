@@ -51,12 +51,13 @@ export const createRestore = operation({
     refuseNotRestorable(backup);
     await orders.ask(service);
     const { serviceId } = service;
+    const bucket = await catalog.findExternalBucket(backup.id);
     const record = await catalog.createRestore({
       organization,
       service,
       backup,
       mode: body.mode,
-      bucket: '',
+      bucket: bucket?.location ?? '',
       message: 'Restore is scheduled.',
       workflowId: (id) => workflowIds.restore(id, randomBytes(4).toString('hex')),
       receipt: receipt(restoreView),
@@ -68,6 +69,7 @@ export const createRestore = operation({
       serviceId,
       organization,
       mode: body.mode,
+      ...(bucket && { external: true }),
       timings: orders.timings,
     });
     return restoreView(record);

@@ -1,6 +1,7 @@
 /** POST /backups/schedules: orders a backup, or backups that repeat. */
 import { randomBytes } from 'node:crypto';
 import { z } from '@hono/zod-openapi';
+import type { ExternalBucketRecord } from '../../catalog/external-bucket-types.ts';
 import type { ServiceRecord } from '../../catalog/types.ts';
 import { spreadOffset } from '../../domain/cron-runs.ts';
 import { joinedEncryption, noEncryption, requireRecipients } from '../../domain/encryption.ts';
@@ -9,6 +10,7 @@ import type { BackupType } from '../../domain/operations.ts';
 import { orderedEncryption } from '../../domain/service-settings.ts';
 import { requireRole } from '../auth/caller.ts';
 import type { Parts } from '../context.ts';
+import { requireAllowedEndpoint, sealedBucket } from '../external-bucket.ts';
 import { findService } from '../find.ts';
 import type { ReceiptFor } from '../idempotency.ts';
 import { notAvailable } from '../not-available.ts';
@@ -31,7 +33,7 @@ export const createSchedule = operation({
   path: '/backups/schedules',
   summary: 'Order a backup',
   description:
-    'With `"schedule": "once"` the backup begins as soon as the service is free and its agent is there. With a cron expression, read in UTC, it repeats, which needs the role administrator; each run begins a little later than the expression says, by an offset that is the schedule\'s own. Of the types there is `full` (also called `physical`).',
+    'With `"schedule": "once"` the backup begins as soon as the service is free and its agent is there. With a cron expression, read in UTC, it repeats, which needs the role administrator; each run begins a little later than the expression says, by an offset that is the schedule\'s own. Of the types there is `full` (also called `physical`). With `external_storage` the backups go to a bucket of your own, which is tried before each one; what is wrong with it is the message of that backup and of the schedule.',
   role: 'operator',
   params: nothing,
   query: scheduleQuery,
@@ -50,18 +52,15 @@ export const createSchedule = operation({
     if (body.schedule !== 'once') requireRole(caller, 'administrator', 'A schedule that repeats');
     const service = await findService(parts.catalog, body.service_id, caller.organization);
     const type = availableType(body.backup_type);
-    if (body.external_storage) {
-      throw notAvailable(
-        'Buckets of your own are not available yet.',
-        'Leave "external_storage" out for the managed storage.',
-      );
-    }
+    const external = body.external_storage?.bucket;
+    if (external) await requireAllowedEndpoint(external.credentials, parts.externalEndpoints);
     await requireEncryption(service, parts);
     const order = { service, type, schedule: body.schedule };
     if (query.explain) return explain(order, parts.orders.scheduleSpreadMs, Date.now());
+    const bucket = external && sealedBucket(parts.keyRing, external.path.location, external.credentials);
     return body.schedule === 'once'
-      ? orderBackup(service, parts, receipt)
-      : orderRepeating(order, parts, receipt);
+      ? orderBackup({ service, bucket }, parts, receipt)
+      : orderRepeating({ ...order, bucket }, parts, receipt);
   },
 });
 
@@ -87,7 +86,7 @@ async function requireEncryption(service: ServiceRecord, { catalog, defaults }: 
 }
 
 async function orderBackup(
-  service: ServiceRecord,
+  { service, bucket }: { service: ServiceRecord; bucket: ExternalBucketRecord | undefined },
   parts: Parts,
   receipt: ReceiptFor<ScheduleView>,
 ): Promise<ScheduleView> {
@@ -102,6 +101,7 @@ async function orderBackup(
     backupId,
     message: 'Backup is scheduled.',
     workflowId: (scheduleId) => workflowIds.backup(backupId, scheduleId),
+    bucket,
     receipt: receipt((made) => scheduleView(made.schedule, Date.now())),
   });
   await orders.backup({
@@ -110,13 +110,19 @@ async function orderBackup(
     serviceId,
     organization,
     type: 'full',
+    ...(bucket && { external: true }),
     timings: orders.timings,
   });
   return scheduleView(created, Date.now());
 }
 
 async function orderRepeating(
-  order: { service: ServiceRecord; type: BackupType; schedule: string },
+  order: {
+    service: ServiceRecord;
+    type: BackupType;
+    schedule: string;
+    bucket: ExternalBucketRecord | undefined;
+  },
   { catalog, orders }: Parts,
   receipt: ReceiptFor<ScheduleView>,
 ): Promise<ScheduleView> {

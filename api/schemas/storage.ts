@@ -1,5 +1,6 @@
 /** Buckets and credentials of customers, as requests bring them. What they hold is never repeated in a message. */
 import { z } from '@hono/zod-openapi';
+import { bucketPathRule, parseBucketPath } from '../../domain/bucket-path.ts';
 import { type BucketScheme, mismatch, parseCredentials } from '../../domain/storage-credentials.ts';
 
 const inBase64 = 'credentials in base64';
@@ -24,11 +25,16 @@ const credentials = z
       'W2RlZmF1bHRdCmF3c19hY2Nlc3Nfa2V5X2lkID0gQUtJQUlPU0ZPRE5ON0VYQU1QTEUKYXdzX3NlY3JldF9hY2Nlc3Nfa2V5ID0gd0phbHJYVXRuRkVNSS9LN01ERU5HL2JQeFJmaUNZRVhBTVBMRUtFWQpyZWdpb24gPSB1cy1lYXN0LTEK',
   });
 
-const bucketPath =
-  'a bucket as s3://name/folder or gs://name/folder; the name of letters, digits, ".", "_" and "-"';
-
-/** `s3://name/folder`; no other character ends up in a key than may stand there. */
-const bucketForm = /^(s3|gs):\/\/([A-Za-z0-9._-]{1,222})(\/[^\p{Cc}?#\\]{0,900})?$/u;
+/** Answers with the parsed address. */
+const bucketPath = z
+  .string({ error: bucketPathRule })
+  .transform((value, context) => {
+    const parsed = parseBucketPath(value);
+    if (!('wrong' in parsed)) return parsed;
+    context.addIssue({ code: 'custom', message: parsed.wrong });
+    return z.NEVER;
+  })
+  .openapi({ type: 'string', description: bucketPathRule, example: 's3://my_backup_bucket/tidemark' });
 
 export const externalStorage = z
   .strictObject(
@@ -36,19 +42,14 @@ export const externalStorage = z
       bucket: z
         .strictObject(
           {
-            path: z
-              .string({ error: bucketPath })
-              .regex(bucketForm, bucketPath)
-              .openapi({ example: 's3://my_backup_bucket/tidemark' }),
+            path: bucketPath,
             credentials,
           },
           { error: 'an object with path and credentials' },
         )
         .superRefine((bucket, context) => {
-          const [, scheme, name = ''] = bucketForm.exec(bucket.path) ?? [];
-          // Where the path is wrong nobody knows for which cloud the credentials would have to be.
-          if (scheme === undefined) return;
-          const why = mismatch(scheme as BucketScheme, name, bucket.credentials);
+          const { scheme, bucket: name } = bucket.path;
+          const why = mismatch(scheme, name, bucket.credentials);
           if (why !== undefined) context.addIssue({ code: 'custom', path: ['credentials'], message: why });
         }),
     },

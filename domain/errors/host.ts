@@ -32,6 +32,18 @@ export const hostErrors = {
     'The backup tool, the server and the backup are not of one major version.',
     'Install the tool of the version of the server.',
   ),
+  agent_outdated: entry(
+    409,
+    false,
+    'The agent of the service is of a version that cannot do what was ordered.',
+    'Bring the agent to the version of the deployment, then order it again.',
+  ),
+  sealed_for_another: entry(
+    409,
+    false,
+    'What was sealed for an agent does not open with its key.',
+    'Order the operation again; if that does not help, enrol the agent anew.',
+  ),
   identity_unavailable: entry(
     409,
     false,

@@ -24,8 +24,8 @@ export const processErrors = {
   sealing_key_missing: entry(
     503,
     false,
-    'Something was sealed under a key that the sealing key file does not have any more.',
-    'Put the old key back into the file, below the first line, and start the process again.',
+    'Something was sealed under a key that the process does not have, or not any more.',
+    'Put the old key back into the file, below the first line, or give the process the file by `sealing_key_file`; then start it again.',
   ),
   catalog_incompatible: entry(
     503,

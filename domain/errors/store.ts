@@ -72,13 +72,19 @@ export const storeErrors = {
     409,
     false,
     'The bucket is in another region.',
-    'Set `storage_options.region` to the region that the message names.',
+    'Set `storage_options.region` to the region that the message names; for a bucket of your own, write it into the credentials.',
   ),
   storage_refused: entry(
     409,
     false,
     'The object store lacks something that backups need, or a setting does not fit it.',
     'The message says what, and which setting to change.',
+  ),
+  endpoint_refused: entry(
+    409,
+    false,
+    'The credentials of a bucket name an address that this deployment does not allow.',
+    'Name one that it allows, or have its host listed in `external_endpoints` by whoever runs the deployment.',
   ),
   storage_mismatch: entry(
     409,

@@ -1,4 +1,5 @@
 /** A client of S3 that asks once, waits for nothing for ever, and finds region and credentials as AWS's own tools do. */
+import type { LookupFunction } from 'node:net';
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
 import { s3Endpoint, type StorageOptions } from '../../config/storage.ts';
 
@@ -7,6 +8,8 @@ export interface S3Credentials {
   accessKeyId: string;
   secretAccessKey: string;
   sessionToken?: string;
+  /** Resolves the host of the endpoint, and leads nowhere that is not allowed. */
+  lookup?: LookupFunction;
 }
 
 /** Milliseconds. */
@@ -18,13 +21,17 @@ const usualRegion = 'us-east-1';
 
 /** The client; nothing is asked of the store yet. */
 export async function s3Client(options: StorageOptions, credentials?: S3Credentials): Promise<S3Client> {
-  const agent = { keepAlive: true, maxSockets: options.parallel_requests };
-  const endpoint = options.endpoint ?? s3Endpoint();
+  const lookup = credentials?.lookup;
+  const agent = { keepAlive: true, maxSockets: options.parallel_requests, ...(lookup && { lookup }) };
+  // What the environment names is the deployment's own, and no place for credentials of others.
+  const region = options.region ?? (credentials && usualRegion);
+  const custom = options.endpoint ?? (credentials ? undefined : s3Endpoint());
+  const endpoint = custom ?? (credentials && amazonEndpoint(region ?? usualRegion));
   const config: S3ClientConfig = {
-    ...(options.region !== undefined && { region: options.region }),
+    ...(region !== undefined && { region }),
     ...(endpoint !== undefined && { endpoint }),
-    ...(credentials && { credentials }),
-    forcePathStyle: options.path_style ?? endpoint !== undefined,
+    ...(credentials && { credentials: awsKeys(credentials) }),
+    forcePathStyle: options.path_style ?? custom !== undefined,
     // Trying again is a decorator's; a second one in here would multiply with it, and know no deadline.
     maxAttempts: 1,
     followRegionRedirects: false,
@@ -48,4 +55,16 @@ export async function s3Client(options: StorageOptions, credentials?: S3Credenti
   } catch {
     return new S3Client({ ...config, region: usualRegion });
   }
+}
+
+function awsKeys({
+  accessKeyId,
+  secretAccessKey,
+  sessionToken,
+}: S3Credentials): S3ClientConfig['credentials'] {
+  return { accessKeyId, secretAccessKey, ...(sessionToken !== undefined && { sessionToken }) };
+}
+
+function amazonEndpoint(region: string): string {
+  return `https://s3.${region.toLowerCase()}.amazonaws.com${/^cn-/i.test(region) ? '.cn' : ''}`;
 }

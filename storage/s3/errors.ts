@@ -114,8 +114,8 @@ function sentence(fault: StoreFault, refusal: Refusal): string {
       return 'there is no such bucket. Make it, or mend the name in the location.';
     case 'bucket_region_wrong':
       return refusal.region === undefined
-        ? `the bucket is in another region (${said}). Set storage_options.region.`
-        : `the bucket is in the region ${refusal.region}. Set storage_options.region to that.`;
+        ? `the bucket is in another region (${said}). Name it: storage_options.region, or region in the credentials of a bucket of your own.`
+        : `the bucket is in the region ${refusal.region}. Set storage_options.region to that; for a bucket of your own, region in the credentials.`;
     case 'storage_forbidden':
       return `the credentials do not allow it (${said}). Allow them to list the bucket, and to read, write and delete below the prefix.`;
     case 'storage_credentials_refused':

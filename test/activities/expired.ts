@@ -4,6 +4,7 @@ import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { DatabaseSync } from 'node:sqlite';
 import { Client, Connection } from '@temporalio/client';
+import { storageOptions } from '../../config/storage.ts';
 import type { Plane } from '../../activities/control/plane.ts';
 import { openCatalog } from '../../catalog/open.ts';
 import type { Catalog, ServiceRecord } from '../../catalog/types.ts';
@@ -58,6 +59,8 @@ export async function openDeployment(
     },
     scheduleSpreadMs: 300_000,
     retention: { intervalMs: 3_600_000, graceMs: 0 },
+    storageOptions: storageOptions.parse({}),
+    externalEndpoints: [],
     auditDays: 400,
     log,
   };

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { Client, Connection } from '@temporalio/client';
+import { storageOptions } from '../../config/storage.ts';
 import type { RegistrationAnswer } from '../../activities/control/contract.ts';
 import type { Plane } from '../../activities/control/plane.ts';
 import { recordActivities } from '../../activities/control/records.ts';
@@ -54,6 +55,8 @@ beforeAll(async () => {
       encryption: noEncryption,
     },
     retention: { intervalMs: 1_000, graceMs: 0 },
+    storageOptions: storageOptions.parse({}),
+    externalEndpoints: [],
     auditDays: 400,
   };
 });

@@ -76,10 +76,6 @@ describe('POST /backups/schedules', () => {
     [{ backup_type: 'logical' }, 'not available yet'],
     [{ backup_type: 'snapshot' }, 'no volume snapshots'],
     [{ backup_type: 'dump', schedule: '0 9 ** *' }, 'not available yet'],
-    [
-      { external_storage: { bucket: { path: 's3://mine', credentials: awsCredentials } } },
-      'external_storage',
-    ],
   ])('refuses %j as not available and says what is', async (change, hint) => {
     const answer = await api.ask('POST', schedules, { body: { ...order, ...change } });
     expect([answer.status, answer.errors]).toEqual([400, ['not_available']]);

@@ -200,6 +200,7 @@ describe('the error object', () => {
     };
     const viewer: Caller = { organization: 'o', role: 'viewer', subject: 's', how: 'tokens_file' };
     const app = createApp({
+      externalEndpoints: [],
       catalog: broken,
       orders: ordersThrough(api.client, {
         address: '',

@@ -145,6 +145,7 @@ export async function openApi(temporal: 'there' | 'away', options: HarnessOption
     progress: progressThrough(client),
     keyRing: testKeyRing(),
     defaults,
+    externalEndpoints: ['127.0.0.1:7070'],
     authenticate:
       authenticateBy?.(catalog) ??
       authenticator({

@@ -106,6 +106,7 @@ export class TestStack {
       ...this.#env,
       TIDEMARK_CATALOG: catalog,
       TIDEMARK_STORAGE: `file://${this.storage}`,
+      TIDEMARK_SEALING_KEY_FILE: path.join(folder, 'sealing-key'),
       TIDEMARK_RECONCILE_INTERVAL: '2s',
       // No backup of its own accord in the middle of a test.
       TIDEMARK_NIGHTLY: 'off',

@@ -130,6 +130,41 @@ describe('a backup that is to be encrypted, by an agent of an earlier version', 
   });
 });
 
+describe("a backup to a customer's bucket by an agent of before there were such buckets", () => {
+  test('ends before anything is copied, and says that the agent is too old', async () => {
+    const told: string[] = [];
+    let copied = 0;
+    plane = await mockedPlane('backup-outdated', {
+      control: {
+        takePlace: async () => undefined,
+        releasePlace: async () => undefined,
+        findAgent: async () => ({ agentId: 'agent-1', lastSeenAt: '', deploymentId: 'd-1' }),
+        updateBackup: async ({ message }) => void told.push(message ?? ''),
+        sealBucket: async () => ({ location: 's3://mine', sealed: 'c2VhbGVk' }),
+      },
+      agent: {
+        control: { ping: async () => ({ agentId: 'agent-1' }) },
+        bulk: {
+          takeBackup: async () => {
+            copied += 1;
+            throw new Error('it would go to the managed storage');
+          },
+        },
+      },
+    });
+    const input = { ...newBackup(), external: true, timings: { ...defaultTimings, retryMs: 20 } };
+    const handle = await plane.client.workflow.start('backup', {
+      taskQueue: controlTaskQueue,
+      workflowId: workflowIds.backup(input.backupId, input.scheduleId),
+      args: [input],
+    });
+    await expect(handle.result()).rejects.toMatchObject({ cause: { type: 'agent_outdated' } });
+    expect(told).toContain('The bucket is being tried.');
+    expect(told.at(-1)).toContain('bring it to the version of the deployment');
+    expect(copied).toBe(0);
+  });
+});
+
 describe('a run of a schedule whose backup another one takes', () => {
   test('asks for its end less and less often', async () => {
     const backup = newBackup();

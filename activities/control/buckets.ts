@@ -1,0 +1,57 @@
+/** Buckets of customers, on the control plane: the one place that opens what the api sealed. */
+import { TidemarkError } from '../../domain/errors.ts';
+import type { StorageCredentials } from '../../domain/storage-credentials.ts';
+import { bucketContext } from '../../domain/storage-credentials.ts';
+import { type ExternalBucket, openExternalStore } from '../../storage/external.ts';
+import type { ObjectStore } from '../../storage/store.ts';
+import { sealBucketFor } from '../sealed-bucket.ts';
+import type { ControlActivities } from './contract.ts';
+import type { Plane } from './plane.ts';
+
+export function bucketActivities(plane: Plane): Pick<ControlActivities, 'sealBucket'> {
+  return {
+    async sealBucket({ backupId, agentId }) {
+      const bucket = await bucketOf(plane, backupId);
+      if (!bucket) {
+        throw new TidemarkError(
+          'backup_not_found',
+          `Nothing is known any more of the bucket of the backup "${backupId}": its schedule was deleted, and the ` +
+            'credentials with it. Order a schedule with "external_storage" anew.',
+        );
+      }
+      const agent = await plane.catalog.findAgent(agentId);
+      if (!agent || agent.recipient === '') {
+        throw new TidemarkError(
+          'agent_outdated',
+          `The agent ${agentId} has no key that credentials could be sealed for: bring it to the version of the ` +
+            'deployment and enrol it, then order this again.',
+        );
+      }
+      return sealBucketFor(bucket, { agentId, backupId }, agent.recipient);
+    },
+  };
+}
+
+/** Where a backup lies: the customer's bucket, or the managed storage. @throws what opening a store does */
+export async function storeOf(plane: Plane, backupId: string): Promise<ObjectStore> {
+  const bucket = await bucketOf(plane, backupId);
+  if (!bucket) return plane.store;
+  return await openExternalStore(bucket, { options: plane.storageOptions, log: plane.log });
+}
+
+async function bucketOf(
+  { catalog, keyRing, externalEndpoints: endpoints }: Plane,
+  backupId: string,
+): Promise<ExternalBucket | undefined> {
+  const record = await catalog.findExternalBucket(backupId);
+  if (!record) return undefined;
+  if (!keyRing) {
+    throw new TidemarkError(
+      'sealing_key_missing',
+      'The control worker has no sealing key, so it cannot open the credentials of a bucket of your own: set its ' +
+        "sealing_key_file to the api's.",
+    );
+  }
+  const credentials = JSON.parse(keyRing.open(record.sealed, bucketContext(record.id))) as StorageCredentials;
+  return { location: record.location, credentials, endpoints };
+}

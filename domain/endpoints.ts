@@ -1,0 +1,92 @@
+/**
+ * Which addresses of their own customers may name for their buckets: those of hosts that the deployment lists, compared
+ * after resolving. Without that, a credential would be a way to whatever the agent or the control worker can reach.
+ * Pure: who asks brings the way to resolve names.
+ */
+
+/** Every address of a name, as text; of an address, itself. Rejects when there is none. */
+export type Resolve = (host: string) => Promise<string[]>;
+
+interface Place {
+  host: string;
+  port: number;
+}
+
+const defaultPorts: Record<string, number> = { 'http:': 80, 'https:': 443 };
+
+export const endpointRule = 'a host, or a host and a port: s3.example.com, 10.0.0.7:9000, [fd00::7]:9000';
+
+/** Whether a text can stand in the list: `s3.example.com`, `10.0.0.7:9000`, `[fd00::7]`. */
+export function isEndpointEntry(text: string): boolean {
+  return (
+    /^(\[[0-9a-f:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?$/i.test(text) && entryOf(text, 'https:') !== undefined
+  );
+}
+
+/**
+ * The addresses that a connection to this endpoint may go to, or why there are none, as the end of "…, which".
+ *
+ * @param listed hosts as {@link isEndpointEntry} takes them; one without a port means the port of the endpoint's scheme
+ * @example await allowedAddresses('https://s3.example.com', ['s3.example.com'], resolve) // { addresses: ['10.0.0.7'] }
+ */
+export async function allowedAddresses(
+  endpoint: string,
+  listed: readonly string[],
+  resolve: Resolve,
+): Promise<{ addresses: string[] } | { refused: string }> {
+  const url = URL.parse(endpoint);
+  const place = url && placeOf(url);
+  if (!url || !place) return { refused: 'is not an address of http or https' };
+  const entries = listed.flatMap((text) => entryOf(text, url.protocol) ?? []);
+  const near = entries.filter(({ port }) => port === place.port);
+  if (near.length === 0) return { refused: notListed };
+  const addresses = await addressesOf(place.host, resolve);
+  if (addresses.length === 0) return { refused: 'has no address' };
+  // Never a way to what tells a cloud's machines their credentials, whoever names it.
+  if (addresses.some(isReserved))
+    return { refused: 'leads to an address that is kept for the machine itself' };
+  // Of one name two answers in a row may differ, where many servers stand behind it.
+  if (near.some(({ host }) => host === place.host)) return { addresses };
+  const known = new Set<string>();
+  for (const { host } of near) for (const address of await addressesOf(host, resolve)) known.add(address);
+  return addresses.every((address) => known.has(address)) ? { addresses } : { refused: notListed };
+}
+
+const notListed = 'is not among the hosts that this deployment allows (external_endpoints)';
+
+function entryOf(text: string, scheme: string): Place | undefined {
+  const url = URL.parse(`${scheme}//${text}`);
+  return (url && placeOf(url)) ?? undefined;
+}
+
+/** The host in its normal form: lower case, numbers of whatever spelling as an address, no dot at its end. */
+function placeOf({ protocol, hostname, port, username, password }: URL): Place | undefined {
+  const usual = defaultPorts[protocol];
+  if (usual === undefined || hostname === '' || username !== '' || password !== '') return undefined;
+  return { host: hostname.replace(/\.$/, ''), port: port === '' ? usual : Number(port) };
+}
+
+async function addressesOf(host: string, resolve: Resolve): Promise<string[]> {
+  try {
+    return (await resolve(host.replace(/^\[(.*)\]$/, '$1'))).map(normalAddress);
+  } catch {
+    return [];
+  }
+}
+
+/** One spelling for each address; an IPv4 one inside IPv6 is the IPv4 one. */
+function normalAddress(address: string): string {
+  if (!address.includes(':')) return address;
+  const inUrl = URL.parse(`http://[${address}]`)?.hostname.slice(1, -1);
+  const [, high, low] = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/.exec(inUrl ?? '') ?? [];
+  if (high === undefined || low === undefined) return inUrl ?? address;
+  const [a, b] = [parseInt(high, 16), parseInt(low, 16)];
+  return [a >> 8, a & 255, b >> 8, b & 255].join('.');
+}
+
+/** Link-local, where the clouds' metadata services are, their other places, "this host" and multicast. */
+function isReserved(address: string): boolean {
+  return /^(0\.|169\.254\.|100\.100\.100\.200$|192\.0\.0\.192$|2(2[4-9]|[3-5]\d)\.|::$|fe[89ab][0-9a-f]:|ff[0-9a-f]{2}:|fd00:ec2:|fd20:ce:)/.test(
+    address,
+  );
+}

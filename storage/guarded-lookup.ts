@@ -1,0 +1,35 @@
+/** Resolving the host of an endpoint that a customer named: a connection goes where that is allowed, and nowhere else. */
+import { lookup as resolveName } from 'node:dns/promises';
+import type { LookupFunction } from 'node:net';
+import { allowedAddresses } from '../domain/endpoints.ts';
+import { TidemarkError } from '../domain/errors.ts';
+
+/** Every address of a host, by the resolver of the system. */
+async function addressesOf(host: string): Promise<string[]> {
+  return (await resolveName(host, { all: true })).map(({ address }) => address);
+}
+
+/** @throws endpoint_refused */
+export async function requireAllowed(endpoint: string, listed: readonly string[]): Promise<string[]> {
+  const answer = await allowedAddresses(endpoint, listed, addressesOf);
+  if ('addresses' in answer) return answer.addresses;
+  throw new TidemarkError(
+    'endpoint_refused',
+    `The credentials name ${endpoint} as endpoint_url, which ${answer.refused}.`,
+  );
+}
+
+/** Asked for each connection, so that a name whose address changed after it was checked leads nowhere else. */
+export function guardedLookup(endpoint: string, listed: readonly string[]): LookupFunction {
+  return (_host, options, answer) => {
+    requireAllowed(endpoint, listed).then(
+      (addresses) => {
+        const all = addresses.map((address) => ({ address, family: address.includes(':') ? 6 : 4 }));
+        const [first] = all;
+        if (options.all) answer(null, all);
+        else answer(null, first?.address ?? '', first?.family);
+      },
+      (error: unknown) => answer(error as NodeJS.ErrnoException, []),
+    );
+  };
+}

@@ -1,0 +1,186 @@
+/** Backups in a customer's own bucket, from the order to the data; and that its credentials are seen by nobody. */
+import { readdir, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { startS3, type TestS3 } from '../support/s3.ts';
+import { readHistory, recordHistory } from '../support/histories.ts';
+import { filesWith, watchProcesses } from '../support/secrets.ts';
+import { type Answer, TestStack, type TestService } from '../support/stack.ts';
+
+let s3: TestS3;
+let stack: TestStack;
+let service: TestService;
+let bucket: string;
+let before: Record<string, number | null>;
+let backupId: string;
+
+beforeAll(async () => {
+  s3 = await startS3();
+  bucket = await s3.bucket();
+  const settings = {
+    TIDEMARK_EXTERNAL_ENDPOINTS: new URL(s3.server.endpoint).host,
+    TIDEMARK_RETRY_PAUSE: '200ms',
+  };
+  stack = await TestStack.start('external-storage', { apiSettings: settings, controlSettings: settings });
+  service = await stack.addService('shop');
+  await service.server.loadSample({ rows: 20_000 });
+  before = await service.server.checksums();
+});
+
+afterAll(async () => {
+  await stack?.stop();
+  await s3?.remove();
+});
+
+function credentialsFile(changes: Record<string, string> = {}): string {
+  const values = {
+    aws_access_key_id: s3.credentials.accessKeyId,
+    aws_secret_access_key: s3.credentials.secretAccessKey,
+    region: 'us-east-1',
+    endpoint_url: s3.server.endpoint,
+    ...changes,
+  };
+  const lines = Object.entries(values).map(([key, value]) => `${key} = ${value}`);
+  return Buffer.from(['[default]', ...lines, ''].join('\n')).toString('base64');
+}
+
+async function order(bucketPath: string, credentials: string, schedule = 'once'): Promise<Answer> {
+  return await stack.request('POST', '/backups/schedules', {
+    service_id: 'shop',
+    backup_type: 'full',
+    schedule,
+    external_storage: { bucket: { path: bucketPath, credentials } },
+  });
+}
+
+/** The names of all objects of the bucket. */
+async function objects(): Promise<string[]> {
+  const folder = s3.server.folderOf(bucket);
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  return entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => path.relative(folder, path.join(entry.parentPath, entry.name)));
+}
+
+/** A backup that comes to nothing. @returns its message, which is its schedule's, too */
+async function failing(bucketPath: string, credentials: string): Promise<string> {
+  const { status, body } = await order(bucketPath, credentials);
+  expect([status, body['status']]).toEqual([200, 'Scheduled']);
+  const ended = await stack.backupEnd(String(body['backup_id']));
+  const schedule = await stack.request('GET', `/backups/schedules/${String(body['id'])}`);
+  expect(schedule.body).toMatchObject({ status: 'Failed', message: ended.message });
+  return ended.message;
+}
+
+describe("a backup in a customer's bucket", () => {
+  test('is taken there, listed as external, and brings every table back by its id; nobody sees the credentials', async () => {
+    const { accessKeyId, secretAccessKey } = s3.credentials;
+    const watch = [accessKeyId, secretAccessKey].map((secret) => watchProcesses(secret));
+    const { status, body } = await order(`s3://${bucket}/a folder/tidemark/`, credentialsFile());
+    expect(status).toBe(200);
+    backupId = String(body['backup_id']);
+    const backup = await stack.backupEnd(backupId);
+    expect(backup).toMatchObject({
+      status: 'Succeeded',
+      method: 'external',
+      is_external_storage: true,
+    });
+    await service.server.query('DROP DATABASE shop');
+    const restore = await stack.restore(backupId, 'shop');
+    expect(restore).toMatchObject({ bucket: `s3://${bucket}/a%20folder/tidemark` });
+    expect(await service.server.checksums()).toEqual(before);
+    const ends = await Promise.all(watch.map(async (one) => await one.end()));
+    // The server of the bucket has its own keys in its environment, as a cloud would have them.
+    const seen = ends.flatMap(({ found }) => found).filter((where) => !where.includes('versitygw'));
+    expect(seen).toEqual([]);
+    await recordHistory(
+      stack.client,
+      'backup-external',
+      `backup/shop/${String(body['id'])}/${backupId.slice(0, 32)}`,
+    );
+    await recordHistory(stack.client, 'restore-external', restore.workflow_id);
+  });
+
+  test('lies in the bucket and nowhere else, and the trial left nothing', async () => {
+    expect(await filesWith('mariadb-backup', path.join(stack.storage)).catch(() => [])).toEqual([]);
+    const folder = `a folder/tidemark/shop/backups/${backupId.slice(0, 32)}`;
+    const names = await objects();
+    expect(names).toEqual(expect.arrayContaining([`${folder}/manifest.json`, `${folder}/part-000001`]));
+    const others = names.filter((name) => !name.startsWith(`${folder}/`));
+    expect(others).toEqual(['a folder/tidemark/.tidemark-creates-only']);
+  });
+
+  test('is of a kind that no retention ever removes', async () => {
+    await stack.request('PATCH', '/services/shop', { retention: { days: 1 } });
+    const { body } = await stack.request<{ backups: unknown[] }>('GET', '/services/shop/retention');
+    expect(JSON.stringify(body)).not.toContain(backupId);
+  });
+
+  test('leaves its credentials in no file, history, log or answer', async () => {
+    const { accessKeyId, secretAccessKey } = s3.credentials;
+    for (const secret of [accessKeyId, secretAccessKey, credentialsFile().slice(0, 60)]) {
+      expect(await filesWith(secret, stack.folder)).toEqual([]);
+      for await (const { workflowId, runId } of stack.client.workflow.list()) {
+        expect(await readHistory(stack.client, workflowId, runId)).not.toContain(secret);
+      }
+      for (const { output } of [stack.api, stack.control, service.agent]) {
+        expect(output.length).toBeGreaterThan(0);
+        expect(output).not.toContain(secret);
+      }
+      const id = encodeURIComponent(backupId);
+      for (const place of ['/backups', `/backups/${id}`, '/backups/schedules', '/restores', '/audit']) {
+        const { status, body } = await stack.request('GET', place);
+        expect([place, status]).toEqual([place, 200]);
+        expect(JSON.stringify(body)).not.toContain(secret);
+      }
+    }
+  });
+
+  test('is restored to another service by the agent of that one', async () => {
+    const other = await stack.addService('shop-2');
+    await stack.restore(backupId, 'shop-2');
+    expect(await other.server.checksums()).toEqual(before);
+  });
+});
+
+describe('a bucket that cannot be used', () => {
+  test.each([
+    ['is not there', () => failing('s3://no-such-bucket/x', credentialsFile()), /no such bucket/],
+    [
+      'is asked with a wrong secret',
+      () => failing(`s3://${bucket}`, credentialsFile({ aws_secret_access_key: 'wrong-canary-0123456789' })),
+      /does not take the credentials/,
+    ],
+    [
+      'is asked with a key that nobody knows',
+      () => failing(`s3://${bucket}`, credentialsFile({ aws_access_key_id: 'AKIACANARY' })),
+      /does not take the credentials|do not allow it/,
+    ],
+  ])('because it %s ends the run with that, and the schedule says so', async (_name, run, expected) => {
+    const message = await run();
+    expect(message).toMatch(expected);
+    expect(message).not.toMatch(/canary/i);
+  });
+
+  test('fails the run of a schedule once it is gone, and the schedule stays', async () => {
+    const gone = await s3.bucket();
+    const { body } = await order(`s3://${gone}`, credentialsFile());
+    expect((await stack.backupEnd(String(body['backup_id']))).status).toBe('Succeeded');
+    await rm(s3.server.folderOf(gone), { recursive: true });
+    const restore = await stack.restoreEnd(await stack.orderRestore(String(body['backup_id']), 'shop'));
+    expect(restore).toMatchObject({ status: 'Failed' });
+    expect(restore.message).toContain('no such bucket');
+    expect(await service.server.checksums()).toEqual(before);
+  });
+
+  test('is refused at once when its endpoint is none of those that the deployment allows', async () => {
+    for (const endpoint of [
+      'http://169.254.169.254',
+      'http://127.0.0.1:3306',
+      'http://metadata.google.internal',
+    ]) {
+      const { status, body } = await order(`s3://${bucket}`, credentialsFile({ endpoint_url: endpoint }));
+      expect([status, JSON.stringify(body)]).toEqual([400, expect.stringContaining('external_endpoints')]);
+    }
+  });
+});
