@@ -5,7 +5,7 @@
  * soon as another process had written in between, and no waiting would help it. One that only reads keeps no writer
  * waiting.
  */
-import { mkdirSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
@@ -69,6 +69,15 @@ class SharedFileAdapter extends SqliteAdapter {
   }
 }
 
+/** Makes the file, if it is missing, for its owner alone; SQLite gives its other files the same mode. */
+function makePrivate(path: string): void {
+  try {
+    closeSync(openSync(path, 'a', 0o600));
+  } catch {
+    // Opening it says so.
+  }
+}
+
 /** One connection; Kysely lets one query or transaction at a time have it. */
 class SharedFileDriver implements Driver {
   readonly #path: string;
@@ -81,6 +90,7 @@ class SharedFileDriver implements Driver {
 
   async init(): Promise<void> {
     mkdirSync(dirname(this.#path), { recursive: true, mode: 0o700 });
+    makePrivate(this.#path);
     const database = new DatabaseSync(this.#path, {
       timeout: blockingWaitMs,
       enableForeignKeyConstraints: true,

@@ -40,7 +40,8 @@ export function temporalProcess(wiring: Wiring, program: string): ProcessSpec {
     database: dataPaths(wiring.data).temporal,
     namespace,
   });
-  return { ...base(wiring, 'temporal'), program, args, graceMs: grace.temporal };
+  // Its database has what every operation was about.
+  return { ...base(wiring, 'temporal'), program, args, umask: 0o077, graceMs: grace.temporal };
 }
 
 export function apiProcess(wiring: Wiring): ProcessSpec {

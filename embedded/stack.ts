@@ -1,10 +1,11 @@
 /** The whole of Tidemark on one machine: what is started, in which order, and how it ends. */
 import { randomBytes } from 'node:crypto';
-import { chmod, link, mkdir, rm, writeFile } from 'node:fs/promises';
+import { chmod, link, rm, writeFile } from 'node:fs/promises';
 import { Client } from '../client/client.ts';
 import { newKeyLine } from '../sealing/keys.ts';
 import { isServing } from '../mariadb/server/lifecycle.ts';
 import { commonStorage, readAgent, storageEnvironment, writeSampleAgent, type StackAgent } from './agents.ts';
+import { prepareDataDirectory } from './data-directory.ts';
 import { endLeftovers, stopSurplusServers } from './leftovers.ts';
 import { lockData } from './lock.ts';
 import { enrolAgents, removeTokens } from './enrolment.ts';
@@ -71,9 +72,7 @@ export async function startStack(
   signal: AbortSignal = new AbortController().signal,
 ): Promise<Stack> {
   const paths = dataPaths(options.data);
-  for (const folder of [paths.root, paths.mariadb]) await mkdir(folder, { recursive: true, mode: 0o755 });
-  for (const folder of [paths.run, paths.logs, paths.agents])
-    await mkdir(folder, { recursive: true, mode: 0o700 });
+  await prepareDataDirectory(paths);
   const parts: Parts = { unlock: await lockData(paths.root, paths.run), agents: [], servers: [] };
   let stopping: Promise<void> | undefined;
   const stop = (): Promise<void> => (stopping ??= stopParts(parts));

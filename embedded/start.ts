@@ -1,6 +1,6 @@
 /** `npm start`: the whole of Tidemark on this machine, until Ctrl-C. */
 import { CommanderError } from 'commander';
-import { messageOf } from '../domain/errors.ts';
+import { messageOf, TidemarkError } from '../domain/errors.ts';
 import { announcementLine, announcementText } from './announce.ts';
 import { parseStartOptions } from './options.ts';
 import { aborted, Interrupted, interruption } from './signals.ts';
@@ -8,7 +8,7 @@ import { startStack } from './stack.ts';
 
 const say = (message: string): void => void process.stderr.write(`${message}\n`);
 
-/** @returns the exit code: 0 after Ctrl-C, 1 when something did not start, 2 for options that are not allowed */
+/** @returns the exit code: 0 after Ctrl-C, 1 when something did not start, 2 for options and settings that are wrong */
 async function main(args: string[]): Promise<number> {
   const interrupted = interruption();
   try {
@@ -24,7 +24,7 @@ async function main(args: string[]): Promise<number> {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
     if (error instanceof Interrupted) return 0;
     say(messageOf(error));
-    return 1;
+    return error instanceof TidemarkError && error.code === 'invalid_setting' ? 2 : 1;
   }
 }
 

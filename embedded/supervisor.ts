@@ -19,6 +19,8 @@ export interface ProcessSpec {
   logFile: string;
   /** Where its record is kept while it runs. */
   recordFile: string;
+  /** Which rights its new files do not have; undefined: as this process. */
+  umask?: number;
   /** How long it may take to end by itself after SIGTERM. Milliseconds. */
   graceMs: number;
 }
@@ -111,10 +113,12 @@ export class Supervised {
     let child: Child;
     {
       await using log = await open(spec.logFile, 'a', 0o600);
-      child = startChild(spec.program, spec.args, {
-        env: spec.environment,
-        stdio: ['ignore', log.fd, log.fd],
-      });
+      child = withUmask(spec.umask, () =>
+        startChild(spec.program, spec.args, {
+          env: spec.environment,
+          stdio: ['ignore', log.fd, log.fd],
+        }),
+      );
     }
     const { pid } = child;
     try {
@@ -161,4 +165,15 @@ async function turnLog(file: string): Promise<void> {
     () => 0,
   );
   if (bytes > largeLog) await rename(file, `${file}.1`);
+}
+
+/** A child has the umask that its parent has at the moment it is started. */
+function withUmask<T>(umask: number | undefined, start: () => T): T {
+  if (umask === undefined) return start();
+  const before = process.umask(umask);
+  try {
+    return start();
+  } finally {
+    process.umask(before);
+  }
 }

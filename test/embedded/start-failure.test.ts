@@ -28,7 +28,7 @@ test('a taken port is named with its option, and nothing is started', async () =
   const { port } = server.address() as AddressInfo;
   try {
     started = startProgram('embedded/start.ts', ['--data', data, '--port', String(port), '--json']);
-    expect(await started.ended).toBe(1);
+    expect(await started.ended).toBe(2);
     expect(started.stderr()).toMatch(new RegExp(`Port ${port} on 127\\.0\\.0\\.1 is taken .*--port`));
     expect(started.stdout()).toBe('');
     expect(await readdir(join(data, 'logs'))).toEqual([]);
@@ -81,6 +81,24 @@ test('an agent that stores elsewhere than the stack is refused', async () => {
     `service_id: other\nstate_directory: ${folder}/state\nstorage: file:///a\nserver: { defaults_file: /etc/my.cnf }\n`,
   );
   started = startStackProgram(data, ['--agent', settings, '--storage', 'file:///b']);
-  expect(await started.ended).toBe(1);
+  expect(await started.ended).toBe(2);
   expect(started.stderr()).toContain('The agent of other stores in file:///a, the stack in file:///b.');
+});
+
+test('settings of an agent that are not there end it with exit code 2', async () => {
+  started = startStackProgram(data, ['--agent', join(folder, 'none.yaml')]);
+  expect(await started.ended).toBe(2);
+  expect(started.stderr()).toContain('none.yaml cannot be read');
+});
+
+test('a data directory that cannot be made ends it with a sentence that names it', async () => {
+  started = startStackProgram('/proc/tidemark');
+  expect(await started.ended).toBe(2);
+  expect(started.stderr()).toContain(
+    'The folder /proc/tidemark cannot be made: no folders can be made there. Choose',
+  );
+  await writeFile(data, '');
+  started = startStackProgram(data);
+  expect(await started.ended).toBe(2);
+  expect(started.stderr()).toContain(`The folder ${data} cannot be made: a file is in its place. Choose`);
 });

@@ -116,9 +116,14 @@ test('a backup of the sample server succeeds', async () => {
   expect(await untilEnded(() => client.backup(backupId))).toMatchObject({ status: 'Succeeded' });
 });
 
+test('nobody else can read what the catalog and Temporal keep', async () => {
+  for (const file of ['catalog.db', 'catalog.db-wal', 'temporal.db'])
+    expect([file, (await stat(join(data, file))).mode & 0o077]).toEqual([file, 0]);
+});
+
 test('a second start on the same data is refused, naming the process that has it', async () => {
   const second = startStackProgram(data);
-  expect(await second.ended).toBe(1);
+  expect(await second.ended).toBe(2);
   expect(second.stderr()).toContain(`Process ${started.child.pid} already runs a stack in ${data}.`);
   expect(second.stdout()).toBe('');
 });
