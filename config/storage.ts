@@ -50,7 +50,7 @@ export const storageOptions = z.strictObject({
     .enum(['required', 'checked'])
     .default('required')
     .describe(
-      'required: a store without writes that only create is refused. checked: there it is looked first whether the name is free, and two writers at the same moment can overwrite each other',
+      'S3: required: a store without writes that only create is refused. checked: there it is looked first whether the name is free, and two writers at the same moment can overwrite each other',
     ),
   parallel_requests: wholeNumber(1, 256)
     .prefault(16)

@@ -7,7 +7,7 @@ import { TidemarkError } from '../domain/errors.ts';
 import { objectKeys, parseBackupId } from '../domain/ids.ts';
 import type { Manifest, PartRecord } from '../domain/manifest.ts';
 import { type Damage, type Examination, mostDamageNamed } from '../domain/verification.ts';
-import { absorb } from './digest.ts';
+import { digested } from './digest.ts';
 import { inspectManifest } from './manifest.ts';
 import type { ObjectStore } from './store.ts';
 
@@ -134,7 +134,7 @@ async function comparePart(
       // One byte more than is expected tells a part that has grown, and no more of it is read than that.
       const length = Math.min(memory.length, part.bytes + 1 - bytesRead);
       const piece = await store.get(part.key, { start: bytesRead, length }, signal, memory);
-      await absorb(hash, piece);
+      await digested(piece, hash);
       bytesRead += piece.length;
       more = piece.length === length && bytesRead <= part.bytes;
     }

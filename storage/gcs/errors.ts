@@ -1,6 +1,7 @@
 /** What Google Cloud Storage and the way to it say, in the words of the object store. */
 import { TidemarkError } from '../../domain/errors.ts';
 import { cancelledError } from '../cancel.ts';
+import { isNetwork, retryAfter, saying } from '../network/refusal.ts';
 import type { StoreFault } from '../store.ts';
 
 type Headers = Record<string, string | string[] | undefined>;
@@ -9,12 +10,31 @@ type Headers = Record<string, string | string[] | undefined>;
 export class GcsRefusal extends Error {
   readonly code: number;
   readonly response: { headers: Headers };
+  readonly errors: unknown;
 
   constructor(status: number, headers: Headers, body: string) {
-    super(body);
+    const { message, errors } = saidIn(body);
+    super(message);
+    this.errors = errors;
     this.code = status;
     this.response = { headers };
   }
+}
+
+/** The body is Google's error object, or a text. */
+function saidIn(body: string): { message: string; errors: unknown } {
+  try {
+    const { error } = JSON.parse(body) as { error?: { message?: unknown; errors?: unknown } };
+    return { message: typeof error?.message === 'string' ? error.message : body, errors: error?.errors };
+  } catch {
+    return { message: body, errors: undefined };
+  }
+}
+
+/** A 404 that does not say what is missing: the store's own words for a download, or some proxy's for anything. */
+export function isUnexplained(error: unknown): boolean {
+  const refusal = read(error);
+  return refusal.status === 404 && faultOf(refusal) === 'storage_refused';
 }
 
 /** What is used of an error of the client; everything may be missing. */
@@ -28,10 +48,10 @@ interface Refusal {
   errno: string | undefined;
 }
 
+/** A 404 alone is not here: some proxy's would make objects look as if they were gone. */
 const faultsByStatus: Record<number, StoreFault> = {
   401: 'storage_credentials_refused',
   403: 'storage_forbidden',
-  404: 'object_missing',
   408: 'storage_timeout',
   409: 'storage_unavailable',
   412: 'object_exists',
@@ -47,10 +67,8 @@ const faultsByReason: Record<string, StoreFault> = {
   quotaExceeded: 'storage_throttled',
 };
 
-const longestSaying = 300;
-
 export interface Circumstances {
-  /** What a 404 means that does not say what is missing. */
+  /** What it means when something is missing that is not said to be the bucket. */
   absent?: 'object_missing' | 'bucket_missing';
   /** Of the request: once it is aborted, that is why the request failed. */
   signal?: AbortSignal | undefined;
@@ -92,7 +110,7 @@ export function credentialsError(error: unknown, place: string, signal?: AbortSi
   if (passes) return gcsError(error, 'get a token for requests', place);
   return new TidemarkError(
     'storage_credentials_refused',
-    `Could not get a token for requests to ${place}: ${saying(refusal)}. Give Google's application default ` +
+    `Could not get a token for requests to ${place}: ${saidBy(refusal)}. Give Google's application default ` +
       'credentials: GOOGLE_APPLICATION_CREDENTIALS with the path of a key file, or a service account of the machine.',
     { cause: new Error([refusal.status, refusal.errno].filter(Boolean).join(' ')) },
   );
@@ -104,16 +122,14 @@ function faultOf({ status, reasons, message, errno }: Refusal): StoreFault {
     if (fault) return fault;
   }
   if (status === 404 && /bucket does not exist/i.test(message)) return 'bucket_missing';
+  if (status === 404 && (reasons.includes('notFound') || /No such object/i.test(message)))
+    return 'object_missing';
   // A body that is not what was announced of it is refused as a wrong request.
   if (status === 400 && /(md5|crc32c) hash/i.test(message)) return 'transfer_damaged';
   if (status === undefined) return errno === 'ETIMEDOUT' ? 'storage_timeout' : 'storage_unavailable';
   return (
     faultsByStatus[status] ?? (status >= 400 && status < 500 ? 'storage_refused' : 'storage_unavailable')
   );
-}
-
-function isNetwork(errno: string | undefined): boolean {
-  return /^(ECONN|EAI_|ENETUNREACH|EHOSTUNREACH|ENOTFOUND|ETIMEDOUT|EPIPE|ERR_STREAM)/.test(errno ?? '');
 }
 
 function sentence(fault: StoreFault, refusal: Refusal): string {
@@ -125,22 +141,16 @@ function sentence(fault: StoreFault, refusal: Refusal): string {
     case 'bucket_missing':
       return 'there is no such bucket. Make it, or mend the name in the location.';
     case 'storage_forbidden':
-      return `the credentials do not allow it (${saying(refusal)}). Allow them to list the bucket, and to read, write and delete below the prefix.`;
+      return `the credentials do not allow it (${saidBy(refusal)}). Allow them to list the bucket, and to read, write and delete below the prefix.`;
     case 'storage_credentials_refused':
-      return `the store does not take the credentials (${saying(refusal)}). Give it valid ones.`;
+      return `the store does not take the credentials (${saidBy(refusal)}). Give it valid ones.`;
     default:
-      return `${saying(refusal)}.`;
+      return `${saidBy(refusal)}.`;
   }
 }
 
-/** What the other side said, cut short: the text is anybody's. */
-function saying({ message, status }: Refusal): string {
-  const clean = message
-    .replaceAll(/[\p{Cc}\s]+/gu, ' ')
-    .trim()
-    .replace(/\.$/, '');
-  const short = clean.length > longestSaying ? `${clean.slice(0, longestSaying)}…` : clean;
-  return `${status ?? ''} ${short}`.trim() || 'no reason was given';
+function saidBy({ message, status }: Refusal): string {
+  return `${status ?? ''} ${saying(message)}`.trim() || 'no reason was given';
 }
 
 function read(error: unknown): Refusal {
@@ -153,8 +163,8 @@ function read(error: unknown): Refusal {
   };
   const status = [given.code, given.status, given.response?.status].map(Number).find((code) => code >= 100);
   const reasons = Array.isArray(given.errors)
-    ? given.errors.flatMap((item: { reason?: unknown }) =>
-        typeof item.reason === 'string' ? [item.reason] : [],
+    ? given.errors.flatMap((item: { reason?: unknown } | null) =>
+        typeof item?.reason === 'string' ? [item.reason] : [],
       )
     : [];
   return {
@@ -164,12 +174,4 @@ function read(error: unknown): Refusal {
     headers: given.response?.headers ?? {},
     errno: typeof given.code === 'string' && !/^\d+$/.test(given.code) ? given.code : undefined,
   };
-}
-
-/** Seconds, or a date. */
-function retryAfter(header: Headers[string]): number | undefined {
-  if (typeof header !== 'string') return undefined;
-  if (/^\d{1,6}$/.test(header)) return Number(header);
-  const at = Date.parse(header);
-  return Number.isNaN(at) ? undefined : Math.max(0, Math.ceil((at - Date.now()) / 1000));
 }

@@ -4,21 +4,21 @@
  * back is checked by the digest that the store keeps.
  */
 import { createHash } from 'node:crypto';
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Bucket, File, SaveOptions } from '@google-cloud/storage';
 import type { StorageOptions } from '../../config/storage.ts';
 import { TidemarkError } from '../../domain/errors.ts';
 import type { Log } from '../../domain/log.ts';
 import { throwIfCancelled } from '../cancel.ts';
+import { digested } from '../digest.ts';
 import { requireKey, requirePrefix, requireRange } from '../keys.ts';
 import type { BucketPlace } from '../location.ts';
-import { createsOnly, proofKey } from '../conditional.ts';
+import { createsOnly, proofKey } from '../network/conditional.ts';
+import { proven, type ProvableStore } from '../network/proven.ts';
 import type { ByteRange, ListedObject, ListOptions, ObjectStore } from '../store.ts';
-import { isPassing } from '../store.ts';
 import { call } from './call.ts';
 import { gcsClient, type GcsClient, type GcsCredentials } from './client.ts';
 import { download } from './download.ts';
-import { credentialsError, gcsError } from './errors.ts';
+import { credentialsError, gcsError, isUnexplained } from './errors.ts';
 
 export interface GcsOptions extends BucketPlace {
   options: StorageOptions;
@@ -26,14 +26,12 @@ export interface GcsOptions extends BucketPlace {
   credentials?: GcsCredentials | undefined;
 }
 
-/** So much is digested at once; other work has its turn in between. Bytes. */
-const digestedAtOnce = 1024 * 1024;
 /** The most that a page can have. */
 const pageSize = 1000;
 
 /**
  * Opens a bucket, and proves that it can be written to and that its server has writes that only create. A store that
- * does not answer at the moment is opened all the same: what is asked of it says so.
+ * does not answer at the moment is opened all the same, and the proof is made before the first write.
  *
  * @throws a store's errors that do not pass; storage_refused when the server has no writes that only create
  */
@@ -43,19 +41,7 @@ export async function openGcsStore(given: GcsOptions): Promise<ObjectStore> {
     gcsClient({ endpoint: options.endpoint, credentials: given.credentials }),
     given,
   );
-  const late = new AbortController();
-  const timer = setTimeout(() => {
-    late.abort(new TidemarkError('storage_timeout', `${store.location} did not answer in time.`));
-  }, options.request_timeout);
-  try {
-    await store.prove(late.signal);
-  } catch (error) {
-    if (!isPassing(error)) throw error;
-    log?.warn({ storage: store.location, error: error.code }, error.message);
-  } finally {
-    clearTimeout(timer);
-  }
-  return store;
+  return proven(store, options.request_timeout, log);
 }
 
 /** A page of a listing, as the API gives it. */
@@ -64,13 +50,15 @@ interface Page {
   nextPageToken?: string;
 }
 
-class GcsStore implements ObjectStore {
+class GcsStore implements ProvableStore {
   readonly location: string;
   readonly #client: GcsClient;
   readonly #bucket: Bucket;
   /** What stands before every key: empty, or with a slash at its end. */
   readonly #root: string;
   readonly #options: StorageOptions;
+  /** The server's writes can only create. */
+  #proven = false;
 
   constructor(client: GcsClient, { bucket, prefix, options }: GcsOptions) {
     this.#client = client;
@@ -81,8 +69,10 @@ class GcsStore implements ObjectStore {
   }
 
   /** @throws storage_refused when the server has no writes that only create */
-  async prove(signal: AbortSignal): Promise<void> {
+  async prove(signal: AbortSignal | undefined): Promise<void> {
+    if (this.#proven) return;
     const creates = await createsOnly((body, only) => this.#write(proofKey, body, only, signal));
+    this.#proven = creates;
     if (creates) return;
     throw new TidemarkError(
       'storage_refused',
@@ -93,6 +83,8 @@ class GcsStore implements ObjectStore {
 
   async put(key: string, body: Uint8Array, signal?: AbortSignal): Promise<void> {
     this.#require(key);
+    throwIfCancelled(signal);
+    await this.prove(signal);
     await this.#write(key, body, true, signal);
   }
 
@@ -118,7 +110,13 @@ class GcsStore implements ObjectStore {
     url.search = 'alt=media';
     return this.#call(`read ${key}`, signal, async (ended) => {
       const headers = { ...(await this.#authorization(url)), ...ranged, 'cache-control': 'no-store' };
-      return download(url, headers, wanted, ended);
+      try {
+        return await download(url, headers, wanted, ended);
+      } catch (error) {
+        // Whether the object is gone is said in the name of the store where it is looked at, and by nobody else.
+        if (isUnexplained(error)) await file.getMetadata({ fields: 'size' });
+        throw error;
+      }
     });
   }
 
@@ -174,7 +172,7 @@ class GcsStore implements ObjectStore {
     signal: AbortSignal | undefined,
   ): Promise<void> {
     throwIfCancelled(signal);
-    const md5Hash = await md5Of(body, signal);
+    const md5Hash = (await digested(body, createHash('md5'), signal)).digest('base64');
     const { storage_class: storageClass, kms_key_id: kmsKeyName } = this.#options;
     const file = this.#bucket.file(this.#root + key, kmsKeyName === undefined ? {} : { kmsKeyName });
     const options: SaveOptions = {
@@ -247,15 +245,4 @@ function sizeOf(size: unknown, key: string): number {
   const bytes = Number(size);
   if (size !== undefined && Number.isSafeInteger(bytes)) return bytes;
   throw new TidemarkError('storage_unavailable', `the server did not say how large ${key} is`);
-}
-
-/** In base64, as the store has it. */
-async function md5Of(body: Uint8Array, signal: AbortSignal | undefined): Promise<string> {
-  const digest = createHash('md5');
-  for (let from = 0; from < body.length; from += digestedAtOnce) {
-    if (from > 0) await nextTurn();
-    throwIfCancelled(signal);
-    digest.update(body.subarray(from, from + digestedAtOnce));
-  }
-  return digest.digest('base64');
 }

@@ -3,6 +3,8 @@ import type { Readable } from 'node:stream';
 import { crc32 } from 'node:zlib';
 import { TidemarkError } from '../../domain/errors.ts';
 import { throwIfCancelled } from '../cancel.ts';
+
+import { digested } from '../digest.ts';
 import { letGo } from '../let-go.ts';
 
 export interface ExpectedBody {
@@ -31,14 +33,16 @@ export async function readBody(
   if (length !== undefined && length > most)
     throw damaged(`${most} bytes were asked for, ${length} announced`);
   const bytes = await (length === undefined ? gather(body, most, signal) : fill(body, length, into, signal));
-  const found = expected.crc32 === undefined ? undefined : crc32Of(bytes);
+  const found = expected.crc32 === undefined ? undefined : await crc32Of(bytes, signal);
   if (found !== expected.crc32) throw damaged(`expected CRC-32 ${expected.crc32}, found ${found}`);
   return bytes;
 }
 
 /** Hex, eight digits. */
-export function crc32Of(bytes: Uint8Array): string {
-  return crc32(bytes).toString(16).padStart(8, '0');
+export async function crc32Of(bytes: Uint8Array, signal?: AbortSignal): Promise<string> {
+  let sum = 0;
+  await digested(bytes, { update: (piece) => (sum = crc32(piece, sum)) }, signal);
+  return sum.toString(16).padStart(8, '0');
 }
 
 async function fill(

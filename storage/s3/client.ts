@@ -1,7 +1,31 @@
 /** A client of S3 that asks once, waits for nothing for ever, and finds region and credentials as AWS's own tools do. */
+import { readFileSync } from 'node:fs';
 import type { LookupFunction } from 'node:net';
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
 import { s3Endpoint, type StorageOptions } from '../../config/storage.ts';
+
+/**
+ * Whether the environment or the machine has a service that hands out credentials: on a bad moment it has none, and
+ * AWS's own chain does not tell that from a machine that never had any.
+ *
+ * @param vendor of the machine as its firmware has it, which is how AWS tells its own machines
+ */
+export function hasCredentialsService(
+  env: Record<string, string | undefined> = process.env,
+  vendor: string = firmwareVendor(),
+): boolean {
+  if (env['AWS_CONTAINER_CREDENTIALS_RELATIVE_URI'] || env['AWS_CONTAINER_CREDENTIALS_FULL_URI']) return true;
+  const disabled = env['AWS_EC2_METADATA_DISABLED'] ?? 'false';
+  return vendor === 'Amazon EC2' && disabled === 'false';
+}
+
+function firmwareVendor(): string {
+  try {
+    return readFileSync('/sys/class/dmi/id/sys_vendor', 'utf8').trim();
+  } catch {
+    return '';
+  }
+}
 
 /** Of somebody else's bucket; for the deployment's own the default chain is asked. */
 export interface S3Credentials {

@@ -1,6 +1,7 @@
 /** What S3 and the way to it say, in the words of the object store. */
 import { TidemarkError } from '../../domain/errors.ts';
 import { cancelledError } from '../cancel.ts';
+import { isNetwork, retryAfter, saying } from '../network/refusal.ts';
 import type { StoreFault } from '../store.ts';
 
 /** What is used of an error of the client; everything may be missing. */
@@ -31,7 +32,6 @@ const faultsByName: Record<string, StoreFault> = {
   InvalidClientTokenId: 'storage_credentials_refused',
   XAdminUserNotFound: 'storage_credentials_refused',
   NotSignedUp: 'storage_credentials_refused',
-  CredentialsProviderError: 'storage_credentials_refused',
   PermanentRedirect: 'bucket_region_wrong',
   TemporaryRedirect: 'bucket_region_wrong',
   AuthorizationHeaderMalformed: 'bucket_region_wrong',
@@ -74,18 +74,23 @@ const faultsByStatus: Record<number, StoreFault> = {
   507: 'storage_full',
 };
 
-const longestSaying = 300;
-
 /**
  * @param doing what failed, for the message: `write a/part-000001`
  * @param place the location of the store
  * @param signal of the request: once it is aborted, that is why the request failed
+ * @param credentialsExpected there are credentials, had before or of the machine: that they do not come now passes
  */
-export function s3Error(error: unknown, doing: string, place: string, signal?: AbortSignal): TidemarkError {
+export function s3Error(
+  error: unknown,
+  doing: string,
+  place: string,
+  signal?: AbortSignal,
+  credentialsExpected = false,
+): TidemarkError {
   if (error instanceof TidemarkError) return error;
   if (signal?.aborted) return cancelledError(signal);
   const refusal = read(error);
-  const fault = faultOf(refusal);
+  const fault = faultOf(refusal, credentialsExpected);
   return new TidemarkError(fault, `Could not ${doing} in ${place}: ${sentence(fault, refusal)}`, {
     // Not the client's error itself: it carries the request, with what signs it.
     cause: new Error(`${refusal.status ?? ''} ${refusal.name}`.trim()),
@@ -93,7 +98,15 @@ export function s3Error(error: unknown, doing: string, place: string, signal?: A
   });
 }
 
-function faultOf({ name, status, errno }: Refusal): StoreFault {
+function faultOf({ name, message, status, errno }: Refusal, credentialsExpected: boolean): StoreFault {
+  if (name === 'CredentialsProviderError') {
+    // The chain keeps to itself why its last provider had none.
+    const passes =
+      status === undefined
+        ? isNetwork(errno) || (credentialsExpected && /from any providers/.test(message))
+        : status === 429 || status >= 500;
+    return passes ? 'storage_unavailable' : 'storage_credentials_refused';
+  }
   const byName = Object.hasOwn(faultsByName, name) ? faultsByName[name] : undefined;
   if (byName) return byName;
   if (errno === 'ETIMEDOUT' || errno === 'ESOCKETTIMEDOUT') return 'storage_timeout';
@@ -104,7 +117,7 @@ function faultOf({ name, status, errno }: Refusal): StoreFault {
 }
 
 function sentence(fault: StoreFault, refusal: Refusal): string {
-  const said = saying(refusal);
+  const said = saidBy(refusal);
   switch (fault) {
     case 'object_missing':
       return 'there is no such object.';
@@ -125,12 +138,9 @@ function sentence(fault: StoreFault, refusal: Refusal): string {
   }
 }
 
-/** What the other side said, cut short: the text is anybody's. */
-function saying({ name, message, status }: Refusal): string {
-  const text = message === '' || message === name ? name : `${name}: ${message}`;
-  const clean = text.replaceAll(/[\p{Cc}\s]+/gu, ' ').replace(/\.$/, '');
-  const short = clean.length > longestSaying ? `${clean.slice(0, longestSaying)}…` : clean;
-  return status === undefined ? short : `${status} ${short}`;
+function saidBy({ name, message, status }: Refusal): string {
+  const said = saying(message === '' || message === name ? name : `${name}: ${message}`);
+  return status === undefined ? said : `${status} ${said}`;
 }
 
 function read(error: unknown): Refusal {
@@ -155,12 +165,4 @@ function read(error: unknown): Refusal {
 
 function textOf(value: unknown): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined;
-}
-
-/** Seconds, or a date. */
-function retryAfter(header: string | undefined): number | undefined {
-  if (header === undefined) return undefined;
-  if (/^\d{1,6}$/.test(header)) return Number(header);
-  const at = Date.parse(header);
-  return Number.isNaN(at) ? undefined : Math.max(0, Math.ceil((at - Date.now()) / 1000));
 }

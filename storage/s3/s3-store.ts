@@ -19,11 +19,11 @@ import type { Log } from '../../domain/log.ts';
 import { cancelledError, throwIfCancelled } from '../cancel.ts';
 import { requireKey, requirePrefix, requireRange } from '../keys.ts';
 import type { BucketPlace } from '../location.ts';
+import { createsOnly, proofKey } from '../network/conditional.ts';
+import { proven, type ProvableStore } from '../network/proven.ts';
 import type { ByteRange, ListedObject, ListOptions, ObjectStore } from '../store.ts';
-import { isPassing } from '../store.ts';
 import { crc32Of, readBody } from './body.ts';
-import { s3Client, type S3Credentials } from './client.ts';
-import { createsOnly, proofKey } from '../conditional.ts';
+import { hasCredentialsService, s3Client, type S3Credentials } from './client.ts';
 import { s3Error } from './errors.ts';
 
 export interface S3Options extends BucketPlace {
@@ -44,22 +44,10 @@ const checksumName = 'tidemark-crc32';
 export async function openS3Store(given: S3Options): Promise<ObjectStore> {
   const { options, credentials, log } = given;
   const store = new S3Store(await s3Client(options, credentials), given);
-  const late = new AbortController();
-  const timer = setTimeout(() => {
-    late.abort(new TidemarkError('storage_timeout', `${store.location} did not answer in time.`));
-  }, options.request_timeout);
-  try {
-    await store.prove(late.signal);
-  } catch (error) {
-    if (!isPassing(error)) throw error;
-    log?.warn({ storage: store.location, error: error.code }, error.message);
-  } finally {
-    clearTimeout(timer);
-  }
-  return store;
+  return proven(store, options.request_timeout, log);
 }
 
-class S3Store implements ObjectStore {
+class S3Store implements ProvableStore {
   readonly location: string;
   readonly #client: S3Client;
   readonly #bucket: string;
@@ -67,6 +55,8 @@ class S3Store implements ObjectStore {
   readonly #root: string;
   readonly #options: StorageOptions;
   readonly #log: Log | undefined;
+  /** Whether there are credentials: the machine has a service for them, or a request was signed before. */
+  #hasCredentials = hasCredentialsService();
   /** Whether the server's writes can only create; undefined until that was asked. */
   #creates: boolean | undefined;
 
@@ -153,7 +143,10 @@ class S3Store implements ObjectStore {
   async stat(key: string, signal?: AbortSignal): Promise<{ bytes: number }> {
     const answer = await this.#fetch(this.#name(key), { start: 0, length: 1 }, signal);
     if (!answer) return { bytes: 0 };
-    (answer.Body as Readable).destroy();
+    const body = answer.Body as Readable;
+    // Read to its end, so that its connection serves the next request, unless more than the byte comes.
+    if ((answer.ContentLength ?? Infinity) <= 1) body.resume();
+    else body.destroy();
     const bytes = contentRange(answer).total;
     if (bytes === undefined) {
       throw new TidemarkError(
@@ -183,7 +176,13 @@ class S3Store implements ObjectStore {
         // A server that shows folders has names that are no keys of ours.
         if (key !== proofKey && key !== '' && !key.endsWith('/')) yield { key, bytes };
       }
-      if (page.IsTruncated !== true || page.NextContinuationToken === undefined) return;
+      if (page.IsTruncated !== true) return;
+      if (page.NextContinuationToken === undefined) {
+        throw new TidemarkError(
+          'storage_unavailable',
+          `Could not list ${prefix || 'the objects'} in ${this.location}: the server has more of them, and does not say how to ask for it.`,
+        );
+      }
       from = { ContinuationToken: page.NextContinuationToken };
     }
   }
@@ -208,7 +207,7 @@ class S3Store implements ObjectStore {
       server_side_encryption: encryption,
       kms_key_id: keyId,
     } = this.#options;
-    const checksum = crc32Of(body);
+    const checksum = await crc32Of(body, signal);
     const command = new PutObjectCommand({
       Bucket: this.#bucket,
       Key: name,
@@ -276,10 +275,12 @@ class S3Store implements ObjectStore {
     try {
       const sent = send();
       sent.catch(() => undefined);
-      return await Promise.race([sent, aborted]);
+      const answer = await Promise.race([sent, aborted]);
+      this.#hasCredentials = true;
+      return answer;
     } catch (error) {
       if (statusOf(error) === 416) throw new OutOfRange();
-      throw s3Error(error, doing, this.location, signal);
+      throw s3Error(error, doing, this.location, signal, this.#hasCredentials);
     } finally {
       signal?.removeEventListener('abort', onAbort);
     }

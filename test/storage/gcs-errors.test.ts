@@ -16,7 +16,14 @@ function network(code: string): Error {
 
 describe('what Google Cloud Storage says', () => {
   test.each<[string, Error, StoreFault]>([
-    ['404', refusal(404), 'object_missing'],
+    ['404', refusal(404, 'Not Found', 'notFound'), 'object_missing'],
+    ['404 of a proxy', refusal(404, 'Not Found'), 'storage_refused'],
+    ['404 of a proxy, of a download', new GcsRefusal(404, {}, '<h1>Not Found</h1>'), 'storage_refused'],
+    [
+      '403 of a download, for a rate',
+      new GcsRefusal(403, {}, '{"error":{"message":"slower","errors":[{"reason":"rateLimitExceeded"}]}}'),
+      'storage_throttled',
+    ],
     ['404 of the bucket', refusal(404, 'The specified bucket does not exist.'), 'bucket_missing'],
     ['412', refusal(412, 'At least one of the pre-conditions', 'conditionNotMet'), 'object_exists'],
     ['401', refusal(401, 'Invalid Credentials', 'authError'), 'storage_credentials_refused'],
@@ -40,7 +47,7 @@ describe('what Google Cloud Storage says', () => {
   });
 
   test('a write into nothing lacks its bucket', () => {
-    expect(gcsError(refusal(404), 'write a', place, { absent: 'bucket_missing' }).code).toBe(
+    expect(gcsError(refusal(404, '', 'notFound'), 'write a', place, { absent: 'bucket_missing' }).code).toBe(
       'bucket_missing',
     );
   });

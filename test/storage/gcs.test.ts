@@ -3,7 +3,7 @@ import { gcsEmulator } from '../../config/storage.ts';
 import { openGcsStore } from '../../storage/gcs/gcs-store.ts';
 import type { ObjectStore } from '../../storage/store.ts';
 import { startGcs, type TestGcs } from '../support/gcs.ts';
-import { HostileProxy } from '../support/hostile-proxy.ts';
+import { HostileProxy, type Passing } from '../support/hostile-proxy.ts';
 import { conformance } from './conformance.ts';
 import { until } from '../support/until.ts';
 import { failure, keysOf } from './support.ts';
@@ -43,6 +43,25 @@ describe('opening a bucket of Google Cloud Storage', () => {
     const options = gcs.options({ endpoint: 'http://127.0.0.1:1' });
     const store = await openGcsStore({ bucket: 'bucket', prefix: '', options });
     await expect(store.stat('key')).rejects.toEqual(failure('storage_unavailable'));
+  });
+
+  test('whose server was away then is proven before the first write, once', async () => {
+    const bucket = await gcs.bucket();
+    const proxy = await HostileProxy.start(gcs.endpoint);
+    const writes: string[] = [];
+    const watch = (passing: Passing): boolean => {
+      if (passing.method === 'POST') writes.push(passing.url);
+      return false;
+    };
+    proxy.order({ kind: 'status', status: 503 });
+    const store = await openGcsStore({ bucket, prefix: '', options: gcs.options({ endpoint: proxy.url }) });
+    proxy.order({ kind: 'never' }, watch);
+    await store.put('a', Buffer.from('x'));
+    expect(writes.length).toBeGreaterThan(1);
+    const before = writes.length;
+    await store.put('b', Buffer.from('x'));
+    expect(writes.length).toBe(before + 1);
+    await proxy.close();
   });
 
   test('without credentials is refused, and names where they are looked for', async () => {

@@ -1,5 +1,5 @@
 /** Whether a server has writes that only create: asked once by writing one small object twice. */
-import { TidemarkError } from '../domain/errors.ts';
+import { TidemarkError } from '../../domain/errors.ts';
 
 /** It stays, so that the next one who asks needs one request. No listing shows it, and no key is called so. */
 export const proofKey = '.tidemark-creates-only';
