@@ -132,6 +132,8 @@ export interface Announcement {
   storage: string;
   /** Content of the probe object that the agent wrote to its store. */
   probe: string;
+  /** Why it could not write one, as a sentence; left out when it could. */
+  storageProblem?: string;
   hostname: string;
   agentVersion: string;
   /** What a person should know: no binlog, privileges missing, … Each a sentence. */

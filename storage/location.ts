@@ -36,6 +36,11 @@ export function parseBucket(location: string): BucketPlace {
   return { bucket: authority, prefix };
 }
 
+/** A bucket's location as its store has it. @param scheme `s3`, `gs` */
+export function bucketLocation(scheme: string, { bucket, prefix }: BucketPlace): string {
+  return `${scheme}://${bucket}${prefix === '' ? '' : `/${encodeURI(prefix)}`}`;
+}
+
 /** The address of a location, whatever `read` makes of it. @throws invalid_setting */
 export function decoded<T>(location: string, read: (url: URL) => T): T {
   try {

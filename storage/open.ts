@@ -1,5 +1,6 @@
 /** From a location in the settings to the store that is there, with what every store of its kind gets around it. */
-import { fileURLToPath } from 'node:url';
+import path from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { storageOptions, type StorageOptions } from '../config/storage.ts';
 import type { Log } from '../domain/log.ts';
 import { limited } from './decorators/limited.ts';
@@ -8,10 +9,11 @@ import { measured, type StoreMeter } from './decorators/measured.ts';
 import { parallel } from './decorators/parallel.ts';
 import { retrying } from './decorators/retrying.ts';
 import { timed } from './decorators/timed.ts';
+import { lazily } from './lazy.ts';
 import { openLocalStore } from './local/local-store.ts';
 import type { GcsCredentials } from './gcs/client.ts';
 import type { S3Credentials } from './s3/client.ts';
-import { decoded, parseBucket, wrongLocation } from './location.ts';
+import { bucketLocation, decoded, parseBucket, wrongLocation } from './location.ts';
 import type { ObjectStore } from './store.ts';
 
 export interface OpenOptions {
@@ -63,6 +65,20 @@ export async function openStore(location: string, given: OpenOptions = {}): Prom
     return acrossNetwork(store, options, given);
   }
   return limited(observedBy(await openLocalStore(pathOf(location)), given), options);
+}
+
+/**
+ * The store at `location`, opened when it is needed and not before: see {@link lazily}.
+ *
+ * @throws invalid_setting when `location` is no location
+ */
+export function openLazily(location: string, given: OpenOptions & { log: Log }): ObjectStore {
+  const [scheme = ''] = /^(s3|gs)(?=:\/\/)/.exec(location) ?? [];
+  const place =
+    scheme === ''
+      ? pathToFileURL(path.resolve(pathOf(location))).href
+      : bucketLocation(scheme, parseBucket(location));
+  return lazily({ location: place, open: () => openStore(location, given), log: given.log });
 }
 
 /** Innermost the time-outs: waiting for a turn, or for the limit, is not the store's fault. */

@@ -19,8 +19,9 @@ export async function writeProbe(
   agentId: string,
   side: 'agent' | 'control',
   content: string,
+  signal?: AbortSignal,
 ): Promise<void> {
-  await store.replace(objectKeys.probe(agentId, side), Buffer.from(content));
+  await store.replace(objectKeys.probe(agentId, side), Buffer.from(content), signal);
 }
 
 /** The probe of one side as this process sees it; undefined when there is none. */
@@ -28,9 +29,10 @@ export async function readProbe(
   store: ObjectStore,
   agentId: string,
   side: 'agent' | 'control',
+  signal?: AbortSignal,
 ): Promise<string | undefined> {
   try {
-    const body = await store.get(objectKeys.probe(agentId, side), { start: 0, length: mostBytes });
+    const body = await store.get(objectKeys.probe(agentId, side), { start: 0, length: mostBytes }, signal);
     return body.toString('utf8');
   } catch (error) {
     if (error instanceof TidemarkError && error.code === 'object_missing') return undefined;

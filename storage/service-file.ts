@@ -31,6 +31,7 @@ export async function writeServiceFile(
   store: ObjectStore,
   facts: ServiceFacts,
   writtenAt: string,
+  signal?: AbortSignal,
 ): Promise<void> {
   const content = {
     format: serviceFileFormat,
@@ -48,5 +49,5 @@ export async function writeServiceFile(
     writtenAt,
   };
   const body = Buffer.from(`${JSON.stringify(content, null, 2)}\n`);
-  await store.replace(objectKeys.service(facts.serviceId), body);
+  await store.replace(objectKeys.service(facts.serviceId), body, signal);
 }

@@ -18,7 +18,7 @@ import type { Layout } from '../domain/layout.ts';
 import type { Log } from '../domain/log.ts';
 import { acquireLock } from '../mariadb/lock.ts';
 import { inspectLayout } from '../mariadb/server/layout.ts';
-import { openStore } from '../storage/open.ts';
+import { openLazily } from '../storage/open.ts';
 import { loadTemporal, type TemporalSettings } from '../temporal/connect.ts';
 import { loadIdentity } from './agent-identity.ts';
 import { Announcer } from './announcer.ts';
@@ -63,9 +63,9 @@ async function main(settings: AgentSettings): Promise<void> {
     waitMs: 5_000,
   });
   const identity = await loadIdentity(settings.state_directory);
-  // Before the store is opened: a server that was left in the middle of a cut-over does not wait for one that is away.
   await settleLeftovers({ settings, log });
-  const store = await openStore(settings.storage, {
+  // Whether the database runs is not the store's to decide.
+  const store = openLazily(settings.storage, {
     options: settings.storage_options,
     log,
     meter: storeMeter(),

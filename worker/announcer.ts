@@ -14,7 +14,9 @@ import { identityWarnings } from '../mariadb/restore/identity.ts';
 import { isServing } from '../mariadb/server/lifecycle.ts';
 import { checkServer } from '../mariadb/server/requirements.ts';
 import { writeProbe } from '../storage/probe.ts';
+import { within } from '../storage/network/within.ts';
 import { writeServiceFile } from '../storage/service-file.ts';
+import type { ObjectStore } from '../storage/store.ts';
 import packageJson from '../package.json' with { type: 'json' };
 import type { AgentIdentity } from './agent-identity.ts';
 import { readTokenFile, type TokenFile } from './enrolment-token.ts';
@@ -27,6 +29,10 @@ const firstRefusedPauseMs = 10_000;
 const longestRefusedPauseMs = 5 * 60_000;
 /** How long the answer to an announcement is waited for. */
 const answerMs = 60_000;
+/** How long the store is waited for: an announcement without it says so. */
+const storeMs = 20_000;
+/** How soon the next announcement comes after one whose store was away. */
+const storageProblemMs = 30_000;
 
 export interface Speaker {
   host: Host;
@@ -97,7 +103,6 @@ export class Announcer {
         host.log.warn({ warning }, 'What the agent sees may keep backups from being taken.');
       this.#warned.add(warning);
     }
-    await writeProbe(host.store, host.agentId, 'agent', announcement.probe);
     const digest = this.#registered ? undefined : token.digest;
     const signed = signAnnouncement(announcement, identity.signingKey, digest);
     const workflowId = workflowIds.agent(host.agentId);
@@ -112,7 +117,13 @@ export class Announcer {
     const answer = await answerTo(client, workflowId, signed.signature, signal);
     if (answer.accepted) {
       this.#accept();
-      await writeServiceFile(host.store, announcement, announcement.announcedAt);
+      if (announcement.storageProblem !== undefined) {
+        this.#dueAt = Math.min(this.#dueAt, Date.now() + storageProblemMs);
+        return;
+      }
+      await within(storeMs, host.store.location, (late) =>
+        writeServiceFile(host.store, announcement, announcement.announcedAt, late),
+      );
     } else {
       this.#refuse(answer, token);
     }
@@ -168,12 +179,27 @@ async function answerTo(
   throw new Error('no control worker has answered the announcement yet');
 }
 
+async function storageProblemOf(
+  store: ObjectStore,
+  agentId: string,
+  probe: string,
+): Promise<string | undefined> {
+  try {
+    await within(storeMs, store.location, (late) => writeProbe(store, agentId, 'agent', probe, late));
+    return undefined;
+  } catch (error) {
+    return `The agent cannot use its object store: ${messageOf(error)}`;
+  }
+}
+
 async function describe(
   { agentId, settings, store }: Host,
   identity: AgentIdentity,
   sequence: number,
 ): Promise<Announcement> {
   const { server, backup, restore } = settings;
+  const probe = randomUUID();
+  const storageProblem = await storageProblemOf(store, agentId, probe);
   return {
     agentId,
     signingKey: publicSigningKey(identity.signingKey),
@@ -189,7 +215,8 @@ async function describe(
     serverRunning: await isServing(server),
     layout: await inspectLayout(server),
     storage: store.location,
-    probe: randomUUID(),
+    probe,
+    ...(storageProblem !== undefined && { storageProblem }),
     hostname: os.hostname(),
     agentVersion: packageJson.version,
     warnings: [...(await checkServer(server)), ...(await identityWarnings(restore))],

@@ -17,7 +17,7 @@ import { timingsOf } from '../config/timings.ts';
 import { readSecret } from '../config/secret.ts';
 import { controlBulkTaskQueue, controlTaskQueue, workflowIds } from '../domain/ids.ts';
 import { type KeyRing, keyRing } from '../sealing/key-ring.ts';
-import { openStore } from '../storage/open.ts';
+import { openLazily } from '../storage/open.ts';
 import type { ObjectStore } from '../storage/store.ts';
 import { loadTemporal, type TemporalSettings } from '../temporal/connect.ts';
 import { ensureSearchAttributes } from '../temporal/search-attributes.ts';
@@ -43,7 +43,8 @@ async function main(): Promise<void> {
   const log = pino({ name: 'control', level: settings.log_level });
   const signal = onStopSignal(log);
   installRuntime(log, metricsAddress(settings));
-  const store = await openStore(settings.storage, {
+  // One that is away, or refuses, must not stop workflows that end what an operation has begun.
+  const store = openLazily(settings.storage, {
     options: settings.storage_options,
     log,
     meter: storeMeter(),

@@ -123,7 +123,7 @@ export interface ControlBulkActivities {
 export interface RegistrationAnswer extends Omit<Registration, 'signature'> {
   /** Whose announcement it was; empty for one that nobody signed. */
   agentId: string;
-  /** What the control worker wrote to its store for the agent to find. */
+  /** What the control worker wrote to its store for the agent to find; empty when one side's store is away. */
   probe: string;
   /** Revoked agents of the service that have to be told, and whose operations have to be called off. */
   dismissed: string[];

@@ -2,14 +2,20 @@
 import { randomUUID } from 'node:crypto';
 import { Context } from '@temporalio/activity';
 import type { Announcement, SignedAnnouncement } from '../../domain/operations.ts';
+import { messageOf } from '../../domain/errors.ts';
 import { workflowIds } from '../../domain/ids.ts';
+import { within } from '../../storage/network/within.ts';
 import { readProbe, writeProbe } from '../../storage/probe.ts';
+import type { ObjectStore } from '../../storage/store.ts';
 import type { ServiceRecord } from '../../catalog/types.ts';
 import { admit, enrol, readAnnouncement, type Refusal } from './admission.ts';
 import type { ControlActivities, RegistrationAnswer } from './contract.ts';
 import { ordersOf } from './dismissals.ts';
 import { giveNightly } from './nightly.ts';
 import type { Plane } from './plane.ts';
+
+/** How long the store is waited for; less than the activity has. Milliseconds. */
+const storeMs = 20_000;
 
 const nothing: RegistrationAnswer = {
   accepted: false,
@@ -84,10 +90,11 @@ async function register(
     };
   }
   // Before a token is used up, or a service taken over: an agent that writes elsewhere would be of no use.
-  if ((await readProbe(plane.store, agentId, 'agent')) !== said.probe) return otherStore(plane, said);
-  const probe = randomUUID();
-  await writeProbe(plane.store, agentId, 'control', probe);
-  const record = recordOf(said, service);
+  const seen = await compareStores(plane, said);
+  if ('reason' in seen) return seen;
+  const { problem, probe } = seen;
+  if ('enrolment' in admission && problem !== undefined) return { reason: problem };
+  const record = recordOf(said, service, problem);
   if ('enrolment' in admission) {
     const refusal = await enrol(plane.catalog, admission.enrolment, said, record);
     if (refusal) return refusal;
@@ -110,7 +117,31 @@ async function register(
   };
 }
 
-function otherStore({ store }: Plane, { storage }: Announcement): Refusal {
+/**
+ * Whether both sides see the same store. One that is away is for the service's warnings: an agent that is known goes
+ * on, so that its server and its restores are looked after.
+ */
+async function compareStores(
+  { store, log }: Plane,
+  said: Announcement,
+): Promise<{ probe: string; problem?: string } | Refusal> {
+  const { agentId, storageProblem } = said;
+  if (typeof storageProblem === 'string') return { probe: '', problem: storageProblem };
+  try {
+    return await within(storeMs, store.location, async (late) => {
+      if ((await readProbe(store, agentId, 'agent', late)) !== said.probe) return otherStore(store, said);
+      const probe = randomUUID();
+      await writeProbe(store, agentId, 'control', probe, late);
+      return { probe };
+    });
+  } catch (error) {
+    const problem = `The control worker cannot use the object store: ${messageOf(error)}`;
+    log.warn({ agentId, reason: problem }, 'Whether an agent has the same store could not be seen.');
+    return { probe: '', problem };
+  }
+}
+
+function otherStore(store: ObjectStore, { storage }: Announcement): Refusal {
   return {
     reason:
       `The control worker does not find in ${store.location} what the agent wrote to ${storage}. ` +
@@ -118,11 +149,23 @@ function otherStore({ store }: Plane, { storage }: Announcement): Refusal {
   };
 }
 
-function recordOf(said: Announcement, known: ServiceRecord | undefined): ServiceRecord {
-  const { probe: _probe, signingKey: _key, recipient: _recipient, sequence: _sequence, ...facts } = said;
+function recordOf(
+  said: Announcement,
+  known: ServiceRecord | undefined,
+  storageProblem: string | undefined,
+): ServiceRecord {
+  const {
+    probe: _probe,
+    storageProblem: _problem,
+    signingKey: _key,
+    recipient: _recipient,
+    sequence: _sequence,
+    ...facts
+  } = said;
   const { announcedAt, ...service } = facts;
   return {
     ...service,
+    warnings: [...said.warnings, ...(storageProblem === undefined ? [] : [storageProblem])],
     registeredAt: known?.registeredAt ?? announcedAt,
     lastSeenAt: announcedAt,
   };

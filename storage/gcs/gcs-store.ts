@@ -11,7 +11,7 @@ import type { Log } from '../../domain/log.ts';
 import { throwIfCancelled } from '../cancel.ts';
 import { digested } from '../digest.ts';
 import { requireKey, requirePrefix, requireRange } from '../keys.ts';
-import type { BucketPlace } from '../location.ts';
+import { bucketLocation, type BucketPlace } from '../location.ts';
 import { createsOnly, proofKey } from '../network/conditional.ts';
 import { proven, type ProvableStore } from '../network/proven.ts';
 import type { ByteRange, ListedObject, ListOptions, ObjectStore } from '../store.ts';
@@ -65,7 +65,7 @@ class GcsStore implements ProvableStore {
     this.#bucket = client.storage.bucket(bucket);
     this.#root = prefix === '' ? '' : `${prefix}/`;
     this.#options = options;
-    this.location = `gs://${bucket}${prefix === '' ? '' : `/${encodeURI(prefix)}`}`;
+    this.location = bucketLocation('gs', { bucket, prefix });
   }
 
   /** @throws storage_refused when the server has no writes that only create */

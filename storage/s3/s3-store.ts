@@ -18,7 +18,7 @@ import { TidemarkError } from '../../domain/errors.ts';
 import type { Log } from '../../domain/log.ts';
 import { cancelledError, throwIfCancelled } from '../cancel.ts';
 import { requireKey, requirePrefix, requireRange } from '../keys.ts';
-import type { BucketPlace } from '../location.ts';
+import { bucketLocation, type BucketPlace } from '../location.ts';
 import { createsOnly, proofKey } from '../network/conditional.ts';
 import { proven, type ProvableStore } from '../network/proven.ts';
 import type { ByteRange, ListedObject, ListOptions, ObjectStore } from '../store.ts';
@@ -66,7 +66,7 @@ class S3Store implements ProvableStore {
     this.#root = prefix === '' ? '' : `${prefix}/`;
     this.#options = options;
     this.#log = log;
-    this.location = `s3://${bucket}${prefix === '' ? '' : `/${encodeURI(prefix)}`}`;
+    this.location = bucketLocation('s3', { bucket, prefix });
   }
 
   /** @throws storage_refused when the server has no writes that only create, and the settings insist on them */

@@ -350,3 +350,21 @@ describe('a revoked agent', () => {
     expect(await speaker()).toBe(agent.agentId);
   });
 });
+
+describe('an agent whose store is away', () => {
+  const storageProblem = 'The agent cannot use its object store: away.';
+
+  test('goes on when it is known, and its service has a warning', async () => {
+    const agent = await enrolled();
+    expect(await agent.announce({ storageProblem, probe: '' })).toMatchObject({ accepted: true, probe: '' });
+    expect((await catalog.findService(serviceId))?.warnings).toContain(storageProblem);
+    expect(await agent.announce()).toMatchObject({ accepted: true });
+    expect((await catalog.findService(serviceId))?.warnings).not.toContain(storageProblem);
+  });
+
+  test('is not enrolled, and hears why', async () => {
+    const agent = new TestAgent();
+    const answer = await agent.announce({ storageProblem, probe: '' }, await token());
+    expect(answer).toMatchObject({ accepted: false, reason: storageProblem });
+  });
+});
