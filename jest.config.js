@@ -1,5 +1,5 @@
 /**
- * How the tests run: TypeScript through swc as ES modules, two workers, one Temporal server for the run
+ * How the tests run: TypeScript through swc as ES modules, four workers, one Temporal server for the run
  * (test/support/global-setup.ts), skipped tests reported with their reason (test/support/skip-reporter.js).
  */
 
@@ -28,6 +28,7 @@ export default {
   reporters: ['default', '<rootDir>/test/support/skip-reporter.js'],
   modulePathIgnorePatterns: ['<rootDir>/\\.tidemark/'],
   watchman: false,
-  maxWorkers: 2,
+  // On two cores, too: most of a run is spent waiting for time-outs, restarts and disks.
+  maxWorkers: 4,
   testTimeout: 120_000,
 };

@@ -50,8 +50,9 @@ describe('running a program', () => {
   test('does not end with a record that cannot be removed', async () => {
     const attempt = await testAttempt();
     const records = path.join(attempt.folder, 'processes');
-    // The record's folder is a file by the time the program ends.
-    const script = `rm -r '${records}'; mkdir -p '${records}/'$$.json`;
+    // Once it is recorded, it puts a folder in the place of its record.
+    const own = `'${records}/'$$.json`;
+    const script = `until [ -e ${own} ]; do sleep 0.01; done; rm -r '${records}'; mkdir -p ${own}`;
     expect((await sh(script, { folder: attempt.folder })).code).toBe(0);
   });
 

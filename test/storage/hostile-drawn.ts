@@ -26,7 +26,8 @@ export interface NetworkUnderTest {
   remove: () => Promise<void>;
 }
 
-const requestMs = 3_000;
+/** Enough for 64 MiB on a machine that is busy with other suites. */
+const requestMs = 10_000;
 const attemptsMs = 60_000;
 
 /** Every promise of a store holds behind a network like this, once what passes is tried again. */
