@@ -1,7 +1,7 @@
 /** What Google Cloud Storage and the way to it say, in the words of the object store. */
 import { TidemarkError } from '../../domain/errors.ts';
 import { cancelledError } from '../cancel.ts';
-import { isNetwork, retryAfter, saying } from '../network/refusal.ts';
+import { faultOfStatus, isNetwork, retryAfter, saying } from '../network/refusal.ts';
 import type { StoreFault } from '../store.ts';
 
 type Headers = Record<string, string | string[] | undefined>;
@@ -47,19 +47,6 @@ interface Refusal {
   /** Of a system call: `ECONNREFUSED`. */
   errno: string | undefined;
 }
-
-/** A 404 alone is not here: some proxy's would make objects look as if they were gone. */
-const faultsByStatus: Record<number, StoreFault> = {
-  401: 'storage_credentials_refused',
-  403: 'storage_forbidden',
-  408: 'storage_timeout',
-  409: 'storage_unavailable',
-  412: 'object_exists',
-  429: 'storage_throttled',
-  501: 'storage_refused',
-  504: 'storage_timeout',
-  507: 'storage_full',
-};
 
 const faultsByReason: Record<string, StoreFault> = {
   rateLimitExceeded: 'storage_throttled',
@@ -127,9 +114,7 @@ function faultOf({ status, reasons, message, errno }: Refusal): StoreFault {
   // A body that is not what was announced of it is refused as a wrong request.
   if (status === 400 && /(md5|crc32c) hash/i.test(message)) return 'transfer_damaged';
   if (status === undefined) return errno === 'ETIMEDOUT' ? 'storage_timeout' : 'storage_unavailable';
-  return (
-    faultsByStatus[status] ?? (status >= 400 && status < 500 ? 'storage_refused' : 'storage_unavailable')
-  );
+  return faultOfStatus(status);
 }
 
 function sentence(fault: StoreFault, refusal: Refusal): string {

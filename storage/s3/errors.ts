@@ -1,7 +1,7 @@
 /** What S3 and the way to it say, in the words of the object store. */
 import { TidemarkError } from '../../domain/errors.ts';
 import { cancelledError } from '../cancel.ts';
-import { isNetwork, retryAfter, saying } from '../network/refusal.ts';
+import { faultOfStatus, isNetwork, retryAfter, saying } from '../network/refusal.ts';
 import type { StoreFault } from '../store.ts';
 
 /** What is used of an error of the client; everything may be missing. */
@@ -59,20 +59,8 @@ const faultsByName: Record<string, StoreFault> = {
   ConditionalRequestConflict: 'storage_unavailable',
 };
 
-/** A 404 without the name of a missing key is not here: some proxy's would make objects look as if they were gone. */
-const faultsByStatus: Record<number, StoreFault> = {
-  301: 'bucket_region_wrong',
-  307: 'bucket_region_wrong',
-  401: 'storage_credentials_refused',
-  403: 'storage_forbidden',
-  408: 'storage_timeout',
-  409: 'storage_unavailable',
-  412: 'object_exists',
-  429: 'storage_throttled',
-  501: 'storage_refused',
-  504: 'storage_timeout',
-  507: 'storage_full',
-};
+/** The store is elsewhere: S3 alone says so by a status. */
+const elsewhere: readonly number[] = [301, 307];
 
 /**
  * @param doing what failed, for the message: `write a/part-000001`
@@ -111,9 +99,7 @@ function faultOf({ name, message, status, errno }: Refusal, credentialsExpected:
   if (byName) return byName;
   if (errno === 'ETIMEDOUT' || errno === 'ESOCKETTIMEDOUT') return 'storage_timeout';
   if (status === undefined) return 'storage_unavailable';
-  return (
-    faultsByStatus[status] ?? (status >= 400 && status < 500 ? 'storage_refused' : 'storage_unavailable')
-  );
+  return elsewhere.includes(status) ? 'bucket_region_wrong' : faultOfStatus(status);
 }
 
 function sentence(fault: StoreFault, refusal: Refusal): string {
