@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
 # A restore by hand, with the steps and options that Tidemark uses:
-#   bare-restore.sh BACKUP DEFAULTS_FILE DATA_DIRECTORY SOCKET PID_FILE
-# The replaced data directory stays beside the new one, as .replaced. Prints the milliseconds of each step.
+#   bare-restore.sh BACKUP DEFAULTS_FILE DATA_DIRECTORY SOCKET PID_FILE [IDENTITY] [CURL_CONFIG]
+# BACKUP is a file, or an address, which curl fetches with the options in the file CURL_CONFIG. It is opened with the age
+# identities in the file IDENTITY, unless that is empty. The replaced data directory stays beside the new one, as
+# .replaced. Prints the milliseconds of each step.
 set -euo pipefail
-backup=$1 defaults_file=$2 data=$3 socket=$4 pid_file=$5
+backup=$1 defaults_file=$2 data=$3 socket=$4 pid_file=$5 identity=${6:-} curl_config=${7:-}
 staging=$data.staging
 owner=$(stat -c %U "$data")
 
@@ -16,7 +18,13 @@ until_gone() { while kill -0 "$1" 2>/dev/null; do sleep 0.02; done; }
 
 rm -rf "$staging" "$data.replaced"
 mkdir -m 700 "$staging"
-zstd -d -q -c "$backup" | mbstream -x -p 4 -C "$staging"
+unpack() { zstd -d -q -c | mbstream -x -p 4 -C "$staging"; }
+extract() { if [[ -n $identity ]]; then age -d -i "$identity" | unpack; else unpack; fi; }
+if [[ $backup == *://* ]]; then
+  curl -sSf -K "$curl_config" "$backup" | extract
+else
+  extract <"$backup"
+fi
 lap extract
 
 used=$(du -sk "$staging" | cut -f1)

@@ -1,20 +1,26 @@
 /** The other side of the comparison: the same programs, joined by a shell. */
 import { mkdir, open } from 'node:fs/promises';
 import { join } from 'node:path';
+import { sampleServer } from '../embedded/sample-server.ts';
 import { runProgram } from '../mariadb/processes/run.ts';
 import type { StackService } from '../embedded/services.ts';
 import { readManifest } from '../storage/manifest.ts';
 import type { ObjectStore } from '../storage/store.ts';
+import type { Steps } from './figures.ts';
+import type { Bench } from './subject.ts';
 
-/** @returns the file with the backup */
-export async function bareBackup(service: StackService, folder: string): Promise<string> {
-  await script('bare-backup.sh', [service.defaults_file, folder]);
-  return join(folder, 'backup.zst');
+/**
+ * Backs up into the file `backup` of `folder`, which is made.
+ *
+ * @param recipient an age public key that it is encrypted for; empty: for nobody
+ */
+export function bareBackup(service: StackService, folder: string, recipient = ''): Promise<Steps> {
+  return script('bare-backup.sh', [service.defaults_file, folder, recipient]);
 }
 
 /** The parts of a backup, one after the other in one file: both ways restore the same bytes. @returns the file */
 export async function oneFile(store: ObjectStore, backupId: string, folder: string): Promise<string> {
-  const file = join(folder, 'backup.zst');
+  const file = join(folder, 'backup');
   await mkdir(folder);
   await using whole = await open(file, 'wx');
   const { manifest } = await readManifest(store, backupId);
@@ -24,25 +30,28 @@ export async function oneFile(store: ObjectStore, backupId: string, folder: stri
   return file;
 }
 
-/** @returns milliseconds of each step, by its name */
-export async function bareRestore(
-  service: StackService,
-  backup: string,
-  pidFile: string,
-): Promise<Record<string, number>> {
-  const { defaults_file: defaults, data_directory: data, socket } = service;
-  const steps = await script('bare-restore.sh', [backup, defaults, data, socket, pidFile]);
-  return Object.fromEntries(
-    steps
-      .trim()
-      .split('\n')
-      .map((line) => line.split(' '))
-      .map(([name = '', ms]) => [name, Number(ms)]),
-  );
+export interface BareSource {
+  /** A file, or an address that curl fetches. */
+  backup: string;
+  /** A file with age identities; empty: the backup is not encrypted. */
+  identity?: string;
+  /** A file with options of curl. */
+  curlConfig?: string;
 }
 
-async function script(name: string, args: string[]): Promise<string> {
+export function bareRestore({ service, folder }: Bench, source: BareSource): Promise<Steps> {
+  const { defaults_file: defaults, data_directory: data, socket } = service;
+  const { pidFile } = sampleServer(join(folder, 'stack', 'mariadb'), 1);
+  const { backup, identity = '', curlConfig = '' } = source;
+  return script('bare-restore.sh', [backup, defaults, data, socket, pidFile, identity, curlConfig]);
+}
+
+/** @returns milliseconds of each step, by its name */
+async function script(name: string, args: string[]): Promise<Steps> {
   const { code, signal, stdout, stderr } = await runProgram(join(import.meta.dirname, name), args);
   if (code !== 0) throw new Error(`${name} ended with ${signal ?? code}: ${stderr}`);
-  return stdout;
+  const lines = stdout.trim().split('\n');
+  return Object.fromEntries(
+    lines.map((line) => line.split(' ')).map(([step = '', ms]) => [step, Number(ms)]),
+  );
 }

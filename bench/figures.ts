@@ -15,6 +15,17 @@ export function percentile(values: readonly number[], share: number): number {
   return Math.round(value * 10) / 10;
 }
 
+/** Milliseconds of the steps of some work, by their names. */
+export type Steps = Record<string, number>;
+
+/** Of each step the median over the runs. */
+export function medians(runs: readonly Steps[]): Steps {
+  const names = Object.keys(runs[0] ?? {});
+  return Object.fromEntries(
+    names.map((name) => [name, Math.round(median(runs.map((steps) => steps[name] ?? 0)))]),
+  );
+}
+
 /** Wall times in milliseconds, one a run, and what they come to. */
 export interface Comparison {
   ours_ms: number[];

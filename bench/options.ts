@@ -4,9 +4,10 @@ import { tmpdir } from 'node:os';
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { byteSize } from '../config/values.ts';
+import { placeNames, type PlaceName } from './places.ts';
 
 export interface BenchOptions {
-  what: 'backup' | 'restore' | 'api';
+  what: 'backup' | 'restore' | 'stores' | 'api';
   /** Of the data, in bytes. 0: a server as it was made. */
   size: number;
   /** How often each way is measured. */
@@ -15,6 +16,10 @@ export interface BenchOptions {
   rows: number;
   /** `api`: how often each page is asked for. */
   requests: number;
+  /** `stores`: the one that is measured; undefined: all. */
+  only: PlaceName | undefined;
+  /** `stores`: with age in both ways. */
+  encrypted: boolean;
   json: boolean;
   /** The folder, on the file system to be measured, in which a temporary one is made. */
   folder: string;
@@ -26,7 +31,7 @@ export function parseBenchOptions(args: readonly string[]): BenchOptions {
     .description(
       'Measures Tidemark against the same programs in a shell, in turns; and how long its lists take.',
     )
-    .addArgument(new Argument('<what>', 'what to measure').choices(['backup', 'restore', 'api']))
+    .addArgument(new Argument('<what>', 'what to measure').choices(['backup', 'restore', 'stores', 'api']))
     .addOption(
       new Option('--size <bytes>', 'of the data, such as 1G or 0').argParser(size).default(1024 ** 3, '1G'),
     )
@@ -35,12 +40,14 @@ export function parseBenchOptions(args: readonly string[]): BenchOptions {
     .addOption(
       new Option('--requests <n>', 'api: how often each page is asked for').argParser(count).default(200),
     )
+    .addOption(new Option('--only <store>', 'stores: measure this one alone').choices(placeNames))
+    .option('--encrypted', 'stores: with age in both ways', false)
     .option('--json', 'print one closing line of JSON with every figure, and nothing else on stdout', false)
     .option('--folder <dir>', 'where data and backups are put', tmpdir())
     .exitOverride();
   command.parse([...args], { from: 'user' });
-  const { folder, ...given } = command.opts<Omit<BenchOptions, 'what'>>();
-  return { what: command.args[0] as BenchOptions['what'], ...given, folder: resolve(folder) };
+  const { folder, only, ...given } = command.opts<Omit<BenchOptions, 'what'>>();
+  return { what: command.args[0] as BenchOptions['what'], ...given, only, folder: resolve(folder) };
 }
 
 function size(text: string): number {

@@ -1,29 +1,42 @@
-/** What a restore spent its time with, out of the history that Temporal has of it. */
+/** What an operation spent its time with, out of the history that Temporal has of it. */
 import { Client, Connection } from '@temporalio/client';
 import { setTimeout as sleep } from 'node:timers/promises';
-
-/** Milliseconds of each activity, by its name, and of what lies between them as `between`. */
-export type Steps = Record<string, number>;
+import { workflowIds } from '../domain/ids.ts';
+import type { Steps } from './figures.ts';
 
 /** A workflow is found a moment after it was started, not at once. */
 const patience = 50;
 const pauseMs = 100;
 
-/** @param address of a Temporal server whose namespace `default` has the restore's workflow */
-export async function restoreSteps(address: string, restoreId: number): Promise<Steps> {
+/**
+ * Milliseconds of each activity, by its name, and of what lies between them as `between`.
+ *
+ * @param address of a Temporal server whose namespace `default` has the restore's workflow
+ */
+export function restoreSteps(address: string, restoreId: number): Promise<Steps> {
+  return stepsOfWorkflow(address, `restore/${restoreId}/`);
+}
+
+/** As {@link restoreSteps}, of the workflow that took a backup. */
+export function backupSteps(address: string, backupId: string, scheduleId: number): Promise<Steps> {
+  return stepsOfWorkflow(address, workflowIds.backup(backupId, scheduleId));
+}
+
+/** @param id what the workflow's id begins with, and no other's */
+async function stepsOfWorkflow(address: string, id: string): Promise<Steps> {
   const connection = await Connection.connect({ address });
   try {
     const { workflow } = new Client({ connection });
     for (let looks = 0; looks < patience; looks += 1) {
       for await (const { workflowId } of workflow.list({
-        query: `WorkflowId STARTS_WITH "restore/${restoreId}/"`,
+        query: `WorkflowId STARTS_WITH "${id}"`,
       })) {
         const { events } = await workflow.getHandle(workflowId).fetchHistory();
         return stepsOf(events ?? []);
       }
       await sleep(pauseMs);
     }
-    throw new Error(`Temporal does not find the workflow of restore ${restoreId}.`);
+    throw new Error(`Temporal does not find the workflow ${id}.`);
   } finally {
     await connection.close();
   }

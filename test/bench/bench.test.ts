@@ -63,8 +63,54 @@ test('a restore is measured in both ways, with the time in which the server did 
   });
 });
 
+test('backups to a store and restores from it are measured in both ways, with age in both', async () => {
+  const work = {
+    ours_ms: [positive],
+    bare_ms: [positive],
+    ours_median_ms: positive,
+    bare_median_ms: positive,
+    ratio: positive,
+    ratios: [positive],
+    ours_cpu_s: memory,
+    ours_machine_cpu_s: positive,
+    bare_machine_cpu_s: positive,
+  };
+  const restoreSteps = ['inspectHost', 'fetchBackup', 'prepareBackup', 'checkCopy', 'cutOver', 'between'];
+  expect(await bench(['stores', '--only', 's3', '--encrypted', '--size', '1M'])).toEqual({
+    bench: 'stores',
+    size_bytes: 1024 ** 2,
+    runs: 1,
+    encrypted: true,
+    stores: {
+      s3: {
+        backup: {
+          ...work,
+          ours_steps_ms: { ping: positive, takeBackup: positive, between: positive },
+          bare_steps_ms: { pipe: positive, sync: positive },
+          stored_bytes: positive,
+          bare_upload_ms: [positive],
+          bare_with_upload_median_ms: positive,
+          ratio_with_upload: positive,
+        },
+        restore: {
+          ...work,
+          ours_steps_ms: Object.fromEntries(restoreSteps.map((name) => [name, positive])),
+          bare_steps_ms: {
+            extract: positive,
+            prepare: positive,
+            check: positive,
+            sync: positive,
+            cut_over: positive,
+          },
+        },
+        memory_bytes: memory,
+      },
+    },
+  });
+});
+
 test('an unknown measurement is refused with those there are', async () => {
   const started = startProgram('bench/main.ts', ['dump']);
   expect(await started.ended).toBe(2);
-  expect(started.stderr()).toContain('backup, restore');
+  expect(started.stderr()).toContain('backup, restore, stores');
 });

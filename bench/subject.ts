@@ -1,0 +1,109 @@
+/** What is measured: a stack with a sample server that has data, and what the benchmarks ask of it. */
+import { rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type { Backup, Restore } from '../client/answers.ts';
+import { untilEnded } from '../client/follow.ts';
+import { objectKeys } from '../domain/ids.ts';
+import { dataPaths } from '../embedded/paths.ts';
+import { loadBulk } from '../embedded/sample-data/bulk.ts';
+import type { StackService } from '../embedded/services.ts';
+import { aborted } from '../embedded/signals.ts';
+import type { Stack } from '../embedded/stack.ts';
+import { startPrivateStack, type PrivateOptions } from '../embedded/temporary.ts';
+import { listJournals } from '../mariadb/cutover/journal.ts';
+import { connect } from '../mariadb/server/sql.ts';
+import { openStore } from '../storage/open.ts';
+import type { ObjectStore } from '../storage/store.ts';
+import { removeParts } from '../storage/sweep.ts';
+import type { BenchOptions } from './options.ts';
+import type { OurProcess } from './processes.ts';
+
+/** Between two looks at a running operation: what it adds to a wall time is half of it. */
+const lookMs = 50;
+
+export type Say = (message: string) => void;
+
+export interface Bench {
+  stack: Stack;
+  service: StackService;
+  /** The benchmark's own; the stack is in `stack` below it. */
+  folder: string;
+  options: BenchOptions;
+  say: Say;
+}
+
+export interface Setting {
+  folder: string;
+  options: BenchOptions;
+  say: Say;
+  /** Gives everything up. */
+  interrupted: AbortSignal;
+}
+
+/** A stack in `folder`, for the time of some work; started again in the same folder, it has the same data. */
+export async function withStack<T>(
+  { folder, options, say, interrupted }: Setting,
+  given: PrivateOptions,
+  work: (bench: Bench) => Promise<T>,
+): Promise<T> {
+  say('Starting a stack …');
+  const stack = await startPrivateStack(join(folder, 'stack'), say, interrupted, given);
+  try {
+    const [service] = stack.services;
+    if (!service) throw new Error('The stack has no service.');
+    return await Promise.race([
+      work({ stack, service, folder, options, say }),
+      aborted(interrupted).then(() => Promise.reject(interrupted.reason as Error)),
+    ]);
+  } finally {
+    await stack.stop();
+  }
+}
+
+export async function load({ service, options, say }: Bench): Promise<void> {
+  say(`Loading ${options.size} bytes …`);
+  await using connection = await connect({ defaults_file: service.defaults_file });
+  await loadBulk(connection, options.size);
+}
+
+export async function backUp({ stack, service }: Bench): Promise<Backup> {
+  const { backup_id: id = '' } = await stack.client.orderBackup(service.service_id);
+  return succeeded(() => stack.client.backup(id));
+}
+
+/** @returns the restore's number */
+export async function restore({ stack, service }: Bench, backupId: string): Promise<number> {
+  const { id } = await stack.client.orderRestore(backupId, service.service_id);
+  await succeeded(() => stack.client.restore(id));
+  return id;
+}
+
+async function succeeded<T extends Backup | Restore>(look: () => Promise<T>): Promise<T> {
+  const ended = await untilEnded(look, undefined, { everyMs: lookMs });
+  if (ended.status !== 'Succeeded') throw new Error(`It ended as ${ended.status}: ${ended.message ?? ''}`);
+  return ended;
+}
+
+/** Removes the data that restores have replaced, as the bare way does: both find the same disk. */
+export async function removeReplaced({ folder, service }: Bench): Promise<void> {
+  const state = join(dataPaths(join(folder, 'stack')).agents, service.service_id);
+  for (const { members } of await listJournals(state)) {
+    for (const { previous } of members) await rm(dirname(previous), { recursive: true, force: true });
+  }
+}
+
+/** The folder in which a stack stores unless it is told otherwise. */
+export function localStore({ folder }: Bench): Promise<ObjectStore> {
+  return openStore(pathToFileURL(dataPaths(join(folder, 'stack')).storage).href);
+}
+
+export async function removeBackup(store: ObjectStore, backupId: string): Promise<void> {
+  await store.delete(objectKeys.manifest(backupId));
+  await removeParts(store, backupId);
+}
+
+/** Temporal's server is not ours. */
+export function ourProcesses(stack: Stack): OurProcess[] {
+  return stack.processes().filter(({ name }) => name !== 'temporal');
+}
