@@ -43,7 +43,7 @@ export async function allowedAddresses(
   const addresses = await addressesOf(place.host, resolve);
   if (addresses.length === 0) return { refused: 'has no address' };
   // Never a way to what tells a cloud's machines their credentials, whoever names it.
-  if (addresses.some(isReserved))
+  if (addresses.some((address) => isReserved(address) || isReserved(embedded(address))))
     return { refused: 'leads to an address that is kept for the machine itself' };
   // Of one name two answers in a row may differ, where many servers stand behind it.
   if (near.some(({ host }) => host === place.host)) return { addresses };
@@ -79,7 +79,21 @@ function normalAddress(address: string): string {
   if (!address.includes(':')) return address;
   const inUrl = URL.parse(`http://[${address}]`)?.hostname.slice(1, -1);
   const [, high, low] = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/.exec(inUrl ?? '') ?? [];
-  if (high === undefined || low === undefined) return inUrl ?? address;
+  return high === undefined || low === undefined ? (inUrl ?? address) : dotted(high, low);
+}
+
+/**
+ * The IPv4 address that a network's translator would make of an IPv6 one (NAT64, SIIT, 6to4, the old compatible form);
+ * empty where there is none.
+ */
+function embedded(address: string): string {
+  const form = /^(?:64:ff9b:(?:1:)?:|::ffff:0:|::|2002:)([0-9a-f]{1,4}):([0-9a-f]{1,4})(?:$|:)/;
+  const [, high, low] = form.exec(address) ?? [];
+  return high === undefined || low === undefined ? '' : dotted(high, low);
+}
+
+/** @param high the first two bytes @param low the other two, in hex */
+function dotted(high: string, low: string): string {
   const [a, b] = [parseInt(high, 16), parseInt(low, 16)];
   return [a >> 8, a & 255, b >> 8, b & 255].join('.');
 }

@@ -2,6 +2,7 @@
  * Credentials of a customer's bucket, as they are handed in: an AWS credentials file or a Google service account's
  * key. Pure. What is wrong is told without a word of what the credentials hold.
  */
+import { createPrivateKey } from 'node:crypto';
 
 /** The clouds that have buckets, by the scheme of their addresses. */
 export const cloudNames = { s3: 'Amazon S3', gs: 'Google Cloud Storage' } as const;
@@ -36,6 +37,9 @@ interface Wrong {
   wrong: string;
 }
 
+/** Characters. Google's own keys have 1,700; what goes to an agent has room for no more than this, see sealForAgent. */
+const longestKey = 16_384;
+const longestProject = 200;
 const inBase64 = 'credentials in base64';
 const s3Rule = 'an AWS credentials file in base64';
 const gcsRule = "a Google service account's JSON key in base64";
@@ -121,17 +125,28 @@ function parseGoogleKey(text: string): GcsCredentials | Wrong {
   if (!fields) return wrong('what is in it now is no JSON');
   const { type, client_email: email, private_key: key, project_id: project } = fields;
   if (type !== 'service_account') return wrong('its type is not service_account');
-  if (typeof email !== 'string' || !/^[^\s@]+@[^\s@]+$/.test(email)) {
+  if (typeof email !== 'string' || !/^[^\s@]{1,128}@[^\s@]{1,255}$/.test(email)) {
     return wrong('client_email is missing or is no address');
   }
   const pem = /^\s*-----BEGIN (RSA )?PRIVATE KEY-----\s[A-Za-z0-9+/=\s]+-----END (RSA )?PRIVATE KEY-----\s*$/;
-  if (typeof key !== 'string' || !pem.test(key)) return wrong('private_key is missing or is no key in PEM');
+  if (typeof key !== 'string' || key.length > longestKey || !pem.test(key) || !signs(key)) {
+    return wrong('private_key is missing or is no RSA key in PEM');
+  }
   return {
     scheme: 'gs',
     clientEmail: email,
     privateKey: key,
-    ...(typeof project === 'string' && { projectId: project }),
+    ...(typeof project === 'string' && project.length <= longestProject && { projectId: project }),
   };
+}
+
+/** Whether it is a key that tokens can be asked for with: what is cut short is told now, and not by the first backup. */
+function signs(pem: string): boolean {
+  try {
+    return createPrivateKey(pem).asymmetricKeyType === 'rsa';
+  } catch {
+    return false;
+  }
 }
 
 function objectOf(text: string): Record<string, unknown> | undefined {

@@ -74,6 +74,7 @@ class Call {
     });
     request.once('response', (response: IncomingMessage) => {
       this.#requests.set(request, response);
+      dropRedirect(response);
       response.once('close', () => {
         if (!response.complete) {
           this.fail(
@@ -93,4 +94,13 @@ class Call {
     }
     this.#requests.clear();
   }
+}
+
+/**
+ * The client would ask wherever an answer sends it, a machine's own services included, and take what comes for the
+ * store's. This listener hears of the answer before the client does.
+ */
+function dropRedirect(response: IncomingMessage): void {
+  const { statusCode: status = 0 } = response;
+  if (status >= 300 && status < 400) delete response.headers.location;
 }

@@ -87,8 +87,22 @@ export function gcsError(
   });
 }
 
-/** @returns the error of credentials that are missing, or that Google's token service refuses */
-export function credentialsError(error: unknown, place: string, signal?: AbortSignal): TidemarkError {
+const newKey =
+  'Order it with a key of a service account that is there and enabled: keys can be made anew at Google Cloud.';
+const defaultCredentials =
+  "Give Google's application default credentials: GOOGLE_APPLICATION_CREDENTIALS with the path of a key file, or a " +
+  'service account of the machine.';
+
+/**
+ * @param given the credentials were handed over with the bucket, and are not the machine's own
+ * @returns the error of credentials that are missing, or that Google's token service refuses
+ */
+export function credentialsError(
+  error: unknown,
+  place: string,
+  given: boolean,
+  signal?: AbortSignal,
+): TidemarkError {
   if (error instanceof TidemarkError || signal?.aborted)
     return gcsError(error, 'get a token', place, { signal });
   const refusal = read(error);
@@ -97,8 +111,7 @@ export function credentialsError(error: unknown, place: string, signal?: AbortSi
   if (passes) return gcsError(error, 'get a token for requests', place);
   return new TidemarkError(
     'storage_credentials_refused',
-    `Could not get a token for requests to ${place}: ${saidBy(refusal)}. Give Google's application default ` +
-      'credentials: GOOGLE_APPLICATION_CREDENTIALS with the path of a key file, or a service account of the machine.',
+    `Could not get a token for requests to ${place}: ${saidBy(refusal)}. ${given ? newKey : defaultCredentials}`,
     { cause: new Error([refusal.status, refusal.errno].filter(Boolean).join(' ')) },
   );
 }

@@ -57,11 +57,14 @@ class GcsStore implements ProvableStore {
   /** What stands before every key: empty, or with a slash at its end. */
   readonly #root: string;
   readonly #options: StorageOptions;
+  /** Credentials came with the bucket. */
+  readonly #given: boolean;
   /** The server's writes can only create. */
   #proven = false;
 
-  constructor(client: GcsClient, { bucket, prefix, options }: GcsOptions) {
+  constructor(client: GcsClient, { bucket, prefix, options, credentials }: GcsOptions) {
     this.#client = client;
+    this.#given = credentials !== undefined;
     this.#bucket = client.storage.bucket(bucket);
     this.#root = prefix === '' ? '' : `${prefix}/`;
     this.#options = options;
@@ -218,7 +221,7 @@ class GcsStore implements ProvableStore {
     try {
       await call(() => token, signal);
     } catch (error) {
-      throw credentialsError(error, this.location, signal);
+      throw credentialsError(error, this.location, this.#given, signal);
     }
   }
 

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { createHttpServer } from '../../api/http-server.ts';
 import type { BackupRecord } from '../../catalog/types.ts';
 import { workflowIds } from '../../domain/ids.ts';
+import { googleKey } from '../support/google-key.ts';
 import { type Checker, checkerOf, type OpenApi } from '../support/openapi.ts';
 import { awsCredentials, type Harness, openApi, serviceRecord, tokens } from './harness.ts';
 
@@ -143,13 +144,7 @@ describe('POST /backups/schedules', () => {
   });
 
   test('credentials of the other cloud are told the right address, before anything else', async () => {
-    const google = Buffer.from(
-      JSON.stringify({
-        type: 'service_account',
-        client_email: 'a@b.iam.gserviceaccount.com',
-        private_key: '-----BEGIN PRIVATE KEY-----\nMIIEvQ==\n-----END PRIVATE KEY-----\n',
-      }),
-    ).toString('base64');
+    const google = googleKey().credentials;
     const answer = await order(
       `"backup_type": "full", "schedule": "once", "external_storage": {"bucket": {"path": "s3://my_backup_bucket", "credentials": "${google}"}}`,
     );

@@ -1,20 +1,16 @@
 /** Orders of backups into customers' buckets: what is refused at once, and where the credentials go. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { bucketContext } from '../../domain/storage-credentials.ts';
+import { googleKey } from '../support/google-key.ts';
 import { awsCredentials, type Harness, openApi, serviceRecord, testKeyRing } from './harness.ts';
 
 let api: Harness;
 const service = serviceRecord();
 const secret = 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY';
-const google = Buffer.from(
-  JSON.stringify({
-    type: 'service_account',
-    client_email: 'backup@project.iam.gserviceaccount.com',
-    private_key: '-----BEGIN PRIVATE KEY-----\nMIIEvQ==\n-----END PRIVATE KEY-----\n',
-    token_uri: 'http://169.254.169.254/token',
-    universe_domain: 'evil.example.com',
-  }),
-).toString('base64');
+const { credentials: google } = googleKey({
+  token_uri: 'http://169.254.169.254/token',
+  universe_domain: 'evil.example.com',
+});
 
 beforeAll(async () => {
   api = await openApi('there');

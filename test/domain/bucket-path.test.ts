@@ -10,6 +10,10 @@ test.each([
   ['s3://mine/a folder/ä/100%', 'mine', 'a folder/ä/100%'],
   ['s3://mine/%2e%2e/x', 'mine', '%2e%2e/x'],
   ['s3://mine/..x/...', 'mine', '..x/...'],
+  ['s3://mine/%2E./%252e%252e', 'mine', '%2E./%252e%252e'],
+  ['s3://mine/a%00b%5c..%2f', 'mine', 'a%00b%5c..%2f'],
+  ['s3://mine/．．/‥/∕', 'mine', '．．/‥/∕'],
+  ['s3://169.254.169.254/latest', '169.254.169.254', 'latest'],
 ])('%j is the bucket %j with the folder %j, also for the store', (path, bucket, prefix) => {
   const parsed = parseBucketPath(path);
   expect(parsed).toMatchObject({ scheme: path.slice(0, 2), bucket });
@@ -31,6 +35,17 @@ test.each([
   's3://mine/a#b',
   's3://mine/a\\b',
   's3://mine/a\nb',
+  's3://mine/a\0b',
+  's3://mine/..\\..\\theirs',
+  's3://mine/..',
+  's3://mine/a/..',
+  's3://mine/a/../',
+  's3://mine%2ftheirs/a',
+  's3://mine\0/a',
+  's3://mïne/a',
+  's3://[::1]/a',
+  `s3://${'a'.repeat(223)}`,
+  `gs://mine/${'a/'.repeat(351)}`,
   's3://user@mine/a',
   's3://mine:9000/a',
   `s3://mine/${'a'.repeat(256)}`,

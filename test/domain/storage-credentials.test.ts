@@ -1,5 +1,7 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { googleKey } from '../support/google-key.ts';
 import { mismatch, parseCredentials } from '../../domain/storage-credentials.ts';
 
 const base64 = (text: string): string => Buffer.from(text).toString('base64');
@@ -13,7 +15,7 @@ const secret = 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY';
 const file = `[default]\naws_access_key_id = ${id}\naws_secret_access_key = ${secret}\nregion = us-east-1\n`;
 const s3 = { scheme: 's3', accessKeyId: id, secretAccessKey: secret, region: 'us-east-1' };
 
-const pem = '-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQ==\n-----END PRIVATE KEY-----\n';
+const { privateKey: pem } = googleKey();
 const key = {
   type: 'service_account',
   project_id: 'my-project',
@@ -23,6 +25,11 @@ const key = {
   token_uri: 'http://169.254.169.254/token',
   universe_domain: 'evil.example',
 };
+const elliptic = generateKeyPairSync('ec', {
+  namedCurve: 'P-256',
+  privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+  publicKeyEncoding: { type: 'spki', format: 'pem' },
+}).privateKey;
 const gcs = {
   scheme: 'gs',
   clientEmail: key.client_email,
@@ -62,6 +69,23 @@ describe('an AWS credentials file', () => {
   test.each([
     [`${file}credential_process = /bin/sh -c evil\n`, 'credential_process is not allowed'],
     [`${file}role_arn = arn:aws:iam::1:role/x\n`, 'role_arn is not allowed'],
+    [`${file}web_identity_token_file = /etc/passwd\n`, 'web_identity_token_file is not allowed'],
+    [`${file}source_profile = other\n`, 'source_profile is not allowed'],
+    [`${file}credential_source = Ec2InstanceMetadata\n`, 'credential_source is not allowed'],
+    [`${file}sso_session = x\n`, 'sso_session is not allowed'],
+    [`${file}sso_start_url = http://169.254.169.254\n`, 'sso_start_url is not allowed'],
+    [`${file}ca_bundle = /etc/passwd\n`, 'ca_bundle is not allowed'],
+    [`${file}services = mine\n`, 'services is not allowed'],
+    [`${file}s3 =\n  endpoint_url = http://169.254.169.254\n`, 's3 is not allowed'],
+    [`${file}  credential_process = /bin/sh\n`, 'credential_process is not allowed'],
+    [`${file}Credential_Process=/bin/sh\n`, 'credential_process is not allowed'],
+    [`${file}\\ncredential_process = /bin/sh\\n`, 'credential_process is not allowed'],
+    [`${file}[profile default]\nrole_arn = x\n`, 'line 5 begins another section'],
+    [`${file}[services mine]\ns3 =\n  endpoint_url = x\n`, 'line 5 begins another section'],
+    [`${file}aws_secret_access_key = another\n`, 'aws_secret_access_key is there twice'],
+    [`${file}aws_session_token = ${'a'.repeat(8193)}\n`, 'the value of aws_session_token'],
+    [`${file}region = x.evil.example/\n`.replace('region = us-east-1\n', ''), 'the value of region'],
+    [`${file}region = us-east-1#\n`.replace('region = us-east-1\n', ''), 'the value of region'],
     [`${file}[other]\n`, 'line 5 begins another section'],
     [`${file}region = eu-west-1\n`, 'region is there twice'],
     ['[default]\naws_access_key_id = AKIAIOSFODNN7EXAMPLE', 'aws_secret_access_key is missing'],
@@ -89,8 +113,22 @@ describe("a Google service account's key", () => {
 
   test.each([
     [JSON.stringify({ ...key, type: 'authorized_user' }), 'its type is not service_account'],
+    [JSON.stringify({ ...key, type: 'external_account' }), 'its type is not service_account'],
+    [JSON.stringify({ ...key, type: 'external_account_authorized_user' }), 'its type is not service_account'],
+    [JSON.stringify({ ...key, type: 'impersonated_service_account' }), 'its type is not service_account'],
+    [JSON.stringify({ ...key, type: 'gdch_service_account' }), 'its type is not service_account'],
+    [JSON.stringify({ ...key, type: ['service_account'] }), 'its type is not service_account'],
+    [`${JSON.stringify(key).slice(0, -1)},"type":"authorized_user"}`, 'its type is not service_account'],
+    [JSON.stringify([key]), 'in base64'],
+    [JSON.stringify({ ...key, client_email: `${'a'.repeat(200)}@b` }), 'client_email'],
+    [JSON.stringify({ ...key, private_key: pem.slice(0, 400) + pem.slice(-30) }), 'no RSA key in PEM'],
+    [JSON.stringify({ ...key, private_key: elliptic }), 'no RSA key in PEM'],
+    [
+      JSON.stringify({ ...key, private_key: pem.replace('-----END', `${'A\n'.repeat(10_000)}-----END`) }),
+      'no RSA key in PEM',
+    ],
     [JSON.stringify({ ...key, client_email: undefined }), 'client_email is missing'],
-    [JSON.stringify({ ...key, private_key: 'secret' }), 'private_key is missing or is no key in PEM'],
+    [JSON.stringify({ ...key, private_key: 'secret' }), 'private_key is missing or is no RSA key in PEM'],
     ['{"type": "service_account",', 'no JSON'],
     ['{}', 'its type is not'],
   ])('is refused: %.40j', (text, why) => {

@@ -1,10 +1,16 @@
 /** Customers' buckets as a store: where their credentials lead, and what their errors tell. */
-import { createServer, type Server } from 'node:http';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { type ClientRequest, createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { HeadBucketCommand } from '@aws-sdk/client-s3';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { storageOptions } from '../../config/storage.ts';
+import { gcsClient } from '../../storage/gcs/client.ts';
 import { openExternalStore } from '../../storage/external.ts';
 import { guardedLookup } from '../../storage/guarded-lookup.ts';
+import { s3Client } from '../../storage/s3/client.ts';
+import type { ObjectStore } from '../../storage/store.ts';
+import { googleKey } from '../support/google-key.ts';
 
 /** A server that repeats everything it was asked with, as a careless or curious one might. */
 let parrot: Server;
@@ -25,6 +31,29 @@ beforeAll(async () => {
 afterAll(() => {
   parrot.close();
 });
+
+/** Sends whoever asks to the parrot, as a store could to reach what only we can. */
+async function sendingAway(status: number): Promise<{ url: string; close: () => void }> {
+  const server = createServer((request, response) => {
+    request.resume().on('end', () => {
+      response.writeHead(status, { location: `${endpoint}/latest/meta-data/` }).end();
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, close: () => server.close() };
+}
+
+/** Every way to ask a store; what comes of it does not matter. */
+async function askEverything(store: ObjectStore): Promise<void> {
+  await Promise.allSettled([
+    store.put('a', Buffer.from('x')),
+    store.replace('a', Buffer.from('x')),
+    store.get('a'),
+    store.stat('a'),
+    store.list('')[Symbol.asyncIterator]().next(),
+    store.delete('a'),
+  ]);
+}
 
 const credentials = {
   scheme: 's3',
@@ -84,4 +113,112 @@ test('a connection to a name goes to its allowed addresses, and to no others', a
   });
   // As when the name was given another address after it was checked.
   expect(await ask('http://localhost:9000', ['10.0.0.7:9000'])).toMatchObject({ code: 'endpoint_refused' });
+});
+
+describe('a store that sends us elsewhere', () => {
+  test.each([301, 302, 303, 307, 308])('of S3, by a %s, is not followed', async (status) => {
+    const store = await sendingAway(status);
+    const before = heard.length;
+    const bucket = {
+      location: 's3://mine',
+      credentials: { ...credentials, endpointUrl: store.url },
+      endpoints: [new URL(store.url).host],
+    };
+    const opened = await openExternalStore(bucket, { options }).catch((error: unknown) => error as Error);
+    // S3 says by these that the bucket is in another region.
+    if (opened instanceof Error) expect(opened).toMatchObject({ code: 'bucket_region_wrong' });
+    else await askEverything(opened);
+    expect([301, 307].includes(status)).toBe(opened instanceof Error);
+    expect(heard.slice(before)).toEqual([]);
+    store.close();
+  });
+
+  test.each([301, 302, 303, 307, 308])('of Google, by a %s, is not followed', async (status) => {
+    const store = await sendingAway(status);
+    const before = heard.length;
+    process.env['STORAGE_EMULATOR_HOST'] = store.url;
+    try {
+      const { email: clientEmail, privateKey } = googleKey();
+      const bucket = {
+        location: 'gs://mine',
+        credentials: { scheme: 'gs', clientEmail, privateKey },
+      } as const;
+      const opened = await openExternalStore({ ...bucket, endpoints: [] }, { options });
+      await askEverything(opened);
+      await expect(opened.stat('a')).rejects.toMatchObject({ code: 'storage_unavailable' });
+      expect(heard.slice(before)).toEqual([]);
+    } finally {
+      delete process.env['STORAGE_EMULATOR_HOST'];
+      store.close();
+    }
+  });
+});
+
+describe('without an endpoint of its own', () => {
+  test.each([
+    'mine',
+    'my_bucket',
+    '169.254.169.254',
+    'metadata.google.internal',
+    'a.b.c.',
+    '-x',
+    'x--usw2-az1--x-s3',
+    'mine--op-s3',
+    'MINE',
+  ])('the bucket %j leads to Amazon alone, over TLS', async (bucket) => {
+    const asked: string[] = [];
+    const client = await s3Client(options, { accessKeyId: 'AKIACANARY', secretAccessKey: 'canary-secret' });
+    client.middlewareStack.add(
+      () => (given) => {
+        const { protocol, hostname } = given.request as { protocol: string; hostname: string };
+        asked.push(`${protocol}//${hostname}`);
+        throw new Error('far enough');
+      },
+      { step: 'finalizeRequest', priority: 'low' },
+    );
+    // Some names the client refuses by itself.
+    await client.send(new HeadBucketCommand({ Bucket: bucket })).catch(() => undefined);
+    for (const address of asked) expect(address).toMatch(/^https:\/\/([^/]+\.)?amazonaws\.com$/);
+    if (bucket === 'mine') expect(asked).toEqual(['https://mine.s3.us-east-1.amazonaws.com']);
+  });
+
+  test('a token for a Google key is asked for at Google, and the key goes nowhere else', async () => {
+    const { email: client_email, privateKey: private_key } = googleKey();
+    const { storage, authenticated } = gcsClient({ credentials: { client_email, private_key } });
+    expect([authenticated, storage.baseUrl]).toEqual([true, 'https://storage.googleapis.com/storage/v1']);
+    const asked: unknown[] = [];
+    const onRequest = (message: unknown): void => {
+      const { request } = message as { request: ClientRequest };
+      asked.push(`${request.protocol}//${request.host}`);
+      request.destroy();
+    };
+    subscribe('http.client.request.created', onRequest);
+    await storage.authClient.getAccessToken().catch(() => undefined);
+    unsubscribe('http.client.request.created', onRequest);
+    expect([...new Set(asked)]).toEqual(['https://www.googleapis.com']);
+  });
+});
+
+test('no line of a key that a server repeats gets into an error', async () => {
+  const { email: clientEmail, privateKey } = googleKey();
+  const [, line = ''] = privateKey.split('\n');
+  const server = createServer((request, response) => {
+    request.resume().on('end', () => {
+      response.writeHead(403, { 'content-type': 'application/json' });
+      response.end(JSON.stringify({ error: { code: 403, message: `Wrong: ${line}.` } }));
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  process.env['STORAGE_EMULATOR_HOST'] = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  try {
+    const bucket = { location: 'gs://mine', credentials: { scheme: 'gs', clientEmail, privateKey } } as const;
+    const opening = openExternalStore({ ...bucket, endpoints: [] }, { options });
+    await expect(opening).rejects.toMatchObject({
+      code: 'storage_forbidden',
+      message: expect.stringContaining('Wrong: ***'),
+    });
+  } finally {
+    delete process.env['STORAGE_EMULATOR_HOST'];
+    server.close();
+  }
 });

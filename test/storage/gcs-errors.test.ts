@@ -82,12 +82,17 @@ describe('what Google Cloud Storage says', () => {
     const refused = Object.assign(new Error('invalid_grant: Invalid JWT Signature'), {
       response: { status: 400 },
     });
-    expect(credentialsError(refused, place).code).toBe('storage_credentials_refused');
-    expect(credentialsError(new Error('Could not load the default credentials'), place).code).toBe(
+    expect(credentialsError(refused, place, false).code).toBe('storage_credentials_refused');
+    expect(credentialsError(new Error('Could not load the default credentials'), place, false).code).toBe(
       'storage_credentials_refused',
     );
+    expect(credentialsError(refused, place, false).message).toContain('GOOGLE_APPLICATION_CREDENTIALS');
+    // Whoever handed a key over has nothing to set in the environment of the agents.
+    expect(credentialsError(refused, place, true).message).toMatch(
+      /Invalid JWT Signature\. Order it with a key/,
+    );
     for (const error of [network('ECONNRESET'), network('ENOTFOUND'), { response: { status: 503 } }]) {
-      expect(isPassing(credentialsError(error, place))).toBe(true);
+      expect(isPassing(credentialsError(error, place, true))).toBe(true);
     }
   });
 });
