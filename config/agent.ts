@@ -130,6 +130,13 @@ export const agentSettings = z.strictObject({
   server: serverSettings,
   backup: backupSettings.prefault({}),
   restore: restoreSettings.prefault({}),
+  pass_environment: z
+    .array(z.string().regex(/^[A-Za-z_]\w*$/))
+    .default([])
+    .meta({ allowed: 'a list of names' })
+    .describe(
+      "Variables of the agent's environment that the programs it starts may see, beside PATH, HOME, the locale and MariaDB's own",
+    ),
   stall_timeout: interval
     .prefault('30m')
     .describe('Work that moves no byte for so long is ended and tried again'),

@@ -115,6 +115,7 @@ export class Supervised {
       await using log = await open(spec.logFile, 'a', 0o600);
       child = withUmask(spec.umask, () =>
         startChild(spec.program, spec.args, {
+          ours: true,
           env: spec.environment,
           stdio: ['ignore', log.fd, log.fd],
         }),

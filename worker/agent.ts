@@ -17,6 +17,7 @@ import { agentTaskQueue } from '../domain/ids.ts';
 import type { Layout } from '../domain/layout.ts';
 import type { Log } from '../domain/log.ts';
 import { acquireLock } from '../mariadb/lock.ts';
+import { passEnvironment } from '../mariadb/processes/environment.ts';
 import { inspectLayout } from '../mariadb/server/layout.ts';
 import { openLazily } from '../storage/open.ts';
 import { loadTemporal, type TemporalSettings } from '../temporal/connect.ts';
@@ -56,6 +57,7 @@ async function main(settings: AgentSettings): Promise<void> {
   const log = pino({ name: `agent ${settings.service_id}`, level: settings.log_level });
   const signal = onStopSignal(log);
   installRuntime(log);
+  passEnvironment(settings.pass_environment);
   await refuseMisplaced(settings, log);
   const lockPath = path.join(settings.state_directory, 'agent.lock');
   await using _only = await acquireLock(lockPath, {

@@ -6,6 +6,7 @@ import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process'
 import type { Readable, Writable } from 'node:stream';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { messageOf, TidemarkError } from '../../domain/errors.ts';
+import { passedEnvironment } from './environment.ts';
 import { endGroup, signalGroup } from './groups.ts';
 import { forgetProcess, recordProcess } from './record.ts';
 
@@ -14,8 +15,10 @@ export interface ChildOptions {
   folder?: string | undefined;
   uid?: number | undefined;
   gid?: number | undefined;
-  /** Added to our own environment; undefined takes a variable away. */
+  /** Added to what is passed on of our own environment; undefined takes a variable away. */
   env?: NodeJS.ProcessEnv | undefined;
+  /** One of our own processes, which is given all of our environment, the secrets in it too. */
+  ours?: boolean | undefined;
   stdio: Exclude<StdioOptions, string>;
   /** Read by the program from one more descriptor, after those of `stdio`, which ends with it. */
   handed?: string | undefined;
@@ -109,7 +112,7 @@ function spawnGroup(file: string, args: readonly string[], options: ChildOptions
     stdio: options.handed === undefined ? options.stdio : [...options.stdio, 'pipe'],
     ...(options.uid === undefined ? {} : { uid: options.uid }),
     ...(options.gid === undefined ? {} : { gid: options.gid }),
-    env: { ...childEnvironment(), ...options.env },
+    env: { ...childEnvironment(options.ours), ...options.env },
   });
 }
 
@@ -165,9 +168,9 @@ function forget(folder: string | undefined, pid: number | undefined): void {
   }
 }
 
-/** The agent's environment without what is Node's own business; messages come in English, times in UTC. */
-function childEnvironment(): NodeJS.ProcessEnv {
-  const env = { ...process.env, LC_ALL: 'C', TZ: 'UTC' };
+/** Without what is Node's own business; messages come in English, times in UTC. */
+function childEnvironment(ours = false): NodeJS.ProcessEnv {
+  const env = { ...(ours ? process.env : passedEnvironment()), LC_ALL: 'C', TZ: 'UTC' };
   delete (env as NodeJS.ProcessEnv)['NODE_OPTIONS'];
   return env;
 }

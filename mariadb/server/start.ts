@@ -9,6 +9,7 @@ import type { ServerSettings } from '../../config/agent.ts';
 import { messageOf, TidemarkError } from '../../domain/errors.ts';
 import type { Log } from '../context.ts';
 import { findProgram } from '../programs.ts';
+import { passedEnvironment } from '../processes/environment.ts';
 import { runProgram } from '../processes/run.ts';
 import { greets } from './greeting.ts';
 import { readServerOptions, type ServerOptions } from './options.ts';
@@ -118,7 +119,7 @@ async function spawnServer(
 
 /** The agent's folder for temporary files need not be open to the server's user: the option `tmpdir` says where. */
 function serverEnvironment(): NodeJS.ProcessEnv {
-  const env = { ...process.env };
+  const env = passedEnvironment();
   delete env['TMPDIR'];
   return env;
 }

@@ -6,6 +6,7 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from '@jest/globals';
+import { passEnvironment } from '../../mariadb/processes/environment.ts';
 import { endLeftovers, isRunning, processStart, recordProcess } from '../../mariadb/processes/record.ts';
 import { runProgram } from '../../mariadb/processes/run.ts';
 import { testAttempt } from '../support/attempts.ts';
@@ -17,6 +18,25 @@ describe('running a program', () => {
   test('tells its exit code and what it said', async () => {
     const result = await sh('echo out; echo err >&2; exit 7');
     expect(result).toEqual({ code: 7, signal: null, stdout: 'out\n', stderr: 'err\n' });
+  });
+
+  test('shows it nothing of our environment but what is named, for there may be keys in it', async () => {
+    const names = ['AWS_SECRET_ACCESS_KEY', 'MARIADB_OF_A_TEST', 'VAULT_OF_A_TEST'];
+    for (const name of names) process.env[name] = 'a canary';
+    try {
+      const shown = async (): Promise<string[]> => (await sh('env')).stdout.match(/^\w+(?==)/gm) ?? [];
+      const first = await shown();
+      expect(first).toEqual(expect.arrayContaining(['PATH', 'LC_ALL', 'MARIADB_OF_A_TEST']));
+      for (const name of ['AWS_SECRET_ACCESS_KEY', 'VAULT_OF_A_TEST', 'NODE_OPTIONS'])
+        expect(first).not.toContain(name);
+      passEnvironment(['VAULT_OF_A_TEST']);
+      const second = await shown();
+      expect(second).toContain('VAULT_OF_A_TEST');
+      expect(second).not.toContain('AWS_SECRET_ACCESS_KEY');
+    } finally {
+      passEnvironment([]);
+      for (const name of names) delete process.env[name];
+    }
   });
 
   test('tells the signal that ended it', async () => {

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { readdir } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startS3, type TestS3 } from '../support/s3.ts';
+import { watchProcesses, type Watch } from '../support/secrets.ts';
 import { TestStack, type TestService, until } from '../support/stack.ts';
 
 let s3: TestS3;
@@ -10,6 +11,7 @@ let bucket: string;
 let stack: TestStack;
 let service: TestService;
 let before: Record<string, number | null>;
+let watch: Watch;
 
 beforeAll(async () => {
   s3 = await startS3();
@@ -18,6 +20,7 @@ beforeAll(async () => {
   stack = await TestStack.start('s3', {
     controlSettings: { ...s3.server.environment, TIDEMARK_STORAGE: storage },
   });
+  watch = watchProcesses(s3.credentials.secretAccessKey);
   service = await stack.addService('shop-1', {
     settings: {
       storage,
@@ -66,6 +69,15 @@ describe('on S3', () => {
     await stack.restore(backupId, 'shop-1');
     expect(await service.server.checksums()).toEqual(before);
   }, 240_000);
+
+  test('nobody but our own processes has the secret key, the server that the restore has started least of all', async () => {
+    const { found, seen } = await watch.end();
+    const programs = [...seen].join('\n');
+    for (const program of ['mariadbd ', 'mariadb-backup ', 'mbstream ', 'zstd '])
+      expect(programs).toContain(program);
+    const ours = /worker\/(agent|control|.*bundle.*)\.ts|versitygw/;
+    expect(found.filter((where) => !ours.test(where))).toEqual([]);
+  });
 
   test('the secret key is in no log and no answer', async () => {
     const { secretAccessKey } = s3.credentials;

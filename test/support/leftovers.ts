@@ -32,7 +32,9 @@ export function processesOfRun(folder: string): RunProcess[] {
   return pids.flatMap((pid) => {
     if (Number(pid) === process.pid) return [];
     const command = read(`/proc/${pid}/cmdline`);
-    const marked = read(`/proc/${pid}/environ`).split('\0').includes(`${runVariable}=${folder}`);
+    const environment = read(`/proc/${pid}/environ`).split('\0');
+    // A program that the agent started sees little of the environment: TMPDIR is in it.
+    const marked = [runVariable, 'TMPDIR'].some((name) => environment.includes(`${name}=${folder}`));
     if (!marked && !command.includes(`${folder}/`)) return [];
     return [{ pid: Number(pid), command: command.replaceAll('\0', ' ').trim().slice(0, 200) }];
   });
