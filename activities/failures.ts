@@ -2,7 +2,7 @@
 import { type Context, Context as ActivityContext } from '@temporalio/activity';
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import type { ActivityInboundCallsInterceptor } from '@temporalio/worker';
-import { messageOf, TidemarkError } from '../domain/errors.ts';
+import { type ErrorName, messageOf, TidemarkError } from '../domain/errors.ts';
 import type { Log } from '../domain/log.ts';
 
 /**
@@ -33,12 +33,20 @@ export function failureInterceptor(context: Context, log: Log): ActivityInboundC
   };
 }
 
-function toFailure(error: unknown): ApplicationFailure {
+/**
+ * For where there is no way back: an error of one of these names, which ends other work, is tried again as the profile
+ * says. Any other is answered as it is.
+ */
+export function mayPass(error: unknown, names: readonly ErrorName[]): unknown {
+  return error instanceof TidemarkError && names.includes(error.code) ? toFailure(error, true) : error;
+}
+
+function toFailure(error: unknown, retryable?: boolean): ApplicationFailure {
   const known = error instanceof TidemarkError;
   const failure = ApplicationFailure.create({
     type: known ? error.code : 'internal',
     message: messageOf(error),
-    nonRetryable: known && !error.retryable,
+    nonRetryable: known && !(retryable ?? error.retryable),
   });
   // A stack in a history helps nobody who reads it there, and shows paths of this host.
   failure.stack = '';

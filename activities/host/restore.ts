@@ -22,7 +22,6 @@ import { inspectLayout } from '../../mariadb/server/layout.ts';
 import { isServing } from '../../mariadb/server/lifecycle.ts';
 import { readServerOptions } from '../../mariadb/server/options.ts';
 import { serverOwner } from '../../mariadb/server/owner.ts';
-import { readManifest } from '../../storage/manifest.ts';
 import { readParts } from '../../storage/parts.ts';
 import type { ObjectStore } from '../../storage/store.ts';
 import { verifyBackup } from '../../storage/verify.ts';
@@ -32,6 +31,8 @@ import { storeFor } from './bucket.ts';
 import type { HostBulkActivities, HostControlActivities, HostRestoreInput } from './contract.ts';
 import { type Host, operationFolder } from './host.ts';
 import { identitiesFor } from './identities.ts';
+import { manifestOf } from './kept-manifest.ts';
+import { patiently } from './patience.ts';
 import { misplaced } from './placement.ts';
 
 /** What a restore is called on its host. */
@@ -81,7 +82,8 @@ export function restoreActivities(host: Host): RestoreActivities {
     async verifyObjects(order) {
       await attempt(host, { operation: operationOf(order), phase: 'planning' }, async (trial) => {
         const { signal, report } = trial;
-        const { manifest, store } = await manifestOf(host, order);
+        const manifest = await manifestOf(host, order, trial.folder);
+        const store = await storeFor(host, order);
         const begun = Date.now();
         await verifyBackup(store, manifest, {
           ahead: host.settings.restore.parts_ahead,
@@ -100,21 +102,21 @@ export function restoreActivities(host: Host): RestoreActivities {
 
     async fetchBackup(order) {
       await attempt(host, { operation: operationOf(order), phase: 'fetching' }, (trial) =>
-        unpack(host, order, trial),
+        patiently(order, () => unpack(host, order, trial)),
       );
     },
 
     async prepareBackup(order) {
       await attempt(host, { operation: operationOf(order), phase: 'preparing' }, async (trial) => {
         const { server, restore } = host.settings;
-        const { manifest } = await manifestOf(host, order);
+        const manifest = await patiently(order, () => manifestOf(host, order, trial.folder));
         const { directory } = await enterSite(host, order);
         if (await lostInPowerCut(trial.folder)) {
           host.log.warn(
             { directory },
             'The machine went down before the copy was synced; it is fetched again.',
           );
-          await unpack(host, order, trial);
+          await patiently(order, () => unpack(host, order, trial));
         }
         trial.report(startOf('preparing'));
         const expected = { toLsn: manifest.lineage.toLsn };
@@ -123,6 +125,8 @@ export function restoreActivities(host: Host): RestoreActivities {
           prepareCopy({ server, restore, directory, attempt: trial, expected }),
           syncFileSystem(directory, trial),
         );
+        // What preparing wrote after that.
+        await syncFileSystem(directory, trial);
         await markSynced(trial.folder);
       });
     },
@@ -130,7 +134,7 @@ export function restoreActivities(host: Host): RestoreActivities {
     async checkCopy(order) {
       return await attempt(host, { operation: operationOf(order), phase: 'checking' }, async (trial) => {
         const { server } = host.settings;
-        const { manifest } = await manifestOf(host, order);
+        const manifest = await patiently(order, () => manifestOf(host, order, trial.folder));
         const { directory, layout, staging } = await enterSite(host, order);
         trial.report(startOf('checking'));
         return await checkCopy({
@@ -174,22 +178,14 @@ async function both(first: Promise<void>, second: Promise<void>): Promise<void> 
   }
 }
 
-async function manifestOf(
-  host: Host,
-  order: HostRestoreInput,
-): Promise<{ manifest: Manifest; store: ObjectStore }> {
-  const store = await storeFor(host, order);
-  const { manifest } = await readManifest(store, order.backupId, order.manifestSha256);
-  return { manifest, store };
-}
-
 /** Fetches and unpacks the backup into its place; what an earlier try left there goes first. */
 async function unpack(host: Host, order: HostRestoreInput, trial: Attempt): Promise<void> {
-  const { manifest, store } = await manifestOf(host, order);
+  const manifest = await manifestOf(host, order, trial.folder);
   const { directory, staging, layout } = await enterSite(host, order);
   if (order.mode === 'side-by-side') {
     await createStaging(staging, await serverOwner(host.settings.server, dataDirectory(layout)));
   }
+  const store = await storeFor(host, order);
   await fetchInto(host, { manifest, store, directory, attempt: trial });
   await markUnpacked(trial.folder);
 }
@@ -220,15 +216,22 @@ async function fetchInto(
       trial.report(measure('fetching', bytes, manifest.storedBytes, Date.now() - begun));
     },
   });
+  let broken = false;
   try {
     // Each write is awaited, because the memory of a part is used again as soon as the next one is asked for.
-    for await (const bytes of parts) await write(extraction.input, bytes);
+    for await (const bytes of parts) {
+      await write(extraction.input, bytes).catch((error: unknown) => {
+        broken = true;
+        throw error;
+      });
+    }
     extraction.input.end();
     await extraction.whole();
   } catch (error) {
     trial.signal.throwIfAborted();
-    // The pipe broke because a program ended: why it did is what has to be said.
-    if (!(error instanceof TidemarkError)) await extraction.whole();
+    // The pipe broke because a program ended: why it did is what has to be said. After anything else the programs
+    // would wait for more.
+    if (broken) await extraction.whole();
     throw error;
   } finally {
     await extraction.end();

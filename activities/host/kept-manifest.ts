@@ -1,0 +1,58 @@
+/**
+ * The manifest of what is restored, kept beside the operation once it was read and found right. In place, the server has
+ * no data from then on: what only needs to know of the backup must not wait for a store that has gone away, or whose
+ * credentials have run out, since its parts were fetched.
+ */
+import { hash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import type { Manifest } from '../../domain/manifest.ts';
+import { makeDirectory, writeDurably } from '../../mariadb/restore/files.ts';
+import { readManifest } from '../../storage/manifest.ts';
+import { manifestSchema } from '../../storage/manifest-schema.ts';
+import { storeFor } from './bucket.ts';
+import type { HostRestoreInput } from './contract.ts';
+import type { Host } from './host.ts';
+
+/**
+ * @param folder of the operation
+ * @param link which backup; default: the one that is restored
+ * @throws what opening a store and reading a manifest do, when it is not kept yet
+ */
+export async function manifestOf(
+  host: Host,
+  order: HostRestoreInput,
+  folder: string,
+  link: { backupId: string; manifestSha256: string } = order,
+): Promise<Manifest> {
+  const file = path.join(folder, `manifest-${link.manifestSha256}.json`);
+  const kept = await readKept(file, link.backupId);
+  if (kept) return kept;
+  const store = await storeFor(host, order);
+  const { manifest } = await readManifest(store, link.backupId, link.manifestSha256);
+  await keep(file, manifest);
+  return manifest;
+}
+
+/** With a digest of its own before it: as written by us it need not be the very bytes that the store has. */
+async function keep(file: string, manifest: Manifest): Promise<void> {
+  const body = JSON.stringify(manifest);
+  await makeDirectory(path.dirname(file), 0o700);
+  await writeDurably(file, `${hash('sha256', body)}\n${body}`);
+}
+
+/** Undefined where there is none that is whole, and that this version understands: then the store is asked. */
+async function readKept(file: string, backupId: string): Promise<Manifest | undefined> {
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+  const end = text.indexOf('\n');
+  const body = text.slice(end + 1);
+  if (hash('sha256', body) !== text.slice(0, end)) return undefined;
+  const { success, data } = manifestSchema.safeParse(JSON.parse(body));
+  return success && data.backupId === backupId ? data : undefined;
+}
