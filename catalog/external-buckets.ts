@@ -1,9 +1,12 @@
 /** Buckets of customers: written with the schedule that names one, forgotten with the last that needs it. */
-import type { Transaction } from 'kysely';
+import type { Expression, ExpressionBuilder, SqlBool, Transaction } from 'kysely';
 import { now } from './columns.ts';
 import type { Database } from './database.ts';
 import type { ExternalBucketCatalog, ExternalBucketRecord } from './external-bucket-types.ts';
 import type { Tables } from './schema.ts';
+
+/** The rest is looked at the next time. */
+const lookedAtAtOnce = 200;
 
 export function externalBucketsIn(database: Database): ExternalBucketCatalog {
   return {
@@ -17,6 +20,77 @@ export function externalBucketsIn(database: Database): ExternalBucketCatalog {
             .where('backups.id', '=', backupId)
             .executeTakeFirst(),
       );
+    },
+
+    async unneededBuckets() {
+      return await database.read(async (db) => {
+        const buckets = await db
+          .selectFrom('external_buckets')
+          .select(['id', 'location'])
+          .where(unneeded)
+          .orderBy('created_at')
+          .limit(lookedAtAtOnce)
+          .execute();
+        const backups =
+          buckets.length === 0
+            ? []
+            : await db
+                .selectFrom('backups')
+                .select(['id', 'schedule_id', 'external_bucket_id'])
+                .where(
+                  'external_bucket_id',
+                  'in',
+                  buckets.map(({ id }) => id),
+                )
+                .execute();
+        return buckets.map((bucket) => ({
+          ...bucket,
+          backups: backups
+            .filter((backup) => backup.external_bucket_id === bucket.id)
+            .map(({ id, schedule_id: scheduleId }) => ({ id, scheduleId })),
+        }));
+      });
+    },
+
+    async forgetBucket(id) {
+      const forgotten = await database.write(
+        async (db) =>
+          await db
+            .deleteFrom('external_buckets')
+            .where('id', '=', id)
+            // Part of the statement: one that is needed again meanwhile stays.
+            .where(unneeded)
+            .returning('id')
+            .executeTakeFirst(),
+      );
+      return forgotten !== undefined;
+    },
+
+    async listSealed(after, limit) {
+      return await database.read(
+        async (db) =>
+          await db
+            .selectFrom('external_buckets')
+            .select(['id', 'location', 'sealed'])
+            .where('id', '>', after)
+            .orderBy('id')
+            .limit(limit)
+            .execute(),
+      );
+    },
+
+    async resealBucket(id, before, sealed) {
+      const changed = await database.write(
+        async (db) =>
+          await db
+            .updateTable('external_buckets')
+            .set({ sealed })
+            .where('id', '=', id)
+            .where('sealed', '=', before)
+            .returning('id')
+            .executeTakeFirst(),
+      );
+      return changed !== undefined;
     },
   };
 }
@@ -33,7 +107,7 @@ export async function insertExternalBucket(
     .execute();
 }
 
-/** Forgets the credentials of a bucket of a schedule that was deleted, unless a backup may still have to be fetched. */
+/** Forgets the bucket of a schedule that was deleted before it had a run; with one, {@link unneeded} tells. */
 export async function forgetUnusedBucket(transaction: Transaction<Tables>, id: string | null): Promise<void> {
   if (id === null) return;
   await transaction
@@ -41,14 +115,24 @@ export async function forgetUnusedBucket(transaction: Transaction<Tables>, id: s
     .where('id', '=', id)
     .where((eb) =>
       eb.not(
-        eb.exists(
-          eb
-            .selectFrom('backups')
-            .select('backups.id')
-            .where('backups.external_bucket_id', '=', id)
-            .where('backups.status', 'in', ['Scheduled', 'Running', 'Succeeded']),
-        ),
+        eb.exists(eb.selectFrom('backups').select('backups.id').where('backups.external_bucket_id', '=', id)),
       ),
     )
     .execute();
+}
+
+/** Of no schedule that can have another run, and of no backup that is under way or can be restored. */
+function unneeded(eb: ExpressionBuilder<Tables, 'external_buckets'>): Expression<SqlBool> {
+  const schedules = eb
+    .selectFrom('schedules')
+    .select('schedules.id')
+    .whereRef('schedules.external_bucket_id', '=', 'external_buckets.id')
+    .where('schedules.schedule', '<>', 'once')
+    .where('schedules.deleted_at', 'is', null);
+  const backups = eb
+    .selectFrom('backups')
+    .select('backups.id')
+    .whereRef('backups.external_bucket_id', '=', 'external_buckets.id')
+    .where('backups.status', 'in', ['Scheduled', 'Running', 'Succeeded']);
+  return eb.not(eb.or([eb.exists(schedules), eb.exists(backups)]));
 }

@@ -11,13 +11,29 @@ import type { Tables } from './schema.ts';
 import type { Receipt } from './request-types.ts';
 import type { Catalog } from './types.ts';
 
-type KeyQueries = Pick<Catalog, 'claimKey' | 'renewKey' | 'keepAnswer' | 'releaseKey' | 'removeExpiredKeys'>;
+type KeyQueries = Pick<
+  Catalog,
+  'lastExpiryOf' | 'claimKey' | 'renewKey' | 'keepAnswer' | 'releaseKey' | 'removeExpiredKeys'
+>;
 
 /** In one transaction, so that a day's keys do not hold the catalog for long. */
 const removedAtOnce = 1000;
 
 export function idempotencyIn(database: Database): KeyQueries {
   return {
+    async lastExpiryOf(prefix) {
+      const row = await database.read(
+        async (db) =>
+          await db
+            .selectFrom('idempotency_keys')
+            .select((eb) => eb.fn.max('expires_at').as('last'))
+            .where('fingerprint', 'like', `${prefix}%`)
+            .where('expires_at', '>', now())
+            .executeTakeFirst(),
+      );
+      return row?.last ?? undefined;
+    },
+
     async claimKey({ id, fingerprint, claim, leaseMs, keepMs }) {
       return await database.write(async (db) => {
         const time = now();

@@ -69,6 +69,13 @@ export interface AuditRecord extends AuditIntent {
 
 export interface RequestCatalog {
   /**
+   * What the rows of idempotency keys that have not expired were sealed under.
+   *
+   * @param prefix of their fingerprints: the id of a sealing key and a dot
+   * @returns when the last of them expires; undefined when there is none
+   */
+  lastExpiryOf(prefix: string): Promise<string | undefined>;
+  /**
    * Claims an idempotency key that is new, has expired, or whose claim lapsed without an answer.
    *
    * @returns undefined when it is the caller's now; else what is there, without an answer while another works on it

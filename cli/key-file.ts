@@ -35,6 +35,11 @@ export function makeKeyFile(file: string): string {
   return idsOf(text, file)[0];
 }
 
+/** @throws invalid_setting when it cannot be read */
+export function readKeyFile(file: string): string {
+  return refusing(file, 'read', () => readFileSync(file, 'utf8'));
+}
+
 /**
  * Owner and mode stay as they are.
  *
@@ -42,7 +47,7 @@ export function makeKeyFile(file: string): string {
  * @throws invalid_setting when the file is not one of keys or cannot be replaced
  */
 export function rotateKeyFile(file: string): [string, ...string[]] {
-  const before = refusing(file, 'read', () => readFileSync(file, 'utf8'));
+  const before = readKeyFile(file);
   idsOf(before, file);
   const text = `${newKeyLine()}\n${before}`;
   const temporary = path.join(

@@ -12,6 +12,8 @@ const nonceBytes = 12;
 const tagBytes = 16;
 
 export interface KeyRing {
+  /** The id of the key that seals. */
+  readonly keyId: string;
   /**
    * @param context what the envelope belongs to, such as the row that holds it: opened anywhere else, it fails
    * @returns printable ASCII: `v1.<key id>.<nonce>.<ciphertext and tag>`, the last two in base64url
@@ -44,6 +46,7 @@ export function keyRing(text: string, path: string): KeyRing {
   const digestWith = (key: SealingKey, plain: string, context: string): string =>
     createHmac('sha256', key.digest).update(`${context}\0${plain}`).digest('hex');
   return {
+    keyId: sealing.id,
     seal(plain, context) {
       const nonce = randomBytes(nonceBytes);
       const encryption = createCipheriv(cipher, sealing.encryption, nonce).setAAD(aad(sealing.id, context));
@@ -85,6 +88,11 @@ export function keyRing(text: string, path: string): KeyRing {
       return own.length === given.length && timingSafeEqual(own, given);
     },
   };
+}
+
+/** The id of the key that an envelope or a digest was made under. */
+export function keyIdOf(sealed: string): string {
+  return /^(?:v1\.)?([0-9a-f]{16})\./.exec(sealed)?.[1] ?? '';
 }
 
 function aad(keyId: string, context: string): Buffer {

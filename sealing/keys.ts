@@ -12,6 +12,8 @@ const keyBytes = 32;
 export interface SealingKey {
   /** 16 hex digits that name the key and tell nothing of it. */
   id: string;
+  /** Where it stands in the file, from 1. */
+  line: number;
   /** For AES-256-GCM. */
   encryption: Buffer;
   /** For digests of what must not be guessed from them. */
@@ -29,7 +31,7 @@ export function newKeyLine(): string {
  * @throws invalid_setting naming every wrong line by its number, never by its content
  */
 export function parseKeys(text: string, path: string): [SealingKey, ...SealingKey[]] {
-  const keys: { key: SealingKey; line: number }[] = [];
+  const keys: SealingKey[] = [];
   const findings: ErrorItem[] = [];
   const refuse = (line: number, why: string): void => {
     findings.push({
@@ -46,12 +48,12 @@ export function parseKeys(text: string, path: string): [SealingKey, ...SealingKe
       refuse(line, `has to be ${keyBytes} random bytes in base64 (44 characters), and nothing else`);
       continue;
     }
-    const key = derive(secret);
-    const twin = keys.find((other) => other.key.id === key.id);
+    const key = derive(secret, line);
+    const twin = keys.find((other) => other.id === key.id);
     if (twin) refuse(line, `has the same key as line ${twin.line}`);
-    else keys.push({ key, line });
+    else keys.push(key);
   }
-  const [first, ...others] = keys.map(({ key }) => key);
+  const [first, ...others] = keys;
   if (findings.length === 0 && first) return [first, ...others];
   if (findings.length === 0) {
     const message = `The sealing key file ${path} has no key: write ${keyBytes} random bytes in base64 into it.`;
@@ -69,11 +71,12 @@ function bytesOf(written: string): Buffer | undefined {
 }
 
 /** One key for each use: what is known of one tells nothing of the others. */
-function derive(secret: Buffer): SealingKey {
+function derive(secret: Buffer, line: number): SealingKey {
   const part = (use: string, length: number): Buffer =>
     Buffer.from(hkdfSync('sha256', secret, '', `tidemark ${use}`, length));
   return {
     id: part('key id', 8).toString('hex'),
+    line,
     encryption: part('encryption', keyBytes),
     digest: part('digest', keyBytes),
   };

@@ -1,11 +1,13 @@
 /** Buckets of customers, on the control plane: the one place that opens what the api sealed. */
 import { TidemarkError } from '../../domain/errors.ts';
+import { workflowIds } from '../../domain/ids.ts';
 import type { StorageCredentials } from '../../domain/storage-credentials.ts';
 import { bucketContext } from '../../domain/storage-credentials.ts';
 import { type ExternalBucket, openExternalStore } from '../../storage/external.ts';
 import type { ObjectStore } from '../../storage/store.ts';
 import { sealBucketFor } from '../sealed-bucket.ts';
 import type { ControlActivities } from './contract.ts';
+import { workflowState } from './places.ts';
 import type { Plane } from './plane.ts';
 
 export function bucketActivities(plane: Plane): Pick<ControlActivities, 'sealBucket'> {
@@ -54,4 +56,22 @@ async function bucketOf(
   }
   const credentials = JSON.parse(keyRing.open(record.sealed, bucketContext(record.id))) as StorageCredentials;
   return { location: record.location, credentials, endpoints };
+}
+
+/**
+ * Forgets the credentials of buckets that nothing needs any more: the schedule has no more runs, and no backup is under
+ * way or can be restored. What tidies up after a backup needs them to its own end.
+ */
+export async function forgetUnneededBuckets({ client, catalog, log }: Plane): Promise<void> {
+  for (const { id, location, backups } of await catalog.unneededBuckets()) {
+    const open = await Promise.all(
+      backups.map(async (backup) => {
+        const own = workflowIds.backup(backup.id, backup.scheduleId);
+        const states = [own, workflowIds.cleanUp(own)].map((workflow) => workflowState({ client }, workflow));
+        return (await Promise.all(states)).includes('open');
+      }),
+    );
+    if (open.includes(true) || !(await catalog.forgetBucket(id))) continue;
+    log.info({ storage: location }, 'The credentials of a bucket that nothing needs any more were forgotten.');
+  }
 }

@@ -58,7 +58,7 @@ export async function hasEnded(
 }
 
 export async function workflowState(
-  plane: Plane,
+  plane: Pick<Plane, 'client'>,
   workflowId: string,
 ): Promise<'open' | 'closed' | 'missing'> {
   return (await lookAtWorkflow(plane, workflowId)).state;
@@ -66,7 +66,7 @@ export async function workflowState(
 
 /** As {@link workflowState}; of one that is closed also since when. */
 export async function lookAtWorkflow(
-  plane: Plane,
+  plane: Pick<Plane, 'client'>,
   workflowId: string,
 ): Promise<{ state: 'open' | 'closed' | 'missing'; closedAt?: Date }> {
   try {

@@ -16,6 +16,7 @@ import {
   startRestoreCleanup,
   startVerification,
 } from '../../temporal/start.ts';
+import { forgetUnneededBuckets } from './buckets.ts';
 import type { ControlActivities } from './contract.ts';
 import { giveMissingNightlies } from './nightly.ts';
 import { hasEnded, workflowState } from './places.ts';
@@ -48,6 +49,7 @@ export function reconciliationActivities(plane: Plane): Pick<ControlActivities, 
         await one(plane, place.workflowId, () => freePlace(plane, place, outcome));
       }
       await one(plane, 'expired idempotency keys', () => removeExpiredKeys(plane));
+      await one(plane, 'credentials of buckets', () => forgetUnneededBuckets(plane));
       const attempt = (what: string, work: () => Promise<void>): Promise<void> => one(plane, what, work);
       await one(plane, 'nightly backups', () => giveMissingNightlies(plane, attempt));
       await one(plane, 'schedules', async () => {

@@ -3,14 +3,16 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { readHistory } from './histories.ts';
+import type { TestStack } from './stack.ts';
 
 export interface Watch {
   /** Ends it. `found`: arguments or environments with the secret in them; `seen`: all argument lists there were. */
   end(): Promise<{ found: string[]; seen: Set<string> }>;
 }
 
-/** Looks into the arguments and the environment of every process there is, again and again. */
-export function watchProcesses(secret: string): Watch {
+/** Looks for any of the secrets in the arguments and the environment of every process there is, again and again. */
+export function watchProcesses(...secrets: string[]): Watch {
   const found: string[] = [];
   const seen = new Set<string>();
   let going = true;
@@ -20,7 +22,8 @@ export function watchProcesses(secret: string): Watch {
         for (const kind of ['cmdline', 'environ']) {
           const text = readOf(`/proc/${pid}/${kind}`);
           if (kind === 'cmdline') seen.add(text.replaceAll('\0', ' '));
-          if (text.includes(secret)) found.push(`${kind} of ${readOf(`/proc/${pid}/cmdline`)}`);
+          if (secrets.some((secret) => text.includes(secret)))
+            found.push(`${kind} of ${readOf(`/proc/${pid}/cmdline`)}`);
         }
       }
       await sleep(2);
@@ -44,6 +47,38 @@ export async function filesWith(secret: string, folder: string): Promise<string[
     if ((await readFile(file)).includes(secret)) found.push(file);
   }
   return found;
+}
+
+/**
+ * Where a stack shows any of the secrets: in a file below its folder (the catalog and the agents' folders are there),
+ * in the history of a workflow, in what a process says, or in an answer.
+ *
+ * @param answers paths of GET requests, beside the usual ones
+ */
+export async function seenIn(
+  stack: TestStack,
+  secrets: readonly string[],
+  answers: readonly string[] = [],
+): Promise<string[]> {
+  const seen: string[] = [];
+  const look = (where: string, text: string): void => {
+    for (const secret of secrets) if (text.includes(secret)) seen.push(`${where}: ${secret.slice(0, 12)}…`);
+  };
+  for (const secret of secrets) seen.push(...(await filesWith(secret, stack.folder)));
+  for await (const { workflowId, runId } of stack.client.workflow.list()) {
+    look(`the history of ${workflowId}`, await readHistory(stack.client, workflowId, runId));
+  }
+  for (const { name, output } of [stack.api, stack.control, ...stack.services.map(({ agent }) => agent)]) {
+    if (output === '') throw new Error(`${name} has said nothing`);
+    look(`the words of ${name}`, output);
+  }
+  const usual = ['/backups', '/backups/schedules', '/restores', '/services', '/agents', '/audit'];
+  for (const place of [...usual, ...answers]) {
+    const { status, body } = await stack.request('GET', place);
+    if (status !== 200) throw new Error(`GET ${place} was answered by ${status}`);
+    look(`GET ${place}`, JSON.stringify(body));
+  }
+  return seen;
 }
 
 /** Empty for what has ended, or belongs to others. */
