@@ -30,5 +30,6 @@ export default {
   watchman: false,
   // On two cores, too: most of a run is spent waiting for time-outs, restarts and disks.
   maxWorkers: 4,
-  testTimeout: 120_000,
+  // Longer than any wait within a test, which says what it waited for: two slow cores, four suites at a time.
+  testTimeout: 600_000,
 };

@@ -4,6 +4,9 @@ import { interval, spread } from './values.ts';
 
 export const timingSettings = {
   agent_wait: interval.prefault('10m').describe('How long a backup waits for its agent'),
+  server_wait: interval
+    .prefault('1m')
+    .describe('How long a backup waits for a database server that does not answer'),
   silence_timeout: interval
     .prefault('30s')
     .describe('How long work on a host may be silent before it counts as dead and is begun again'),
@@ -13,11 +16,12 @@ export const timingSettings = {
 };
 
 export function timingsOf(
-  settings: Record<'agent_wait' | 'silence_timeout' | 'retry_pause', number>,
+  settings: Record<'agent_wait' | 'server_wait' | 'silence_timeout' | 'retry_pause', number>,
 ): OperationTimings {
   return {
     ...defaultTimings,
     agentWaitMs: settings.agent_wait,
+    serverWaitMs: settings.server_wait,
     heartbeatMs: settings.silence_timeout,
     retryMs: settings.retry_pause,
   };

@@ -23,6 +23,8 @@ export type Role = (typeof roles)[number];
 export interface OperationTimings {
   /** How long a backup waits for its agent. */
   agentWaitMs: number;
+  /** How long a backup waits for a database server that does not answer; left out by what began before it was set. */
+  serverWaitMs?: number;
   /** How long an order to the agent's control queue may wait to be picked up. */
   pickUpMs: number;
   /** How long an activity may be silent before it counts as dead. */
@@ -33,6 +35,7 @@ export interface OperationTimings {
 
 export const defaultTimings: OperationTimings = {
   agentWaitMs: 10 * 60_000,
+  serverWaitMs: 60_000,
   pickUpMs: 30_000,
   heartbeatMs: 30_000,
   retryMs: 2_000,

@@ -1,11 +1,20 @@
-/** The runbook of a backup: wait for our turn, reach the agent, copy, confirm, record. */
-import { CancellationScope, log, ParentClosePolicy, startChild, workflowInfo } from '@temporalio/workflow';
+/** The runbook of a backup: wait for our turn, reach the agent and its server, copy, confirm, record. */
+import {
+  CancellationScope,
+  log,
+  ParentClosePolicy,
+  patched,
+  sleep,
+  startChild,
+  workflowInfo,
+} from '@temporalio/workflow';
 import { requireHeeding } from '../domain/encryption.ts';
 import { workflowIds } from '../domain/ids.ts';
 import type { BackupCleanupInput, BackupInput, SealedBucket } from '../domain/operations.ts';
 import type { BackupPhase } from '../domain/progress.ts';
 import type { BackupSummary } from '../domain/manifest.ts';
 import type { HostBackupInput } from '../activities/host/contract.ts';
+import { type AbsentServer, absentServer, serverWork } from './absent-server.ts';
 import { agentProxies, type ControlPlane, controlPlaneOf, reachAgent, type ReachedAgent } from './agents.ts';
 import { agreeOnBucket } from './buckets.ts';
 import { type Dismissal, heedDismissal } from './dismissal.ts';
@@ -19,6 +28,8 @@ interface BackupRun {
   story: Narrative<BackupPhase>;
   dismissal: Dismissal;
   yielding: Yielding;
+  /** Left out by a backup that began under a version that did not ask before it copied: it ends that way. */
+  absent?: AbsentServer;
   /** Known once it has been reached. */
   agent?: ReachedAgent;
   /** Of a backup that goes to a customer's: known once the agent has tried it. */
@@ -29,12 +40,7 @@ interface BackupRun {
 export async function backup(input: BackupInput): Promise<BackupSummary> {
   const run = setUp(input);
   try {
-    await takeTurn(run);
-    const agent = await reach(run);
-    requireObedience(run, agent);
-    if (input.external) await tryBucket(run, agent);
-    await markRunning(run);
-    const summary = await copy(run, agent);
+    const summary = await take(run);
     await confirm(run, summary);
     return summary;
   } catch (error) {
@@ -52,10 +58,53 @@ function setUp(input: BackupInput): BackupRun {
     dismissal: heedDismissal(),
     yielding: heedRestores(),
     plane: controlPlaneOf(input.timings),
+    ...(patched('asks-server') && { absent: absentServer(input.timings) }),
     story: beginNarrative<BackupPhase>('waiting', 'Waiting for its turn.', [
       `**${input.type} backup** \`${input.backupId}\` of service **${input.serviceId}**`,
     ]),
   };
+}
+
+/** @throws what stands in the way; database_unreachable once the server was waited for */
+async function take(run: BackupRun): Promise<BackupSummary> {
+  for (;;) {
+    try {
+      return await takeNow(run);
+    } catch (error) {
+      if (!run.absent) throw error;
+      await waitForServer(run, run.absent.waitFor(error));
+    }
+  }
+}
+
+async function takeNow(run: BackupRun): Promise<BackupSummary> {
+  const { input, absent } = run;
+  await takeTurn(run);
+  const agent = await reach(run);
+  requireObedience(run, agent);
+  const work = absent && serverWork(agent, input.timings);
+  await work?.meet();
+  absent?.answered();
+  if (input.external) await tryBucket(run, agent);
+  await markRunning(run);
+  absent?.copying();
+  return await (work ?? agent.bulk).takeBackup(orderOf(run, agent));
+}
+
+/** Meanwhile the service is free: a restore may be what brings the server back. */
+async function waitForServer(
+  { input, plane, story }: BackupRun,
+  { message, pauseMs }: { message: string; pauseMs: number },
+): Promise<void> {
+  story.tell('waiting', message, 'Scheduled');
+  await plane.control.updateBackup({
+    backupId: input.backupId,
+    status: 'Scheduled',
+    message,
+    progress: story.now.progress,
+  });
+  await plane.control.releasePlace({ workflowId: workflowInfo().workflowId });
+  await sleep(pauseMs);
 }
 
 async function takeTurn({ input, plane }: BackupRun): Promise<void> {
@@ -113,10 +162,6 @@ function orderOf({ input, bucket }: BackupRun, agent: ReachedAgent): HostBackupI
     ...(agent.encryption && { encryption: agent.encryption }),
     ...(bucket && { bucket }),
   };
-}
-
-async function copy(run: BackupRun, agent: ReachedAgent): Promise<BackupSummary> {
-  return await agent.bulk.takeBackup(orderOf(run, agent));
 }
 
 /** The manifest exists, so the backup does: from here on nothing calls it off. */

@@ -1,11 +1,8 @@
 /** Giving an agent a customer's bucket for one operation, and finding out that it can use it. */
-import { ActivityFailure, ApplicationFailure } from '@temporalio/workflow';
 import { TidemarkError } from '../domain/errors.ts';
 import type { SealedBucket } from '../domain/operations.ts';
 import type { Agent, ControlPlane } from './agents.ts';
-
-/** What the SDK's worker says of an activity that it does not have. */
-const unknownActivity = 'NotFoundError';
+import { isUnknownActivity } from './failures.ts';
 
 /** @throws what the bucket refuses; agent_outdated */
 export async function agreeOnBucket(
@@ -18,8 +15,7 @@ export async function agreeOnBucket(
   try {
     await agent.control.confirmBucket({ ...order, bucket });
   } catch (error) {
-    const cause = error instanceof ActivityFailure ? error.cause : undefined;
-    if (!(cause instanceof ApplicationFailure) || cause.type !== unknownActivity) throw error;
+    if (!isUnknownActivity(error)) throw error;
     // An older agent would take the order for one of the managed storage.
     throw new TidemarkError(
       'agent_outdated',

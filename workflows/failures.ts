@@ -14,6 +14,15 @@ export interface Finding {
   message: string;
 }
 
+/** The type of what the SDK's worker says of an activity that it does not have. */
+export const unknownActivity = 'NotFoundError';
+
+/** Whether an agent of an earlier version was asked for what it does not know. */
+export function isUnknownActivity(error: unknown): boolean {
+  const cause = error instanceof ActivityFailure ? error.cause : undefined;
+  return cause instanceof ApplicationFailure && cause.type === unknownActivity;
+}
+
 /** The innermost reason of a failed step. An agent that did not take an order, or fell silent, is `agent_unavailable`. */
 export function findingOf(error: unknown): Finding {
   if (isCancellation(error)) return { code: 'operation_cancelled', message: 'The operation was cancelled.' };

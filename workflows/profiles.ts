@@ -53,6 +53,17 @@ export function hostPing(agentId: string, waitMs: number): ActivityOptions {
   };
 }
 
+/**
+ * The same work, where a server that does not answer is no reason to try again in silence: whoever asked is told, and
+ * asks again.
+ */
+export function tellingOfServer(options: ActivityOptions, ...alsoToldOf: string[]): ActivityOptions {
+  return {
+    ...options,
+    retry: { ...options.retry, nonRetryableErrorTypes: ['database_unreachable', ...alsoToldOf] },
+  };
+}
+
 /** Short orders to an agent. */
 export function hostControl(agentId: string, timings: OperationTimings): ActivityOptions {
   return {

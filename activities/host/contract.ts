@@ -51,6 +51,12 @@ export interface HostControlActivities {
   ping(): Promise<{ agentId: string }>;
   /** Announces itself at once, and so hears that it was revoked. */
   announceNow(): Promise<void>;
+  /**
+   * Sees that the server answers and takes the agent's account. Agents of before backups asked for that do not have it.
+   *
+   * @throws database_unreachable, database_access_denied
+   */
+  meetServer(): Promise<void>;
   /** Sees that the control worker's probe is in the agent's own store. @throws storage_mismatch */
   confirmStore(input: { probe: string }): Promise<void>;
   /**

@@ -1,6 +1,8 @@
 /** All activities of an agent, by the queue they are asked for on. */
 import { TidemarkError } from '../../domain/errors.ts';
+import { connect, rowsOf } from '../../mariadb/server/sql.ts';
 import { readProbe } from '../../storage/probe.ts';
+import { beating } from '../heartbeat.ts';
 import { backupActivities } from './backup.ts';
 import { bucketActivities } from './bucket.ts';
 import type { HostBulkActivities, HostControlActivities } from './contract.ts';
@@ -14,6 +16,7 @@ export function hostControlActivities(host: Host): HostControlActivities {
   return {
     ping: () => Promise.resolve({ agentId: host.agentId }),
     announceNow: () => Promise.resolve(host.announceNow()),
+    meetServer: () => meetServer(host),
     confirmStore: (input) => confirmStore(host, input.probe),
     ...bucketActivities(host),
     inspectHost,
@@ -26,6 +29,13 @@ export function hostBulkActivities(host: Host): HostBulkActivities {
   const { takeBackup } = backupActivities(host);
   const { verifyObjects, fetchBackup, prepareBackup, checkCopy } = restoreActivities(host);
   return { takeBackup, verifyObjects, fetchBackup, prepareBackup, checkCopy };
+}
+
+async function meetServer({ settings }: Host): Promise<void> {
+  await beating(async () => {
+    await using connection = await connect(settings.server);
+    await rowsOf(connection, 'SELECT 1');
+  });
 }
 
 async function confirmStore(host: Host, probe: string): Promise<void> {

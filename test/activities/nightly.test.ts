@@ -62,7 +62,7 @@ test('services from before are given theirs, once, and those that have one are l
   expect(count).toBe(121);
   expect(new Set(items.map(({ serviceId }) => serviceId)).size).toBe(121);
   expect(await nightlyOf(service)).toEqual(before);
-}, 60_000);
+});
 
 test('switched off, none is given, and one that is there stays', async () => {
   const off = { ...plane, defaults: { ...plane.defaults, nightly: false } };
@@ -81,7 +81,7 @@ test('without Temporal it is written down, and left to the reconciliation', asyn
   expect(deployment.lines.join('\n')).toContain('Temporal did not take the schedule yet.');
   expect(await plane.catalog.listScheduleIntents()).toMatchObject([{ settled: false }]);
   await away.close();
-}, 60_000);
+});
 
 test('one that fails keeps no other from its own', async () => {
   const other = newService({ organization: 'acme' });

@@ -236,7 +236,6 @@ describe('a sweep that is killed', () => {
       expect(await objectsOf(newest)).toHaveLength(4);
       expect(await deployment.catalog.listRemovals()).toEqual([]);
     },
-    60_000,
   );
 
   test('by a store that fails at any deletion goes on with the next sweep', async () => {

@@ -135,7 +135,7 @@ describe('a backup of unknown size', () => {
       workflowId: 'backup/of-a-test',
       deploymentId: 'a-deployment',
     };
-    const giveUp = AbortSignal.timeout(60_000);
+    const giveUp = AbortSignal.timeout(180_000);
     const { result, heartbeats } = runActivity(() => backupActivities(host).takeBackup(order), giveUp);
     await expect(result).rejects.toMatchObject({ code: 'operation_stalled' });
     expect(heartbeats.at(-1)).toEqual(startOf('copying'));

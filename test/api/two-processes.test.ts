@@ -144,7 +144,7 @@ describeOnBoth('two api processes', (database) => {
     process.stdout.write(
       `${database.kind}: ${answered.size} requests of ${clients} clients in ${lastsMs / 1000} s, each carried out once\n`,
     );
-  }, 300_000);
+  });
 
   /** Sorted. */
   async function backupIds(): Promise<string[]> {

@@ -51,10 +51,7 @@ test('the demo on Google Cloud Storage starts a server of its own, and leaves no
 
 test('encrypted and with --keep, the stack stays until Ctrl-C, at the addresses that were printed', async () => {
   const demo = startProgram('embedded/demo.ts', ['--encrypted', '--fast', '--size', '3M', '--keep']);
-  await until(
-    () => demo.stdout().includes('Ctrl-C stops everything.') || demo.child.exitCode !== null,
-    120_000,
-  );
+  await until(() => demo.stdout().includes('Ctrl-C stops everything.') || demo.child.exitCode !== null);
   expect(demo.stdout()).toMatch(/encrypted for age1\w{58}\n/);
   expect(demo.stdout()).toContain("Everything is the same as at the backup's position.");
   expect(demo.stdout()).not.toContain('AGE-SECRET-KEY');
@@ -68,7 +65,7 @@ test('encrypted and with --keep, the stack stays until Ctrl-C, at the addresses 
 
 test('Ctrl-C in the middle of the demo leaves nothing', async () => {
   const demo = startProgram('embedded/demo.ts', ['--fast', '--size', '3M']);
-  await until(() => demo.stdout().includes('Take a full backup'), 120_000);
+  await until(() => demo.stdout().includes('Take a full backup'));
   demo.child.kill('SIGINT');
   expect(await demo.ended).toBe(130);
   await nothingIsLeft();

@@ -57,12 +57,12 @@ export function startStackProgram(data: string, args: string[] = []): Started {
 
 /** Waits for the line that says that all is ready. */
 export async function announced(started: Started): Promise<Announcement> {
-  await until(() => started.stdout().includes('\n') || started.child.exitCode !== null, 120_000);
+  await until(() => started.stdout().includes('\n') || started.child.exitCode !== null);
   if (started.child.exitCode !== null) throw new Error(`It ended: ${started.stderr()}`);
   return JSON.parse(started.stdout()) as Announcement;
 }
 
-export async function until(condition: () => boolean | Promise<boolean>, limitMs = 60_000): Promise<void> {
+export async function until(condition: () => boolean | Promise<boolean>, limitMs = 180_000): Promise<void> {
   const end = Date.now() + limitMs;
   while (!(await condition())) {
     if (Date.now() > end)

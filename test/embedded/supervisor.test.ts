@@ -40,9 +40,9 @@ function supervise(script: string, more: Partial<ProcessSpec> = {}, name = 'chil
 }
 
 async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  const end = Date.now() + 30_000;
+  const end = Date.now() + 120_000;
   while (!(await condition())) {
-    if (Date.now() > end) throw new Error('It did not happen within 30 s.');
+    if (Date.now() > end) throw new Error('It did not happen within 120 s.');
     await sleep(20);
   }
 }

@@ -101,10 +101,11 @@ describe('joined programs', () => {
 
   test('end when the attempt is aborted, also those that ignore SIGINT', async () => {
     const { pipeline, attempt } = await start([
-      sh('trap "" INT; sleep 600 & wait; sleep 600'),
+      sh('trap "" INT; echo deaf; sleep 600 & wait; sleep 600'),
       program('cat'),
     ]);
-    await sleep(100);
+    // Only now it ignores what it is sent.
+    for await (const chunk of pipeline.output ?? []) if (chunk.length > 0) break;
     attempt.abort();
     const results = await pipeline.finished;
     expect(results.map((result) => result.signal)).toEqual(['SIGKILL', 'SIGINT']);

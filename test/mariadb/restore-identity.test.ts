@@ -139,7 +139,7 @@ describe('an identity from a command', () => {
     const asked = identityFor(said('sleep 50'), [recipient], asking);
     asked.catch(() => undefined);
     const recorded = async (): Promise<string[]> => await readdir(records).catch(() => []);
-    await until(async () => (await recorded()).length > 0, 10_000);
+    await until(async () => (await recorded()).length > 0);
     const [record = ''] = await recorded();
     asking.abort(new Error('called off'));
     await expect(asked).rejects.toThrow('called off');

@@ -227,6 +227,16 @@ describe('a supervised server', () => {
     for (const end of ends.splice(0)) await end();
   });
 
+  /** How often the supervisor has looked for a server that it does not see. */
+  let looks = 0;
+
+  /** It has looked that often again, from now on. */
+  async function moreLooks(count: number): Promise<void> {
+    // One may be under way.
+    const enough = looks + 1 + count;
+    await eventually(() => Promise.resolve(looks >= enough));
+  }
+
   function supervise(isPaused: () => boolean = () => false): string[] {
     const controller = new AbortController();
     const logged: string[] = [];
@@ -235,7 +245,10 @@ describe('a supervised server', () => {
       server: server.settings,
       log,
       isPaused,
-      inTurn: (work) => work(),
+      inTurn: async (work) => {
+        await work();
+        looks += 1;
+      },
       signal: controller.signal,
     });
     ends.push(async () => {
@@ -257,15 +270,16 @@ describe('a supervised server', () => {
     );
     expect(logged.filter((message) => message.startsWith('Starting'))).toHaveLength(2);
     await server.stop();
-    await sleep(2_500);
+    await moreLooks(2);
     expect(await isServing(server.settings)).toBe(false);
   });
 
   test('that ran already when supervision began, and is shut down, stays down too', async () => {
+    const before = looks;
     supervise();
-    await sleep(1_500);
+    await eventually(() => Promise.resolve(looks > before));
     await server.stop();
-    await sleep(2_500);
+    await moreLooks(2);
     expect(await isServing(server.settings)).toBe(false);
   });
 
@@ -273,7 +287,7 @@ describe('a supervised server', () => {
     await server.kill();
     let paused = true;
     supervise(() => paused);
-    await sleep(1_500);
+    await moreLooks(1);
     expect(await findServerProcess(server.settings)).toBeUndefined();
     paused = false;
     await eventually(() => isServing(server.settings));

@@ -63,6 +63,28 @@ describe('a restore side by side', () => {
     expect(await service.server.checksums()).toEqual(before);
   });
 
+  test('is taken while a backup waits for the server, which is down, and the backup follows it', async () => {
+    await service.server.kill();
+    const waiting = await stack.orderBackup('shop-1');
+    const said = await until(
+      () => stack.backupOf(waiting),
+      ({ message }) => message.includes('It is asked again until '),
+      'the message about the server',
+    );
+    expect(said.status).toBe('Scheduled');
+    expect(said.message).toContain('does not accept connections');
+    const { status, body } = await until(
+      () => stack.request('POST', '/restores', { id: backupId, service_id: 'shop-1' }),
+      // It is refused in the moments in which the backup asks.
+      (answer) => answer.status !== 409,
+      'a restore that is taken',
+    );
+    expect(status).toBe(200);
+    expect(await stack.restoreEnd(Number(body['id']))).toMatchObject({ status: 'Succeeded' });
+    expect(await stack.backupEnd(waiting)).toMatchObject({ status: 'Succeeded' });
+    expect(await service.server.checksums()).toEqual(before);
+  });
+
   test('works when the data directory is empty, and when it is missing', async () => {
     await service.server.kill();
     for (const name of await readdir(service.server.dataDirectory)) {

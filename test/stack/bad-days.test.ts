@@ -17,6 +17,7 @@ let before: Record<string, number | null>;
 beforeAll(async () => {
   const settings = {
     TIDEMARK_AGENT_WAIT: '4s',
+    TIDEMARK_SERVER_WAIT: '4s',
     TIDEMARK_SILENCE_TIMEOUT: '10s',
     TIDEMARK_RETRY_PAUSE: '200ms',
   };
@@ -97,7 +98,9 @@ describe('a backup', () => {
     const { backup, name } = await failedBackup();
     await service.server.start();
     expect(name).toBe('database_unreachable');
-    expect(backup.message).toContain('Start it');
+    expect(backup.message).toMatch(
+      /does not accept connections .* Start it.* It was asked again for \d+ s\.$/,
+    );
   });
 
   test('with a wrong password fails as database_access_denied, and the password is not told', async () => {

@@ -1,24 +1,30 @@
 /** Operations that are given up from outside, and agents that meet what should not be: nothing is left undecided. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { appendFile, readdir, readFile, writeFile } from 'node:fs/promises';
+import { appendFile, chmod, readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { HeldPrograms } from '../support/held-programs.ts';
 import { recordHistory } from '../support/histories.ts';
 import { ready, TestStack, type TestService, until } from '../support/stack.ts';
 
 let stack: TestStack;
 let service: TestService;
+let programs: HeldPrograms;
 let backupId: string;
 let before: Record<string, number | null>;
 
 beforeAll(async () => {
   const settings = { TIDEMARK_SILENCE_TIMEOUT: '5s', TIDEMARK_RETRY_PAUSE: '200ms' };
   stack = await TestStack.start('given-up', { apiSettings: settings, controlSettings: settings });
+  // The server's own user comes through to the programs.
+  await chmod(stack.folder, 0o755);
+  programs = await HeldPrograms.make(path.join(stack.folder, 'programs'));
   service = await stack.addService('given-1', {
     settings: {
       backup: { compression_level: 12, compression_threads: 1, part_size: '1M' },
       restore: { parts_ahead: 1 },
     },
+    serverOptions: { programs: programs.folder },
   });
   await service.server.loadSample();
   await service.server.query('CREATE TABLE shop.bulk (id INT PRIMARY KEY, noise VARBINARY(1000))');
@@ -84,7 +90,7 @@ describe('a backup', () => {
     await service.agent.start(ready.agent);
     await until(backupFolders, (folders) => !folders.includes(id.slice(0, 32)), 'the end of its parts');
     await recordHistory(stack.client, 'backup-clean-up', `${await backupWorkflow(id)}/clean-up`);
-  }, 240_000);
+  });
 });
 
 describe('a restore in place', () => {
@@ -97,6 +103,7 @@ describe('a restore in place', () => {
   });
 
   test('that is cancelled afterwards leaves the server stopped and names the way on, which works', async () => {
+    await programs.hold('fetching');
     const id = await stack.orderRestore(backupId, 'given-1', { mode: 'in-place' });
     await until(
       () => stack.restoreOf(id),
@@ -104,6 +111,7 @@ describe('a restore in place', () => {
       'the fetch',
     );
     await stack.client.workflow.getHandle(await stack.workflowOf(id)).cancel();
+    await programs.release();
     const restore = await stack.restoreEnd(id);
     expect(restore).toMatchObject({ status: 'Cancelled' });
     expect(restore.message).toContain('restore this or another backup to it');
@@ -118,6 +126,7 @@ describe('an agent', () => {
     const { defaultsFile } = service.server;
     const good = await readFile(defaultsFile, 'utf8');
     await appendFile(defaultsFile, 'no_such_option=1\n');
+    // Longer than it waits before it looks at its server and at its house.
     await sleep(7_000);
     expect(service.agent.running).toBe(true);
     await writeFile(defaultsFile, good);

@@ -3,16 +3,18 @@
  * was and serving; no child process, staging folder, open journal or lock outlives it.
  */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { readFile } from 'node:fs/promises';
+import { chmod, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expectCleanHost } from '../support/aftermath.ts';
+import { HeldPrograms } from '../support/held-programs.ts';
 import { recordHistory } from '../support/histories.ts';
 import { longRun } from '../support/long.ts';
 import { ready, TestStack, type TestService, until } from '../support/stack.ts';
 
 let stack: TestStack;
 let service: TestService;
+let programs: HeldPrograms;
 let backupId: string;
 let before: Record<string, number | null>;
 /** The table that tells the old data from the new: the backup does not have it. */
@@ -24,12 +26,16 @@ beforeAll(async () => {
     apiSettings: settings,
     controlSettings: settings,
   });
+  // The server's own user comes through to the programs.
+  await chmod(stack.folder, 0o755);
+  programs = await HeldPrograms.make(path.join(stack.folder, 'programs'));
   service = await stack.addService('kill-1', {
     // A slow copy, so that there is a middle to be killed in.
     settings: {
       backup: { compression_level: 12, compression_threads: 1, part_size: '1M' },
       restore: { parts_ahead: 1 },
     },
+    serverOptions: { programs: programs.folder },
   });
   await service.server.loadSample();
   await service.server.query('CREATE TABLE shop.bulk (id INT PRIMARY KEY, noise VARBINARY(1000))');
@@ -39,6 +45,7 @@ beforeAll(async () => {
 });
 
 beforeEach(async () => {
+  await programs.release();
   await service.server.query('CREATE TABLE IF NOT EXISTS shop.since (id INT PRIMARY KEY)');
 });
 
@@ -52,7 +59,6 @@ async function servingData(): Promise<'old' | 'new'> {
     () => service.server.checksums().catch(() => undefined),
     (sums) => sums !== undefined,
     'a server that serves',
-    90_000,
   );
   const { [oldOnly]: since, ...rest } = now ?? {};
   expect(rest).toEqual(before);
@@ -78,12 +84,14 @@ describe('the agent is killed', () => {
     await expectCleanHost(service);
   });
 
-  test.each(['fetching', 'preparing', 'checking'])(
+  test.each(['fetching', 'preparing', 'checking'] as const)(
     'in the phase %s of a restore: the restore succeeds once the agent is back',
     async (phase) => {
+      if (phase !== 'checking') await programs.hold(phase);
       const id = await stack.orderRestore(backupId, 'kill-1');
       await untilPhase(() => stack.restoreOf(id), phase);
       await service.agent.end('SIGKILL');
+      await programs.release();
       expect(await servingData()).toBe('old');
       await service.agent.start(ready.agent);
       const restore = await stack.restoreEnd(id);
@@ -128,9 +136,11 @@ describe('the control worker is killed', () => {
     await stack.control.start(ready.control);
     expect(await stack.backupEnd(id)).toMatchObject({ status: 'Succeeded' });
 
+    await programs.hold('fetching');
     const restore = await stack.orderRestore(backupId, 'kill-1');
     await untilPhase(() => stack.restoreOf(restore), 'fetching');
     await stack.control.end('SIGKILL');
+    await programs.release();
     await stack.control.start(ready.control);
     expect(await stack.restoreEnd(restore)).toMatchObject({ status: 'Succeeded' });
     expect(await servingData()).toBe('new');
@@ -148,9 +158,11 @@ describe('the api is killed', () => {
 
 describe('a workflow is ended from outside', () => {
   test('a cancelled restore puts the server back as it was and says so', async () => {
+    await programs.hold('fetching');
     const id = await stack.orderRestore(backupId, 'kill-1');
     await untilPhase(() => stack.restoreOf(id), 'fetching');
     await stack.client.workflow.getHandle(await stack.workflowOf(id)).cancel();
+    await programs.release();
     const restore = await stack.restoreEnd(id);
     expect(restore).toMatchObject({ status: 'Cancelled' });
     expect(await servingData()).toBe('old');
@@ -158,9 +170,11 @@ describe('a workflow is ended from outside', () => {
   });
 
   test('a terminated restore is settled by the reconciler, and the service is free again', async () => {
+    await programs.hold('fetching');
     const id = await stack.orderRestore(backupId, 'kill-1');
     await untilPhase(() => stack.restoreOf(id), 'fetching');
     await stack.client.workflow.getHandle(await stack.workflowOf(id)).terminate('by a test');
+    await programs.release();
     const restore = await stack.restoreEnd(id);
     expect(restore.status).toBe('Failed');
     expect(restore.message).toContain('was terminated');

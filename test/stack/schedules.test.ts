@@ -167,21 +167,26 @@ describe('a schedule that repeats', () => {
 
 describe('a run that comes due while the last one runs', () => {
   test('is skipped, and the schedule says so; a deletion lets the running one finish', async () => {
-    const { id } = await create('* * * * *');
+    // A run that comes due by itself waits as well as one that is begun by hand.
     await service.agent.end();
-    const backupId = await run(id);
+    const { id } = await create('* * * * *');
+    await handle(id).trigger('SKIP');
+    const { backup_id: backupId = '' } = await until(
+      () => read(id),
+      (schedule) => schedule.backup_id !== undefined,
+      'the run',
+    );
     await until(
       () => read(id),
       ({ message }) => message.includes('was skipped'),
       'the skipped run',
-      100_000,
     );
     const waiting = await read(id);
     expect(waiting).toMatchObject({ status: 'Scheduled', backup_id: backupId });
     expect(waiting.message).toMatch(
       /^Waiting for the agent of cron-1.* The run due at .* UTC was skipped, because the one before was still running\. The next run is due at /,
     );
-    expect((await inTemporal(id))?.info.numActionsSkippedOverlap).toBe(1);
+    expect((await inTemporal(id))?.info.numActionsSkippedOverlap).toBeGreaterThanOrEqual(1);
     await remove(id);
     await service.agent.start(ready.agent);
     expect(await stack.backupEnd(backupId)).toMatchObject({ status: 'Succeeded' });
@@ -236,7 +241,7 @@ describe('what a crash left between the catalog and Temporal is settled', () => 
     id: number,
     wanted: (description: ScheduleDescription | undefined) => boolean,
   ): Promise<void> {
-    await until(() => inTemporal(id), wanted, 'the settled schedule', 60_000);
+    await until(() => inTemporal(id), wanted, 'the settled schedule');
   }
 
   test('when a schedule was written down and never made, changed or removed', async () => {
@@ -290,20 +295,35 @@ describe('what a crash left between the catalog and Temporal is settled', () => 
 
   test('and what is as it should be is left alone', async () => {
     const records = await Promise.all(['55 23 28-31 * *', '*/7 22,23 13 * 5', '@hourly'].map(plain));
-    const said = stack.control.output.length;
-    await until(
-      async () => (await Promise.all(records.map(({ id }) => inTemporal(id)))).every(Boolean),
-      Boolean,
-      'the schedules',
-    );
-    await new Promise((resolve) => setTimeout(resolve, 6_000));
-    const settled = stack.control.output.slice(said).match(/brought to what the catalog says/g) ?? [];
-    // Once each, by the row; at most once more, while Temporal's list did not show it yet.
-    expect(settled.length).toBeLessThanOrEqual(2 * records.length);
+    const ids = records.map(({ id }) => scheduleIds.format(deploymentId, id));
+    // Temporal's list is a little behind: until it shows one, that one is missing to whoever compares.
+    await until(listed, (there) => ids.every((id) => there.has(id)), 'the schedules in the list of Temporal');
+    await comparisons(1);
     const before = stack.control.output.length;
-    await new Promise((resolve) => setTimeout(resolve, 4_000));
+    await comparisons(3);
     expect(stack.control.output.slice(before)).not.toContain('brought to what the catalog says');
   });
+
+  async function listed(): Promise<Set<string>> {
+    const ids = new Set<string>();
+    for await (const { scheduleId } of stack.client.schedule.list()) ids.add(scheduleId);
+    return ids;
+  }
+
+  /** The catalog is compared with Temporal so often, each time from the beginning to the end. */
+  async function comparisons(count: number): Promise<void> {
+    const handle = stack.client.workflow.getHandle('reconcile');
+    // Each ends with a pause; the first one may be under way.
+    const pauses = async (): Promise<string> => {
+      const { runId } = await handle.describe();
+      const { events } = await stack.client.workflow.getHandle('reconcile', runId).fetchHistory();
+      return `${runId} ${(events ?? []).filter((event) => event.timerStartedEventAttributes).length}`;
+    };
+    for (let seen = 0; seen <= count; seen += 1) {
+      const before = await pauses();
+      await until(pauses, (now) => now !== before, 'a comparison of the catalog with Temporal');
+    }
+  }
 
   async function plain(text: string): Promise<ScheduleRecord> {
     return await written(text === '@hourly' ? '0 * * * *' : text);

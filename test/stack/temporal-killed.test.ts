@@ -3,11 +3,12 @@
  * ends right, the server serves whole data all the while, and an agent needs nobody to put it back.
  */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { readFile } from 'node:fs/promises';
+import { chmod, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { listOpenJournals } from '../../mariadb/cutover/journal.ts';
 import { expectCleanHost } from '../support/aftermath.ts';
+import { HeldPrograms } from '../support/held-programs.ts';
 import { longRun } from '../support/long.ts';
 import { OwnTemporal } from '../support/own-temporal.ts';
 import { TestStack, type TestService, until } from '../support/stack.ts';
@@ -15,6 +16,7 @@ import { TestStack, type TestService, until } from '../support/stack.ts';
 let temporal: OwnTemporal;
 let stack: TestStack;
 let service: TestService;
+let programs: HeldPrograms;
 let backupId: string;
 let before: Record<string, number | null>;
 /** The table that tells the old data from the new: the backup does not have it. */
@@ -29,12 +31,16 @@ beforeAll(async () => {
     apiSettings: { TIDEMARK_SILENCE_TIMEOUT: '4s' },
     controlSettings: { TIDEMARK_SILENCE_TIMEOUT: '4s' },
   });
+  // The server's own user comes through to the programs.
+  await chmod(stack.folder, 0o755);
+  programs = await HeldPrograms.make(path.join(stack.folder, 'programs'));
   service = await stack.addService('away-1', {
     // A slow copy, so that there is a middle.
     settings: {
       backup: { compression_level: 12, compression_threads: 1, part_size: '1M' },
       restore: { parts_ahead: 1 },
     },
+    serverOptions: { programs: programs.folder },
   });
   await service.server.loadSample({ rows: 200 });
   await service.server.query('CREATE TABLE shop.bulk (id INT PRIMARY KEY, noise VARBINARY(1000))');
@@ -48,7 +54,8 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  // A test that failed may have left it away.
+  // A test that failed may have left them so.
+  await programs.release();
   await temporal.start();
   await expectNothingLeft();
 });
@@ -64,7 +71,6 @@ async function servingData(): Promise<'old' | 'new'> {
     () => service.server.checksums().catch(() => undefined),
     (sums) => sums !== undefined,
     'a server that serves',
-    90_000,
   );
   const { [oldOnly]: since, ...rest } = now ?? {};
   expect(rest).toEqual(before);
@@ -127,13 +133,11 @@ async function expectNotReady(): Promise<void> {
 
 /** The api reconnects by itself; workers may have been quicker. */
 async function expectReadyAgain(): Promise<void> {
-  const limit = Date.now() + 5_000;
-  let status = 0;
-  while (status !== 200 && Date.now() < limit) {
-    status = (await fetch(readiness())).status;
-    if (status !== 200) await sleep(100);
-  }
-  expect(status).toBe(200);
+  await until(
+    async () => (await fetch(readiness())).status,
+    (status) => status === 200,
+    'an api that is ready',
+  );
 }
 
 describe('Temporal is killed', () => {
@@ -153,9 +157,11 @@ describe('Temporal is killed', () => {
   });
 
   test('while a restore fetches: the server serves its old data meanwhile, and the restore succeeds', async () => {
+    await programs.hold('fetching');
     const id = await stack.orderRestore(backupId, 'away-1');
     await untilPhase(() => stack.restoreOf(id), 'fetching');
     await temporal.kill();
+    await programs.release();
     await sleep(awayMs);
     expect(await servingData()).toBe('old');
     await temporal.start();
@@ -173,7 +179,6 @@ describe('Temporal is killed', () => {
         () => listOpenJournals(service.stateDirectory),
         (open) => open.length === 0,
         'the end of the cut-over',
-        90_000,
       );
       expect(await servingData()).toBe('new');
       await sleep(awayMs);

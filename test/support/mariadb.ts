@@ -41,6 +41,8 @@ export interface TestServerOptions {
   folder?: string;
   /** Privileges of the agent's account on `*.*`. */
   privileges?: string;
+  /** The setting `programs` of whoever works on it. */
+  programs?: string;
   /** Leave the server stopped, with its data directory filled. */
   stopped?: boolean;
   /** The data directory is there already, with the accounts of a test server: a restored copy of one. */
@@ -133,8 +135,9 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     defaults_file: defaultsFile,
     client_file: clientFile,
     control: { kind: 'direct' },
-    start_timeout: '90s',
-    stop_timeout: '90s',
+    ...(options.programs !== undefined && { programs: options.programs }),
+    start_timeout: '3m',
+    stop_timeout: '3m',
   });
   const server = testServer(folder, data, defaultsFile, socket, settings);
   try {

@@ -46,7 +46,7 @@ export class OwnTemporal {
     const child = spawn(this.#program, this.#args, { stdio: ['ignore', log, log] });
     closeSync(log);
     this.#child = child;
-    const deadline = Date.now() + 60_000;
+    const deadline = Date.now() + 120_000;
     while (!(await temporalIsReady(this.#program, this.address, this.namespace, process.env))) {
       if (!this.running || Date.now() > deadline)
         throw new Error(`Temporal did not become ready: ${readFileSync(this.#logFile, 'utf8').slice(-3000)}`);

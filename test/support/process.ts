@@ -47,7 +47,7 @@ export class TestProcess {
         this.output += text;
       });
     }
-    const deadline = Date.now() + 60_000;
+    const deadline = Date.now() + 120_000;
     while (!this.output.slice(from).includes(ready)) {
       if (!this.running || Date.now() > deadline) {
         throw new Error(`${this.name} did not become ready:\n${this.output.slice(from).slice(-3000)}`);
@@ -62,7 +62,7 @@ export class TestProcess {
     if (!child || !this.running) return;
     const gone = once(child, 'exit');
     child.kill(signal);
-    const timer = setTimeout(() => child.kill('SIGKILL'), 20_000);
+    const timer = setTimeout(() => child.kill('SIGKILL'), 60_000);
     await gone;
     clearTimeout(timer);
   }

@@ -280,7 +280,7 @@ export async function until<T>(
   ask: () => Promise<T>,
   wanted: (value: T) => boolean,
   what: string,
-  ms = 120_000,
+  ms = 180_000,
 ): Promise<T> {
   const deadline = Date.now() + ms;
   for (;;) {

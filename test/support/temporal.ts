@@ -23,7 +23,7 @@ async function serverAddress(): Promise<string> {
 
 /** Repeats a call until it succeeds: the server's parts learn of a new namespace one after the other. */
 async function untilDone(what: string, call: () => Promise<unknown>): Promise<void> {
-  const end = Date.now() + 60_000;
+  const end = Date.now() + 120_000;
   for (;;) {
     try {
       await call();
@@ -31,7 +31,7 @@ async function untilDone(what: string, call: () => Promise<unknown>): Promise<vo
     } catch (error) {
       if (isGrpcServiceError(error) && Number(error.code) === alreadyExists) return;
       if (error instanceof TypeError || Date.now() > end)
-        throw new Error(`${what} did not succeed within 60 s`, { cause: error });
+        throw new Error(`${what} did not succeed within 120 s`, { cause: error });
       await sleep(100);
     }
   }
