@@ -12,7 +12,7 @@ ENV NODE_ENV=production
 COPY --from=packages /tidemark/node_modules node_modules
 COPY . .
 # A named volume takes owner and mode from the folder that it is mounted over.
-RUN install -d -m 0750 /backups && install -d -m 0755 /secrets && ln -s /tidemark/cli/tidemark /usr/local/bin/tidemark
+RUN install -d -m 0755 /secrets /storage && ln -s /tidemark/cli/tidemark /usr/local/bin/tidemark
 USER node
 CMD ["node", "--disable-warning=ExperimentalWarning", "api/main.ts"]
 
@@ -33,7 +33,7 @@ RUN CGO_ENABLED=0 go install github.com/versity/versitygw/cmd/versitygw@v1.8.0
 
 FROM debian:bookworm-slim AS s3
 RUN groupadd --gid 1003 s3 && useradd --uid 1003 --gid 1003 --no-create-home s3 \
-  && install -d -o s3 -g s3 -m 0700 /s3/objects /s3/attributes
+  && install -d -o s3 -g s3 -m 0700 /s3/objects
 COPY --from=versitygw /go/bin/versitygw /usr/local/bin/versitygw
 COPY deploy/s3-start /usr/local/bin/s3-start
 USER s3

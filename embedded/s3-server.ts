@@ -28,7 +28,7 @@ export interface S3Server {
 }
 
 /** The `versitygw` program. @throws tool_missing */
-function findS3Program(): Promise<string> {
+export function findS3Program(): Promise<string> {
   return findCachedProgram('versitygw', version, 'scripts/setup --dev builds it');
 }
 

@@ -3,12 +3,13 @@ import { expect, test } from '@jest/globals';
 import { Ajv } from 'ajv';
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { parse } from 'yaml';
 import { agentSettings } from '../../config/agent.ts';
 import { apiSettings } from '../../config/api.ts';
 import { controlSettings } from '../../config/control.ts';
 import { loadFromEnvironment, loadFromFile } from '../../config/load.ts';
+import { s3Endpoint } from '../../config/storage.ts';
 import { loadTemporal } from '../../temporal/connect.ts';
 
 interface Service {
@@ -135,17 +136,42 @@ test('the health checks ask for what the processes serve', () => {
   );
 });
 
-test('the agent accepts its settings, and works on the server and the store that are mounted', () => {
+const mountsOf = (name: string): (string | undefined)[] =>
+  (serviceNamed(name).volumes ?? []).map((volume) => volume.split(':')[1]);
+
+test('the agent accepts its settings, and works on the server that is mounted', () => {
+  const settings = loadFromFile(agentSettings, join(root, 'deploy/agent.yml'));
+  const options = read('deploy/my.cnf');
+  expect(mountsOf('mariadb')).toContain(settings.state_directory);
+  expect(mountsOf('mariadb')).toContain(/^datadir = (.+)\/data$/m.exec(options)?.[1]);
+  expect(dockerfile).toContain('COPY deploy/agent.yml deploy/my.cnf /etc/tidemark/\n');
+  expect(settings.server.defaults_file).toBe('/etc/tidemark/my.cnf');
+});
+
+test('the agent and the control worker use the bucket of the S3 server, with its keys from a file', () => {
   const settings = loadFromFile(agentSettings, join(root, 'deploy/agent.yml'));
   const control = loadFromEnvironment(controlSettings, serviceNamed('control').environment);
   expect(settings.storage).toBe(control.storage);
-  const mounts = (serviceNamed('mariadb').volumes ?? []).map((volume) => volume.split(':')[1]);
-  const options = read('deploy/my.cnf');
-  expect(mounts).toContain(settings.storage.replace('file://', ''));
-  expect(mounts).toContain(settings.state_directory);
-  expect(mounts).toContain(/^datadir = (.+)\/data$/m.exec(options)?.[1]);
-  expect(dockerfile).toContain('COPY deploy/agent.yml deploy/my.cnf /etc/tidemark/\n');
-  expect(settings.server.defaults_file).toBe('/etc/tidemark/my.cnf');
+  const { protocol, host: bucket } = new URL(settings.storage);
+  expect(protocol).toBe('s3:');
+  const s3Start = read('deploy/s3-start');
+  const [, objects = ''] = / posix (\S+)$/m.exec(s3Start) ?? [];
+  expect(s3Start).toContain(`mkdir -p ${objects}/${bucket}\n`);
+  expect(mountsOf('s3')).toContain(objects);
+  const [, port] = /--port 0\.0\.0\.0:(\d+) /.exec(s3Start) ?? [];
+  expect(serviceNamed('s3').healthcheck?.test.at(-1)).toContain(`/dev/tcp/127.0.0.1/${port}`);
+  for (const name of ['control', 'mariadb']) {
+    const { environment = {}, depends_on: dependencies } = serviceNamed(name);
+    expect(s3Endpoint(environment)).toBe(`http://s3:${port}`);
+    expect(environment['AWS_REGION']).toBe('us-east-1');
+    const file = environment['AWS_SHARED_CREDENTIALS_FILE'] ?? '';
+    expect(mountsOf(name)).toContain(dirname(file));
+    expect(serviceNamed('secrets').command).toContain(dirname(file));
+    expect(Object.keys(environment).filter((variable) => /KEY_ID|SECRET/.test(variable))).toEqual([]);
+    expect(dependencies?.['s3']).toEqual({ condition: 'service_healthy' });
+  }
+  // The agent has the keys of the store, and no other secret of the deployment.
+  expect(mountsOf('mariadb')).not.toContain('/secrets');
 });
 
 test('every secret that something reads is made, and no password stands in a setting', () => {

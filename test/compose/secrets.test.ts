@@ -11,12 +11,14 @@ import { testIf } from '../support/skip.ts';
 const script = resolve(import.meta.dirname, '../../deploy/make-secrets');
 const testAsRoot = testIf(process.getuid?.() === 0, 'giving files to other users needs root');
 
-function inFolder(run: (folder: string) => void): void {
-  const folder = mkdtempSync(join(tmpdir(), 'secrets-'));
+/** Two folders, for the secrets and for what opens the store. */
+function inFolders(run: (folder: string, storage: string) => void): void {
+  const folders = ['secrets-', 'storage-'].map((name) => mkdtempSync(join(tmpdir(), name)));
+  const [folder = '', storage = ''] = folders;
   try {
-    run(folder);
+    run(folder, storage);
   } finally {
-    rmSync(folder, { recursive: true });
+    for (const one of folders) rmSync(one, { recursive: true });
   }
 }
 
@@ -24,8 +26,8 @@ const contents = (folder: string): Record<string, string> =>
   Object.fromEntries(readdirSync(folder).map((name) => [name, readFileSync(join(folder, name), 'utf8')]));
 
 testAsRoot('secrets are long, all different, and readable by their users alone', () => {
-  inFolder((folder) => {
-    execFileSync(script, [folder]);
+  inFolders((folder, storage) => {
+    execFileSync(script, [folder, storage]);
     const { tokens = '', sealing_key: sealingKey = '', ...random } = contents(folder);
     expect(Object.keys(random).sort()).toEqual([
       'catalog_password',
@@ -51,14 +53,43 @@ testAsRoot('secrets are long, all different, and readable by their users alone',
 });
 
 testAsRoot('secrets that are there are left as they are, and a missing one is made', () => {
-  inFolder((folder) => {
-    execFileSync(script, [folder]);
+  inFolders((folder, storage) => {
+    execFileSync(script, [folder, storage]);
     const before = contents(folder);
     rmSync(join(folder, 's3_secret_key'));
-    execFileSync(script, [folder]);
+    execFileSync(script, [folder, storage]);
     const { s3_secret_key: after, ...rest } = contents(folder);
     const { s3_secret_key: lost, ...kept } = before;
     expect(rest).toEqual(kept);
     expect(after).not.toBe(lost);
   });
 });
+
+testAsRoot(
+  "the store's credentials are its keys, for those who read nothing else, and follow new keys",
+  () => {
+    inFolders((folder, storage) => {
+      const credentials = join(storage, 'credentials');
+      const expectKeys = (): void => {
+        const { s3_access_key: key = '', s3_secret_key: secret = '' } = contents(folder);
+        const lines = [
+          '[default]',
+          `aws_access_key_id = ${key.trim()}`,
+          `aws_secret_access_key = ${secret.trim()}`,
+        ];
+        expect(contents(storage)).toEqual({ credentials: `${lines.join('\n')}\n` });
+        const { mode, uid, gid } = statSync(credentials);
+        expect([mode & 0o777, uid, gid]).toEqual([0o440, 0, 1005]);
+      };
+      execFileSync(script, [folder, storage]);
+      expectKeys();
+      const { ino } = statSync(credentials);
+      execFileSync(script, [folder, storage]);
+      expect(statSync(credentials).ino).toBe(ino);
+      rmSync(join(folder, 's3_secret_key'));
+      execFileSync(script, [folder, storage]);
+      expectKeys();
+      expect(statSync(credentials).ino).not.toBe(ino);
+    });
+  },
+);
