@@ -23,10 +23,10 @@ export interface Started {
   ended: Promise<number | null>;
 }
 
-/** Starts a program of ours in a process of its own. */
-export function startProgram(file: string, args: string[]): Started {
-  const environment = { ...process.env };
-  delete environment['NODE_OPTIONS'];
+/** Starts a program of ours in a process of its own. @param variables of its environment, beside those of the test */
+export function startProgram(file: string, args: string[], variables: Record<string, string> = {}): Started {
+  const environment = { ...process.env, ...variables };
+  delete (environment as NodeJS.ProcessEnv)['NODE_OPTIONS'];
   const child = spawn(
     process.execPath,
     ['--disable-warning=ExperimentalWarning', join(repositoryRoot, file), ...args],
@@ -43,16 +43,13 @@ export function startProgram(file: string, args: string[]): Started {
 /** Free ports, so that suites do not meet. */
 const freePorts = ['--port', '0', '--temporal-port', '0', '--ui-port', '0'];
 
-export function startStackProgram(data: string, args: string[] = []): Started {
-  return startProgram('embedded/start.ts', [
-    '--data',
-    data,
-    '--json',
-    '--nightly',
-    'off',
-    ...freePorts,
-    ...args,
-  ]);
+export function startStackProgram(
+  data: string,
+  args: string[] = [],
+  variables: Record<string, string> = {},
+): Started {
+  const common = ['--data', data, '--json', '--nightly', 'off', ...freePorts];
+  return startProgram('embedded/start.ts', [...common, ...args], variables);
 }
 
 /** Waits for the line that says that all is ready. */
