@@ -1,6 +1,6 @@
 /**
  * How the tests run: TypeScript through swc as ES modules, four workers, one Temporal server for the run
- * (test/support/global-setup.ts), skipped tests reported with their reason (test/support/skip-reporter.js).
+ * (test/support/global-setup.ts), the longest suites first (test/support/longest-first.js), skipped tests reported with their reason (test/support/skip-reporter.js).
  */
 
 /** @type {import('jest').Config} */
@@ -25,6 +25,7 @@ export default {
   globalSetup: '<rootDir>/test/support/global-setup.ts',
   globalTeardown: '<rootDir>/test/support/global-teardown.ts',
   setupFiles: ['<rootDir>/test/support/check-answers.ts'],
+  testSequencer: '<rootDir>/test/support/longest-first.js',
   reporters: ['default', '<rootDir>/test/support/skip-reporter.js'],
   modulePathIgnorePatterns: ['<rootDir>/\\.tidemark/'],
   watchman: false,

@@ -4,12 +4,11 @@
  *
  * One file a restore, `<state directory>/journals/restore-<id>.json`. It is replaced whole and synced at each step.
  */
-import { readFile, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { memberKinds } from '../../domain/layout.ts';
-import { messageOf, TidemarkError } from '../../domain/errors.ts';
-import { makeDirectory, namesIn, writeDurably } from '../restore/files.ts';
+import { makeDirectory, namesIn, readRecord, writeDurably } from '../restore/files.ts';
 import { inPlaceRecord } from '../restore/in-place-record.ts';
 
 /** The steps of a cut-over in their order. */
@@ -83,23 +82,12 @@ export function reached(entry: Journal, step: Step): boolean {
 /** The journal of a restore, or undefined when its cut-over never began. @throws cut_over_failed when it is unreadable */
 export async function readJournal(stateDirectory: string, restoreId: number): Promise<Journal | undefined> {
   const file = fileOf(stateDirectory, restoreId);
-  let text: string;
-  try {
-    text = await readFile(file, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
-  try {
-    return journal.parse(JSON.parse(text));
-  } catch (error) {
-    throw new TidemarkError(
-      'cut_over_failed',
-      `The journal ${file} cannot be read, so that nobody knows where the server's files are: look at it, put the ` +
-        `files back by hand and remove it. ${messageOf(error)}`,
-      { cause: error },
-    );
-  }
+  return await readRecord(
+    file,
+    journal,
+    `The journal ${file} cannot be read, so that nobody knows where the server's files are: look at it, put the ` +
+      'files back by hand and remove it.',
+  );
 }
 
 /** Replaces the journal. Once this returns, it survives a power cut. */

@@ -1,6 +1,8 @@
 /** Small operations on files and directories, each whole or not at all. */
-import { lstat, mkdir, open, readdir, rename, rm, rmdir } from 'node:fs/promises';
+import { lstat, mkdir, open, readdir, readFile, rename, rm, rmdir } from 'node:fs/promises';
 import path from 'node:path';
+import type { z } from 'zod';
+import { messageOf, TidemarkError } from '../../domain/errors.ts';
 
 /** Whether there is nothing at this path. */
 export async function isMissing(file: string): Promise<boolean> {
@@ -74,5 +76,30 @@ export async function syncDirectory(directory: string): Promise<void> {
     await handle.sync();
   } finally {
     await handle.close();
+  }
+}
+
+/**
+ * What a file of JSON in the state directory records; undefined where there is none.
+ *
+ * @param unreadable what it means that it cannot be read, and what to do
+ * @throws cut_over_failed with that
+ */
+export async function readRecord<T>(
+  file: string,
+  schema: z.ZodType<T>,
+  unreadable: string,
+): Promise<T | undefined> {
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+  try {
+    return schema.parse(JSON.parse(text));
+  } catch (error) {
+    throw new TidemarkError('cut_over_failed', `${unreadable} ${messageOf(error)}`, { cause: error });
   }
 }

@@ -1,9 +1,7 @@
 /** What is known of a restore in place that is not finished: how far it went, on disk before it goes there. */
-import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
-import { messageOf, TidemarkError } from '../../domain/errors.ts';
-import { makeDirectory, removeDurably, writeDurably } from './files.ts';
+import { makeDirectory, readRecord, removeDurably, writeDurably } from './files.ts';
 
 export const inPlaceRecord = z.object({
   restoreId: z.number(),
@@ -17,26 +15,14 @@ export type InPlaceRecord = z.infer<typeof inPlaceRecord>;
 
 const fileOf = (stateDirectory: string): string => path.join(stateDirectory, 'journals', 'in-place.json');
 
-/** The record of the restore in place that is not finished; undefined when there is none. */
+/** The record of the restore in place that is not finished; undefined when there is none. @throws cut_over_failed */
 export async function readInPlace(stateDirectory: string): Promise<InPlaceRecord | undefined> {
   const file = fileOf(stateDirectory);
-  let text: string;
-  try {
-    text = await readFile(file, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
-  try {
-    return inPlaceRecord.parse(JSON.parse(text));
-  } catch (error) {
-    throw new TidemarkError(
-      'cut_over_failed',
-      `The record ${file} of a restore in place cannot be read: see that the data is whole, and remove it. ` +
-        messageOf(error),
-      { cause: error },
-    );
-  }
+  return await readRecord(
+    file,
+    inPlaceRecord,
+    `The record ${file} of a restore in place cannot be read: see that the data is whole, and remove it.`,
+  );
 }
 
 /** Whether a restore in place is not finished: the server must not be started. */

@@ -3,15 +3,14 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { readdir, readFile, stat, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { backupActivities } from '../../activities/host/backup.ts';
-import { type Host, operationFolder, Turn } from '../../activities/host/host.ts';
+import { type Host, operationFolder } from '../../activities/host/host.ts';
 import { operationOf, restoreActivities } from '../../activities/host/restore.ts';
-import { agentSettings } from '../../config/agent.ts';
 import type { Layout } from '../../domain/layout.ts';
 import { stagingFor } from '../../mariadb/restore/staging.ts';
 import { currentBoot, lostInPowerCut, markSynced, markUnpacked } from '../../mariadb/restore/unpacked.ts';
-import { openStore } from '../../storage/open.ts';
 import { runActivity } from '../support/activity.ts';
-import { silentLog, startTestServer, type TestServer } from '../support/mariadb.ts';
+import { openHost } from '../support/host.ts';
+import { startTestServer, type TestServer } from '../support/mariadb.ts';
 
 let server: TestServer;
 let host: Host;
@@ -31,7 +30,7 @@ const order = {
 
 beforeAll(async () => {
   server = await startTestServer({ name: 'cut' });
-  const settings = agentSettings.parse({
+  host = await openHost({
     service_id: 'cut-1',
     state_directory: path.join(server.folder, 'state'),
     storage: `file://${path.join(server.folder, 'storage')}`,
@@ -40,15 +39,6 @@ beforeAll(async () => {
       client_file: server.settings.client_file,
     },
   });
-  host = {
-    agentId: 'an-agent',
-    settings,
-    store: await openStore(settings.storage),
-    log: silentLog,
-    announceNow: () => undefined,
-    attempts: new Map(),
-    turn: new Turn(),
-  };
   const taken = await runActivity(() => backupActivities(host).takeBackup(backup)).result;
   order.manifestSha256 = taken.manifestSha256;
 });

@@ -7,13 +7,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { attempt } from '../../activities/host/attempt.ts';
 import { backupActivities } from '../../activities/host/backup.ts';
-import { type Host, Turn } from '../../activities/host/host.ts';
-import { agentSettings } from '../../config/agent.ts';
+import type { Host } from '../../activities/host/host.ts';
 import { type Progress, measure, startOf } from '../../domain/progress.ts';
 import type { Attempt } from '../../mariadb/context.ts';
-import { openStore } from '../../storage/open.ts';
 import { runActivity } from '../support/activity.ts';
-import { silentLog, startTestServer, type TestServer } from '../support/mariadb.ts';
+import { openHost } from '../support/host.ts';
+import { startTestServer, type TestServer } from '../support/mariadb.ts';
 import { runFolder } from '../support/run.ts';
 
 const stallMs = 1_500;
@@ -22,30 +21,20 @@ beforeEach(async () => {
   folder = await mkdtemp(path.join(runFolder(), 'stalled-'));
 });
 
-async function openHost(server: Record<string, unknown>): Promise<Host> {
-  const settings = agentSettings.parse({
+async function hostOf(server: Record<string, unknown>): Promise<Host> {
+  return await openHost({
     service_id: 'stall-1',
     state_directory: path.join(folder, 'state'),
     storage: `file://${path.join(folder, 'storage')}`,
     stall_timeout: `${stallMs}ms`,
     server,
   });
-  await mkdir(settings.state_directory, { recursive: true });
-  return {
-    agentId: 'an-agent',
-    settings,
-    store: await openStore(settings.storage),
-    log: silentLog,
-    announceNow: () => undefined,
-    attempts: new Map(),
-    turn: new Turn(),
-  };
 }
 
 describe('an attempt', () => {
   /** Reports every 100 ms for three times as long as nothing may move. */
   async function working(report: (trial: Attempt, round: number) => void): Promise<Progress> {
-    const host = await openHost({ defaults_file: '/etc/my.cnf' });
+    const host = await hostOf({ defaults_file: '/etc/my.cnf' });
     const { result, heartbeats } = runActivity(() =>
       attempt(host, { operation: 'backup-1', phase: 'copying' }, async (trial) => {
         for (let round = 0; round < (3 * stallMs) / 100; round += 1) {
@@ -77,7 +66,7 @@ describe('an attempt', () => {
   });
 
   test('that waits for an earlier one hears that it is called off, and leaves the earlier one known', async () => {
-    const host = await openHost({ defaults_file: '/etc/my.cnf' });
+    const host = await hostOf({ defaults_file: '/etc/my.cnf' });
     const { promise: hanging, resolve: end } = Promise.withResolvers<void>();
     const options = { operation: 'restore-1', phase: 'cutting_over' as const, uninterruptible: true };
     const earlier = runActivity(() => attempt(host, options, () => hanging));
@@ -124,7 +113,7 @@ describe('a backup of unknown size', () => {
     await mkdir(elsewhere);
     const defaultsFile = path.join(folder, 'my.cnf');
     await writeFile(defaultsFile, `[mariadbd]\ndatadir=${elsewhere}\nsocket=${server.socket}\n`);
-    const host = await openHost({
+    const host = await hostOf({
       defaults_file: defaultsFile,
       client_file: server.settings.client_file,
       programs: await hangingTool(),

@@ -4,8 +4,6 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Turn, type Host } from '../../activities/host/host.ts';
-import { agentSettings } from '../../config/agent.ts';
 import { startSampleServer } from '../../embedded/sample-lifecycle.ts';
 import { cutOver, type CutOverOptions } from '../../mariadb/cutover/cut-over.ts';
 import { guardName } from '../../mariadb/cutover/guard.ts';
@@ -25,6 +23,7 @@ import {
   takeTestBackup,
   type TestBackup,
 } from '../support/copies.ts';
+import { openHost } from '../support/host.ts';
 import { silentLog, startTestServer, type TestServer } from '../support/mariadb.ts';
 
 /** The restore in place that fails, and those that follow it. */
@@ -92,26 +91,18 @@ async function expectHalfEmptied(): Promise<void> {
   expect(existsSync(path.join(stateDirectory, guardName))).toBe(true);
   expect(await findServerProcess(server.settings)).toBeUndefined();
 
-  const settings = agentSettings.parse({
+  const settings = {
     service_id: 'half-1',
     state_directory: stateDirectory,
     storage: 'file:///nowhere',
     server: { defaults_file: server.defaultsFile, control: { kind: 'direct', keep_running: true } },
-  });
+  };
+  // Nothing of the store is asked for.
+  const host = await openHost(settings, {} as ObjectStore);
   const said: string[] = [];
-  await startSampleServer(settings, (message) => said.push(message), new AbortController().signal);
+  await startSampleServer(host.settings, (message) => said.push(message), new AbortController().signal);
   expect(said).toEqual([expect.stringContaining('has emptied the data of half-1')]);
   const stop = new AbortController();
-  const host: Host = {
-    agentId: 'an-agent',
-    settings,
-    // Nothing of it is asked for.
-    store: {} as ObjectStore,
-    log: silentLog,
-    announceNow: () => undefined,
-    attempts: new Map(),
-    turn: new Turn(),
-  };
   const keeping = keepServerRunning(host, stop.signal);
   await sleep(1_500);
   stop.abort();
