@@ -26,7 +26,7 @@ export interface Started {
 /** Starts a program of ours in a process of its own. @param variables of its environment, beside those of the test */
 export function startProgram(file: string, args: string[], variables: Record<string, string> = {}): Started {
   const environment = { ...process.env, ...variables };
-  delete (environment as NodeJS.ProcessEnv)['NODE_OPTIONS'];
+  delete environment['NODE_OPTIONS'];
   const child = spawn(
     process.execPath,
     ['--disable-warning=ExperimentalWarning', join(repositoryRoot, file), ...args],
