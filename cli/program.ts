@@ -14,6 +14,7 @@ interface Entry {
 const ordering = 'Order and follow:';
 const looking = 'Look:';
 const host = "On the deployment's host:";
+const files = 'On files:';
 const shell = 'For the shell:';
 
 /** Every command by its name, in the order of the help. */
@@ -81,6 +82,11 @@ const commands: Record<string, Entry> = {
     group: host,
     load: async (io) => (await import('./commands/sealing-key.ts')).sealingKeyCommand(io),
   },
+  binlog: {
+    summary: 'look into binlog files',
+    group: files,
+    load: async (io, outcome) => (await import('./commands/binlog.ts')).binlogCommand(io, outcome),
+  },
   completion: {
     summary: 'print the completion of words for bash or zsh',
     group: shell,
@@ -104,7 +110,7 @@ export const allNames = (): Set<string> => new Set(Object.keys(commands));
 export async function buildProgram(io: Io, outcome: Outcome, loaded: ReadonlySet<string>): Promise<Command> {
   const program = new Command('tidemark')
     .description(
-      'The command line of Tidemark, which backs MariaDB servers up and brings them back. All but the commands of the host are requests to the REST API.',
+      'The command line of Tidemark, which backs MariaDB servers up and brings them back. All but the commands of the host and of files are requests to the REST API.',
     )
     .version(packageJson.version, '--version', 'print the version')
     .helpCommand('help [command]', 'print help for a command')

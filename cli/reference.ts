@@ -43,7 +43,7 @@ ${chapters.join('\n\n')}
 function introduction(connection: string): string {
   return `# The command line
 
-\`npx tidemark\` in the checkout, or \`cli/tidemark\` from anywhere. All but the commands of the deployment's host are requests to the REST API and nothing more: what they can do, curl can do. Options have the names of the API's fields and query parameters, with \`-\` for \`_\`.
+\`npx tidemark\` in the checkout, or \`cli/tidemark\` from anywhere. All but the commands of the deployment's host and of files are requests to the REST API and nothing more: what they can do, curl can do. Options have the names of the API's fields and query parameters, with \`-\` for \`_\`.
 
 Answers go to standard output: tables and records for people, with times in UTC; with \`--json\` the API's answers as they are, one a line. Everything else, progress included, goes to standard error. On a terminal progress is a bar, elsewhere a line for each phase.
 

@@ -86,6 +86,12 @@ export const hostErrors = {
     'mariadb-backup, or a program behind it in the pipe, failed.',
     'The message ends with what the program said.',
   ),
+  binlog_damaged: entry(
+    409,
+    false,
+    'A binary log is not as the server wrote it, or is none that is read here.',
+    "The message names the position: what stands before it is right. Compare the file with the server's own, and read it again from there.",
+  ),
   redo_overrun: entry(
     409,
     true,
