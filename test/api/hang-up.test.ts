@@ -38,7 +38,7 @@ async function hangUp(id: string, length: string, beginning: string): Promise<Lo
   socket.write(`${head.join('\r\n')}\r\n\r\n${beginning}`);
   await sleep(100);
   socket.destroy();
-  for (let tries = 0; tries < 200; tries += 1) {
+  for (let tries = 0; tries < 2_400; tries += 1) {
     const line = api.log.find(({ fields, message }) => message === 'request' && fields['request_id'] === id);
     if (line) return line;
     await sleep(25);

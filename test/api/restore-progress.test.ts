@@ -74,7 +74,7 @@ describe('GET /restores', () => {
       etaSeconds: 3,
     });
     const until = async (wanted: unknown[]): Promise<void> => {
-      const end = Date.now() + 30_000;
+      const end = Date.now() + 120_000;
       let seen: unknown[] = [];
       while (JSON.stringify(seen) !== JSON.stringify(wanted) && Date.now() < end) seen = await progress();
       expect(seen).toEqual(wanted);

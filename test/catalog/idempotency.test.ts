@@ -42,12 +42,12 @@ describeOnBoth('idempotency keys', (database) => {
 
   test('a kept answer is there for whoever asks, until it expires', async () => {
     const { catalog } = database;
-    const claim = claimOf(newId(), { keepMs: 400 });
+    const claim = claimOf(newId(), { keepMs: 2_000 });
     expect(await catalog.claimKey(claim)).toBeUndefined();
     await catalog.keepAnswer(receiptOf(claim, 'sealed'));
     const other = claimOf(claim.id, { fingerprint: 'another' });
     expect(await catalog.claimKey(other)).toEqual({ fingerprint: 'print', answer: 'sealed' });
-    await sleep(450);
+    await sleep(2_050);
     expect(await catalog.claimKey(other)).toBeUndefined();
     expect(await catalog.claimKey(claim)).toEqual({ fingerprint: 'another' });
   });

@@ -70,7 +70,7 @@ testIf(runs('script'), 'there is no script(1) on this machine')(
     const { stdout } = spawnSync('script', ['-qec', 'bash --norc --noprofile -i', '/dev/null'], {
       input: typed,
       encoding: 'utf8',
-      timeout: 20_000,
+      timeout: 120_000,
       env: { ...process.env, TERM: 'dumb', INPUTRC: '/dev/null' },
     });
     expect(stdout).toContain('called with: schedules update 253');

@@ -16,7 +16,7 @@ let before: Record<string, number | null>;
 
 beforeAll(async () => {
   const settings = {
-    TIDEMARK_AGENT_WAIT: '4s',
+    TIDEMARK_AGENT_WAIT: '10s',
     TIDEMARK_SERVER_WAIT: '4s',
     TIDEMARK_SILENCE_TIMEOUT: '10s',
     TIDEMARK_RETRY_PAUSE: '200ms',
@@ -159,7 +159,7 @@ describe('a backup', () => {
     expect(waiting.status).toBe('Scheduled');
     const backup = await stack.backupEnd(id);
     expect(backup).toMatchObject({ status: 'Failed' });
-    expect(backup.message).toContain('did not answer within 4 s');
+    expect(backup.message).toContain('did not answer within 10 s');
     await service.agent.start(ready.agent);
   });
 

@@ -263,4 +263,4 @@ test('a schedule of every minute has had its runs by itself, each a whole backup
   }
   expect((await stack.request('DELETE', `/backups/schedules/${everyMinute.id}`)).status).toBe(200);
   await rm(s3.server.folderOf(everyMinute.bucket), { recursive: true });
-}, 300_000);
+});

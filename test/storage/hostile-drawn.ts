@@ -68,34 +68,30 @@ export function worksBehind(name: string, { covered, worker, remove }: NetworkUn
 
     const seeds = longRun ? [1, 2, 3, 4] : [1];
     const count = longRun ? 1_000 : 200;
-    test.each(seeds)(
-      `does ${count} operations, each right or failed, and lives (seed %i)`,
-      async (seed) => {
-        proxy.met.length = 0;
-        proxy.drawFrom(seed, 0.2, mayDraw(covered));
-        const file = path.join(import.meta.dirname, 'hostile-worker.ts');
-        const child = spawn(
-          process.execPath,
-          [file, ...started.args, proxy.url, String(seed * 100 + 1), String(count)],
-          { env: { ...process.env, NODE_OPTIONS: '', ...started.environment } },
-        );
-        const [out, complaints, [code]] = await Promise.all([
-          text(child.stdout),
-          text(child.stderr),
-          once(child, 'exit') as Promise<[number | null]>,
-        ]);
-        expect({ code, complaints }).toEqual({ code: 0, complaints: '' });
-        const found = JSON.parse(out) as Findings;
-        expect(found.wrong).toEqual([]);
-        expect(found.operations).toBe(count);
-        expect(found.errors).toBeLessThan(count / 2);
-        expect(proxy.met.length).toBeGreaterThan(count / 20);
-        expect(found.longestMs).toBeLessThan(15_000);
-        process.stdout.write(
-          `${name}, seed ${seed}: ${proxy.met.length} faults in ${found.operations} operations, ${found.errors} of them ended in an error\n`,
-        );
-      },
-      300_000,
-    );
+    test.each(seeds)(`does ${count} operations, each right or failed, and lives (seed %i)`, async (seed) => {
+      proxy.met.length = 0;
+      proxy.drawFrom(seed, 0.2, mayDraw(covered));
+      const file = path.join(import.meta.dirname, 'hostile-worker.ts');
+      const child = spawn(
+        process.execPath,
+        [file, ...started.args, proxy.url, String(seed * 100 + 1), String(count)],
+        { env: { ...process.env, NODE_OPTIONS: '', ...started.environment } },
+      );
+      const [out, complaints, [code]] = await Promise.all([
+        text(child.stdout),
+        text(child.stderr),
+        once(child, 'exit') as Promise<[number | null]>,
+      ]);
+      expect({ code, complaints }).toEqual({ code: 0, complaints: '' });
+      const found = JSON.parse(out) as Findings;
+      expect(found.wrong).toEqual([]);
+      expect(found.operations).toBe(count);
+      expect(found.errors).toBeLessThan(count / 2);
+      expect(proxy.met.length).toBeGreaterThan(count / 20);
+      expect(found.longestMs).toBeLessThan(15_000);
+      process.stdout.write(
+        `${name}, seed ${seed}: ${proxy.met.length} faults in ${found.operations} operations, ${found.errors} of them ended in an error\n`,
+      );
+    });
   });
 }

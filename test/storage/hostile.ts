@@ -24,7 +24,7 @@ export interface StoreBehindNetwork {
 const requestMs = 1_500;
 const attemptsMs = 15_000;
 /** What a busy machine may take longer. Milliseconds. */
-const slackMs = 3_000;
+const slackMs = 8_000;
 
 interface Outcome {
   result: unknown;
@@ -84,7 +84,7 @@ export function hostile(
             });
           }),
         );
-      }, 60_000);
+      });
 
       test.each(possible)('$name ends right or in an error, in time', (given) => {
         const { once } = outcomes.get(given) ?? {};
