@@ -44,7 +44,12 @@ export async function filesWith(secret: string, folder: string): Promise<string[
   for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
     if (!entry.isFile()) continue;
     const file = path.join(entry.parentPath, entry.name);
-    if ((await readFile(file)).includes(secret)) found.push(file);
+    // One that went away meanwhile, such as a journal of SQLite, holds nothing.
+    const content = await readFile(file).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return Buffer.alloc(0);
+      throw error;
+    });
+    if (content.includes(secret)) found.push(file);
   }
   return found;
 }

@@ -201,13 +201,19 @@ export class TestStack {
   }
 
   async orderBackup(serviceId: string): Promise<string> {
-    const { status, body } = await this.request('POST', '/backups/schedules', {
+    const { status, body } = await this.#order('/backups/schedules', {
       service_id: serviceId,
       backup_type: 'full',
       schedule: 'once',
     });
     if (status !== 200) throw new Error(`the backup was refused: ${JSON.stringify(body)}`);
     return String(body.backup_id);
+  }
+
+  /** Gives an order, again where a Temporal that is too busy to answer is the reason that nothing was started. */
+  async #order(pathname: string, body: object): Promise<Answer> {
+    const answer = (): Promise<Answer> => this.request('POST', pathname, body);
+    return await until(answer, ({ status }) => status !== 503, `an answer of ${pathname}`);
   }
 
   async backupOf(backupId: string): Promise<BackupBody> {
@@ -240,7 +246,7 @@ export class TestStack {
     serviceId: string,
     fields: Record<string, unknown> = {},
   ): Promise<number> {
-    const { status, body } = await this.request('POST', '/restores', {
+    const { status, body } = await this.#order('/restores', {
       id: backupId,
       service_id: serviceId,
       ...fields,

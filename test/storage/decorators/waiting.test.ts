@@ -63,7 +63,8 @@ describe('a rate limit', () => {
 
   test('gives the wait up when the signal is aborted, and nobody waits for what was not sent', async () => {
     const on = limited(store, { upload_limit: 100_000, download_limit: 0 });
-    await on.put('first', Buffer.alloc(10_000));
+    // Long enough for the second to be called off while it waits, however slow the machine is.
+    await on.put('first', Buffer.alloc(300_000));
     const abort = new AbortController();
     const put = on.put('second', Buffer.alloc(10_000_000), abort.signal);
     setTimeout(() => abort.abort(), 20);
