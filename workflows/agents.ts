@@ -8,6 +8,7 @@ import type { OperationTimings } from '../domain/operations.ts';
 import { findingOf } from './failures.ts';
 import {
   cleanup,
+  controlBucket,
   controlPlane,
   controlWait,
   hostBulk,
@@ -22,12 +23,17 @@ export interface ControlPlane {
   control: ActivityInterfaceFor<ControlActivities>;
   /** The same, for what waits. */
   waiting: ActivityInterfaceFor<ControlActivities>;
+  /** What reads a backup, wherever it lies: in a customer's bucket not for ever. */
+  reading(external: boolean | undefined): ActivityInterfaceFor<ControlActivities>;
 }
 
 export function controlPlaneOf(timings: OperationTimings): ControlPlane {
+  const waiting = proxyActivities<ControlActivities>(controlWait(timings));
+  const bounded = proxyActivities<ControlActivities>(controlBucket(timings));
   return {
     control: proxyActivities<ControlActivities>(controlPlane(timings)),
-    waiting: proxyActivities<ControlActivities>(controlWait(timings)),
+    waiting,
+    reading: (external) => (external ? bounded : waiting),
   };
 }
 

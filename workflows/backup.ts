@@ -168,7 +168,7 @@ function orderOf({ input, bucket }: BackupRun, agent: ReachedAgent): HostBackupI
 async function confirm({ input, plane, story, agent }: BackupRun, summary: BackupSummary): Promise<void> {
   await CancellationScope.nonCancellable(async () => {
     story.tell('recording', 'The copy is complete and is being recorded.');
-    await plane.waiting.confirmBackup({
+    await plane.reading(input.external).confirmBackup({
       ...summary,
       ...(agent?.encryption && { encryption: agent.encryption }),
     });

@@ -26,6 +26,15 @@ export function controlWait(timings: OperationTimings): ActivityOptions {
   return { ...controlPlane(timings), startToCloseTimeout: '365d', heartbeatTimeout: timings.heartbeatMs };
 }
 
+/**
+ * What reads from a customer's bucket. It need not come back, and whoever waits for it keeps a service from other work:
+ * each attempt asks for as long as the storage's own settings say, and after some of them the reason is the answer.
+ */
+export function controlBucket(timings: OperationTimings): ActivityOptions {
+  const { retry, ...options } = controlWait(timings);
+  return { ...options, retry: { ...retry, maximumInterval: timings.retryMs * 15, maximumAttempts: 6 } };
+}
+
 /** Long work of a control worker: it waits for one that is free, and a worker that died is noticed by its silence. */
 export function controlBulk(timings: OperationTimings): ActivityOptions {
   return {

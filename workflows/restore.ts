@@ -183,7 +183,7 @@ async function plan(run: RestoreRun): Promise<PlannedRestore> {
   const { input, plane } = run;
   const [facts, { agentId }] = await telling(run, 'planning', 'The restore is being planned.', () =>
     bothOf(
-      () => plane.waiting.readBackup({ backupId: input.backupId }),
+      () => plane.reading(input.external).readBackup({ backupId: input.backupId }),
       () => plane.control.findAgent({ serviceId: input.serviceId }),
     ),
   );

@@ -14,13 +14,7 @@ export function bucketActivities(plane: Plane): Pick<ControlActivities, 'sealBuc
   return {
     async sealBucket({ backupId, agentId }) {
       const bucket = await bucketOf(plane, backupId);
-      if (!bucket) {
-        throw new TidemarkError(
-          'backup_not_found',
-          `Nothing is known any more of the bucket of the backup "${backupId}": its schedule was deleted, and the ` +
-            'credentials with it. Order a schedule with "external_storage" anew.',
-        );
-      }
+      if (!bucket) throw bucketForgotten(backupId);
       const agent = await plane.catalog.findAgent(agentId);
       if (!agent || agent.recipient === '') {
         throw new TidemarkError(
@@ -34,11 +28,28 @@ export function bucketActivities(plane: Plane): Pick<ControlActivities, 'sealBuc
   };
 }
 
-/** Where a backup lies: the customer's bucket, or the managed storage. @throws what opening a store does */
+/**
+ * Where a backup lies: the customer's bucket, or the managed storage.
+ *
+ * @throws backup_not_found when it lies in a customer's bucket of which nothing is known any more; what opening a store
+ *   does
+ */
 export async function storeOf(plane: Plane, backupId: string): Promise<ObjectStore> {
   const bucket = await bucketOf(plane, backupId);
-  if (!bucket) return plane.store;
+  if (!bucket) {
+    const backup = await plane.catalog.findBackup(backupId);
+    if (backup?.method === 'external') throw bucketForgotten(backupId);
+    return plane.store;
+  }
   return await openExternalStore(bucket, { options: plane.storageOptions, log: plane.log });
+}
+
+function bucketForgotten(backupId: string): TidemarkError {
+  return new TidemarkError(
+    'backup_not_found',
+    `Nothing is known any more of the bucket of the backup "${backupId}": its schedule was deleted, and the ` +
+      'credentials with it. Order a schedule with "external_storage" anew.',
+  );
 }
 
 async function bucketOf(

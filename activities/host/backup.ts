@@ -1,5 +1,6 @@
 /** Taking a backup: the server's stream, cut into parts, and the manifest last. */
 import { rm } from 'node:fs/promises';
+import { Context } from '@temporalio/activity';
 import { joinedEncryption, noEncryption, requireRecipients } from '../../domain/encryption.ts';
 import { TidemarkError } from '../../domain/errors.ts';
 import { objectKeys } from '../../domain/ids.ts';
@@ -13,12 +14,15 @@ import { writeParts } from '../../storage/parts.ts';
 import type { ObjectStore } from '../../storage/store.ts';
 import { removeParts } from '../../storage/sweep.ts';
 import { markWriter } from '../../storage/writer-mark.ts';
+import { beating } from '../heartbeat.ts';
 import { attempt } from './attempt.ts';
 import { storeFor } from './bucket.ts';
 import type { HostBackupInput, HostBulkActivities, HostControlActivities } from './contract.ts';
 import type { Host } from './host.ts';
 
 const reportMs = 500;
+/** How long it is tried to remove what a backup left in a customer's bucket that does not answer. */
+const tidyForMs = 3_600_000;
 
 /** What a backup is called on its host. */
 function operationOf({ backupId }: HostBackupInput): string {
@@ -43,31 +47,29 @@ export function backupActivities(
     },
 
     async cleanUpBackup(order) {
-      return await attempt(
-        host,
-        { operation: operationOf(order), phase: 'recording' },
-        async ({ folder }) => {
-          const whole = await tidyStore(host, order);
-          await rm(folder, { recursive: true, force: true });
-          return whole ?? null;
-        },
-      );
+      await attempt(host, { operation: operationOf(order), phase: 'recording' }, async ({ folder }) => {
+        await rm(folder, { recursive: true, force: true });
+      });
+      // Without the server's lock: a store that does not answer must not keep the server from other work.
+      return (await beating(() => tidyStore(host, order))) ?? null;
     },
   };
 }
 
 /**
- * Removes the parts of a backup that has no manifest. What a customer's bucket does not let us remove stays there: it
- * is a reason to say so, and none to leave anything on the host.
+ * Removes the parts of a backup that has no manifest. What a customer's bucket does not let us remove, or does not for
+ * too long, stays there: it is a reason to say so, and none to leave anything on the host, or to ask for ever.
  */
 async function tidyStore(host: Host, order: HostBackupInput): Promise<BackupSummary | undefined> {
+  const { scheduledTimestampMs } = Context.current().info;
   try {
     const store = await storeFor(host, order);
     const whole = await findManifest(store, order.backupId);
     if (!whole) await removeParts(store, order.backupId);
     return whole;
   } catch (error) {
-    if (!order.bucket || !(error instanceof TidemarkError) || error.retryable) throw error;
+    if (!order.bucket || !(error instanceof TidemarkError)) throw error;
+    if (error.retryable && Date.now() - scheduledTimestampMs < tidyForMs) throw error;
     const { code, message } = error;
     host.log.warn({ storage: order.bucket.location, error: code }, `Parts may be left. ${message}`);
     return undefined;

@@ -69,7 +69,7 @@ export const createRestore = operation({
       serviceId,
       organization,
       mode: body.mode,
-      ...(bucket && { external: true }),
+      ...(backup.method === 'external' && { external: true }),
       timings: orders.timings,
     });
     return restoreView(record);

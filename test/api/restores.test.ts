@@ -93,6 +93,26 @@ describe('POST /restores', () => {
     await finish(answer.body['id']);
   });
 
+  test("of a backup in a customer's bucket says so to its workflow, also when nothing is known of the bucket any more", async () => {
+    const findBackup = api.catalog.findBackup.bind(api.catalog);
+    api.catalog.findBackup = async (...asked) => {
+      const found = await findBackup(...asked);
+      return found && { ...found, method: 'external' };
+    };
+    const { body } = await workers
+      .during('tidemark', undefined, async () =>
+        workers.during(agentQueue, answering, async () =>
+          restore({ id: backup.id, service_id: service.serviceId }),
+        ),
+      )
+      .finally(() => (api.catalog.findBackup = findBackup));
+    expect(body).toMatchObject({ status: 'Scheduled' });
+    const history = await api.client.workflow.getHandle(String(body['workflow_id'])).fetchHistory();
+    const payload = history.events?.[0]?.workflowExecutionStartedEventAttributes?.input?.payloads?.[0]?.data;
+    expect(JSON.parse(Buffer.from(payload ?? []).toString())).toMatchObject({ external: true });
+    await finish(body['id']);
+  });
+
   test('answers at once when nobody polls for the agent, and starts nothing', async () => {
     const answer = await restore({ id: backup.id, service_id: 'idle' });
     expect([answer.status, answer.errors]).toEqual([409, ['agent_unavailable']]);

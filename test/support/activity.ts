@@ -13,6 +13,8 @@ export interface ActivityRun<T> {
 export function runActivity<T>(
   work: () => Promise<T>,
   signal: AbortSignal = new AbortController().signal,
+  /** When Temporal was first asked for it, in Unix milliseconds. */
+  scheduledTimestampMs = Date.now(),
 ): ActivityRun<T> {
   const heartbeats: unknown[] = [];
   const cancelled = new Promise<never>((_, reject) => {
@@ -20,7 +22,7 @@ export function runActivity<T>(
   });
   cancelled.catch(() => undefined);
   const context = new Context(
-    { attempt: 1, activityType: 'ofATest', heartbeatDetails: undefined } as Info,
+    { attempt: 1, activityType: 'ofATest', heartbeatDetails: undefined, scheduledTimestampMs } as Info,
     cancelled,
     signal,
     (details) => void heartbeats.push(details),

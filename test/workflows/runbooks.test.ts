@@ -1,6 +1,6 @@
 /** What the workflows do where their activities fail, hang on or are flooded. */
 import { randomBytes } from 'node:crypto';
-import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import { DefaultLogger, Runtime } from '@temporalio/worker';
@@ -163,6 +163,80 @@ describe("a backup to a customer's bucket by an agent of before there were such 
     expect(told.at(-1)).toContain('bring it to the version of the deployment');
     expect(copied).toBe(0);
   });
+});
+
+describe("a customer's bucket that is gone", () => {
+  const gone = 'The bucket mine does not answer: connect ECONNREFUSED.';
+  const notAnswering = async (): Promise<never> => {
+    asked += 1;
+    throw ApplicationFailure.create({ message: gone, type: 'storage_unavailable', nonRetryable: false });
+  };
+  const timings = { ...defaultTimings, retryMs: 20 };
+  let asked = 0;
+  let released = 0;
+  const told: { status?: string; message?: string }[] = [];
+  const tell = async ({ status, message }: { status?: string; message?: string }): Promise<void> => {
+    told.push({ ...(status && { status }), ...(message !== undefined && { message }) });
+  };
+  const control = {
+    takePlace: async (): Promise<void> => undefined,
+    releasePlace: async (): Promise<void> => void (released += 1),
+    findAgent: async () => ({ agentId: 'agent-1', lastSeenAt: '', deploymentId: 'd-1' }),
+    sealBucket: async () => ({ location: 's3://mine', sealed: 'c2VhbGVk' }),
+  };
+  beforeEach(() => {
+    asked = released = 0;
+    told.length = 0;
+  });
+
+  test('once its backup was copied, ends the backup with what the store says', async () => {
+    const input = { ...newBackup(), external: true, timings };
+    const summary = { backupId: input.backupId, warnings: [] as string[] } as BackupSummary;
+    plane = await mockedPlane('backup-gone', {
+      control: { ...control, updateBackup: tell, confirmBackup: notAnswering },
+      agent: {
+        control: {
+          ping: async () => ({ agentId: 'agent-1' }),
+          confirmBucket: async () => undefined,
+          cleanUpBackup: async () => null,
+        },
+        bulk: { takeBackup: async () => summary },
+      },
+    });
+    const handle = await plane.client.workflow.start('backup', {
+      taskQueue: controlTaskQueue,
+      workflowId: workflowIds.backup(input.backupId, input.scheduleId),
+      args: [input],
+    });
+    await expect(handle.result()).rejects.toMatchObject({ cause: { type: 'storage_unavailable' } });
+    expect(told.at(-1)).toEqual({ status: 'Failed', message: gone });
+    expect([asked > 1, released]).toEqual([true, 1]);
+  }, 60_000);
+
+  test('when it is to be restored from, ends the restore with what the store says', async () => {
+    plane = await mockedPlane('restore-gone', {
+      control: { ...control, updateRestore: tell, readBackup: notAnswering },
+    });
+    const handle = await plane.client.workflow.start('restore', {
+      taskQueue: controlTaskQueue,
+      workflowId: 'restore/4/of-a-test',
+      args: [
+        {
+          restoreId: 4,
+          workflowId: 'restore/4/of-a-test',
+          backupId: newBackup().backupId,
+          serviceId: 'db-1',
+          organization: 'acme',
+          mode: 'side-by-side',
+          external: true,
+          timings,
+        },
+      ],
+    });
+    await expect(handle.result()).rejects.toMatchObject({ cause: { type: 'storage_unavailable' } });
+    expect(told.at(-1)).toEqual({ status: 'Failed', message: gone });
+    expect([asked > 1, released]).toEqual([true, 1]);
+  }, 60_000);
 });
 
 describe('a run of a schedule whose backup another one takes', () => {
