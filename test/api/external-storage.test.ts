@@ -31,6 +31,13 @@ function order(bucket: { path: string; credentials: unknown }, schedule = 'once'
   });
 }
 
+/** A whole key, with an end of its PEM that is as long as a request may be. */
+function largeKey(): string {
+  const { privateKey } = googleKey();
+  const longer = privateKey.replace('-----END', `${'A'.repeat(500_000)}\n-----END`);
+  return googleKey({ private_key: longer }).credentials;
+}
+
 function withEndpoint(endpoint: string): string {
   const text = `${Buffer.from(awsCredentials, 'base64').toString()}endpoint_url = ${endpoint}\n`;
   return Buffer.from(text).toString('base64');
@@ -127,6 +134,30 @@ describe('an order with external_storage', () => {
     expect(answer.messages).toContain(expected);
     expect(JSON.stringify([answer.body, api.log])).not.toContain(secret);
     expect((await api.catalog.unfinished()).backups).toHaveLength(before);
+  });
+
+  test.each([
+    ['a key of a million bytes', 400, Buffer.alloc(700_000, 'a').toString('base64')],
+    ['more than a request may have', 413, Buffer.alloc(2_000_000, 'a').toString('base64')],
+    ['a file of NULs', 400, Buffer.alloc(100_000).toString('base64')],
+    ['a Google key too large to be sealed for an agent', 400, largeKey()],
+  ])('with %s is refused by %s', async (_what, expected, credentials) => {
+    const before = (await api.catalog.unfinished()).backups.length;
+    const { status, body } = await order({ path: 'gs://mine', credentials });
+    expect(status).toBe(expected);
+    expect(JSON.stringify(body).length).toBeLessThan(2_000);
+    expect((await api.catalog.unfinished()).backups).toHaveLength(before);
+  });
+
+  test('is deleted by nobody but who owns the bucket, also when it is asked for', async () => {
+    const { body } = await order({ path: 's3://mine', credentials: awsCredentials });
+    const id = String(body['backup_id']);
+    await api.catalog.updateBackup(id, { status: 'Succeeded', message: 'Done.' });
+    const { status, errors, messages } = await api.ask('DELETE', `/backups/${encodeURIComponent(id)}`);
+    expect([status, errors]).toEqual([400, ['not_available']]);
+    expect(messages).toContain('Nothing was removed.');
+    expect(await api.catalog.findExternalBucket(id)).toBeDefined();
+    expect((await api.ask('GET', `/backups/${encodeURIComponent(id)}`)).body).toMatchObject({ id });
   });
 
   test('may name an endpoint that the deployment lists', async () => {

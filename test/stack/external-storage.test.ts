@@ -1,11 +1,15 @@
 /** Backups in a customer's own bucket, from the order to the data; and that its credentials are seen by nobody. */
-import { readdir, rename, rm } from 'node:fs/promises';
+import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { openCatalog } from '../../catalog/open.ts';
+import { bucketContext } from '../../domain/storage-credentials.ts';
+import { keyRing } from '../../sealing/key-ring.ts';
+import { CommandLine } from '../support/command-line.ts';
 import { startS3, type TestS3 } from '../support/s3.ts';
 import { recordHistory } from '../support/histories.ts';
 import { filesWith, seenIn, watchProcesses } from '../support/secrets.ts';
-import { type Answer, TestStack, type TestService, until } from '../support/stack.ts';
+import { type Answer, ready, TestStack, type TestService, until } from '../support/stack.ts';
 
 let s3: TestS3;
 let stack: TestStack;
@@ -204,6 +208,64 @@ describe('a bucket that cannot be used', () => {
     ]) {
       const { status, body } = await order(`s3://${bucket}`, credentialsFile({ endpoint_url: endpoint }));
       expect([status, JSON.stringify(body)]).toEqual([400, expect.stringContaining('external_endpoints')]);
+    }
+  });
+});
+
+describe('the credentials', () => {
+  test('of a backup that came to nothing are forgotten, and those of one that can be restored stay without its schedule', async () => {
+    const { body } = await order(`s3://${bucket}/kept`, credentialsFile());
+    const kept = String(body['backup_id']);
+    expect((await stack.backupEnd(kept)).status).toBe('Succeeded');
+    const removed = await stack.request('DELETE', `/backups/schedules/${String(body['id'])}`);
+    expect(removed.status).toBe(200);
+    const failed = await order('s3://no-such-bucket/y', credentialsFile());
+    const lost = String(failed.body['backup_id']);
+    expect((await stack.backupEnd(lost)).status).toBe('Failed');
+    const catalog = await openCatalog(`sqlite://${stack.folder}/catalog.db`);
+    try {
+      await until(
+        async () => await catalog.findExternalBucket(lost),
+        (found) => found === undefined,
+        'the end of the credentials',
+      );
+      expect(await catalog.findExternalBucket(kept)).toMatchObject({ location: `s3://${bucket}/kept` });
+    } finally {
+      await catalog.close();
+    }
+    await stack.restore(kept, 'shop');
+  });
+
+  test('outlive the key that they were sealed under', async () => {
+    const file = path.join(stack.folder, 'sealing-key');
+    const [oldLine = ''] = (await readFile(file, 'utf8')).split('\n');
+    const tidemark = new CommandLine({ TIDEMARK_CATALOG: `sqlite://${stack.folder}/catalog.db` });
+    const startAnew = async (): Promise<void> => {
+      await Promise.all([stack.api.end(), stack.control.end()]);
+      await Promise.all([stack.api.start(ready.api), stack.control.start(ready.control)]);
+    };
+    expect((await tidemark.run('sealing-key', 'rotate', file)).code).toBe(0);
+    await startAnew();
+    await stack.restore(backupId, 'shop');
+    const { code, stderr } = await tidemark.run('sealing-key', 'reseal', file);
+    expect([code, stderr]).toEqual([
+      0,
+      expect.stringMatching(/line 2 of .* may go: nothing is sealed under it/),
+    ]);
+    const [newLine = ''] = (await readFile(file, 'utf8')).split('\n');
+    await writeFile(file, `${newLine}\n`, { mode: 0o600 });
+    await startAnew();
+    await service.server.query('DROP DATABASE shop');
+    await stack.restore(backupId, 'shop');
+    expect(await service.server.checksums()).toEqual(before);
+    const catalog = await openCatalog(`sqlite://${stack.folder}/catalog.db`);
+    const all = await catalog.listSealed('', 100);
+    await catalog.close();
+    expect(all.length).toBeGreaterThan(1);
+    for (const { id, sealed } of all) {
+      expect(() => keyRing(oldLine, file).open(sealed, bucketContext(id))).toThrow(
+        'not in the sealing key file',
+      );
     }
   });
 });
