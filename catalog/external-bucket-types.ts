@@ -9,7 +9,7 @@ export interface ExternalBucketRecord {
   sealed: string;
 }
 
-export interface UnneededBucket extends Pick<ExternalBucketRecord, 'id' | 'location'> {
+interface UnneededBucket extends Pick<ExternalBucketRecord, 'id' | 'location'> {
   backups: { id: string; scheduleId: number }[];
 }
 

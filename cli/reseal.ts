@@ -7,7 +7,7 @@ import { parseKeys } from '../sealing/keys.ts';
 
 const atOnce = 500;
 
-export interface Resealed {
+interface Resealed {
   /** How many envelopes were replaced. */
   resealed: number;
   /** In the order of the file, the one that seals first. */

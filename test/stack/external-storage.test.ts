@@ -66,6 +66,14 @@ async function objects(): Promise<string[]> {
     .map((entry) => path.relative(folder, path.join(entry.parentPath, entry.name)));
 }
 
+/** Reads the backup back. @returns what came of it */
+async function verify(): Promise<Record<string, unknown>> {
+  const at = `/backups/${encodeURIComponent(backupId)}/verify`;
+  expect((await stack.request('POST', at)).status).toBe(200);
+  const isOver = ({ body }: Answer): boolean => !/^(Scheduled|Running)$/.test(String(body['status']));
+  return (await until(() => stack.request('GET', at), isOver, 'the end of the verification')).body;
+}
+
 /** A backup that comes to nothing. @returns its message, which is its schedule's, too */
 async function failing(bucketPath: string, credentials: string): Promise<string> {
   const { status, body } = await order(bucketPath, credentials);
@@ -134,12 +142,6 @@ describe("a backup in a customer's bucket", () => {
   });
 
   test('is read back where it lies, and what is missing there is told', async () => {
-    const at = `/backups/${encodeURIComponent(backupId)}/verify`;
-    const verify = async (): Promise<Record<string, unknown>> => {
-      expect((await stack.request('POST', at)).status).toBe(200);
-      const isOver = ({ body }: Answer): boolean => !/^(Scheduled|Running)$/.test(String(body['status']));
-      return (await until(() => stack.request('GET', at), isOver, 'the end of the verification')).body;
-    };
     expect(await verify()).toMatchObject({ status: 'Succeeded', damaged_count: 0 });
     const folder = path.join(
       s3.server.folderOf(bucket),
@@ -246,7 +248,7 @@ describe('the credentials', () => {
     };
     expect((await tidemark.run('sealing-key', 'rotate', file)).code).toBe(0);
     await startAnew();
-    await stack.restore(backupId, 'shop');
+    expect(await verify()).toMatchObject({ status: 'Succeeded' });
     const { code, stderr } = await tidemark.run('sealing-key', 'reseal', file);
     expect([code, stderr]).toEqual([
       0,
@@ -261,11 +263,11 @@ describe('the credentials', () => {
     const catalog = await openCatalog(`sqlite://${stack.folder}/catalog.db`);
     const all = await catalog.listSealed('', 100);
     await catalog.close();
-    expect(all.length).toBeGreaterThan(1);
+    expect(all.length).toBeGreaterThan(0);
     for (const { id, sealed } of all) {
       expect(() => keyRing(oldLine, file).open(sealed, bucketContext(id))).toThrow(
         'not in the sealing key file',
       );
     }
-  });
+  }, 300_000);
 });
