@@ -1,4 +1,5 @@
 /** `npm run bench`: Tidemark against the same programs in a shell, and its lists. bench/README.md says how to read it. */
+import { benchBinlog } from './binlog.ts';
 import { CommanderError } from 'commander';
 import { messageOf } from '../domain/errors.ts';
 import { Interrupted, interruption } from '../embedded/signals.ts';
@@ -19,6 +20,10 @@ async function main(args: string[]): Promise<number> {
     const options = parseBenchOptions(args);
     if (options.what === 'api') {
       print(options, { bench: 'api', ...(await benchApi(options, say)) });
+      return 0;
+    }
+    if (options.what === 'binlog') {
+      print(options, { bench: 'binlog', ...(await benchBinlog(options, say)) });
       return 0;
     }
     const figures = await inTemporaryFolder(options.folder, 'tidemark-bench-', (folder) =>

@@ -7,7 +7,7 @@ import { byteSize } from '../config/values.ts';
 import { placeNames, type PlaceName } from './places.ts';
 
 export interface BenchOptions {
-  what: 'backup' | 'restore' | 'stores' | 'api';
+  what: 'backup' | 'restore' | 'stores' | 'api' | 'binlog';
   /** Of the data, in bytes. 0: a server as it was made. */
   size: number;
   /** How often each way is measured. */
@@ -31,7 +31,9 @@ export function parseBenchOptions(args: readonly string[]): BenchOptions {
     .description(
       'Measures Tidemark against the same programs in a shell, in turns; and how long its lists take.',
     )
-    .addArgument(new Argument('<what>', 'what to measure').choices(['backup', 'restore', 'stores', 'api']))
+    .addArgument(
+      new Argument('<what>', 'what to measure').choices(['backup', 'restore', 'stores', 'api', 'binlog']),
+    )
     .addOption(
       new Option('--size <bytes>', 'of the data, such as 1G or 0').argParser(size).default(1024 ** 3, '1G'),
     )

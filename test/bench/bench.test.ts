@@ -109,6 +109,28 @@ test('backups to a store and restores from it are measured in both ways, with ag
   });
 });
 
+test('binlogs are read whole, by us and by others', async () => {
+  const figures = {
+    bytes: positive,
+    events: positive,
+    transactions: positive,
+    bytes_per_event: positive,
+    ours_mb_per_second: positive,
+    ours_mb_per_cpu_second: positive,
+    reading_alone_mb_per_second: positive,
+    mariadb_binlog_mb_per_second: positive,
+    ratio_to_reading_alone: positive,
+    ratio_to_mariadb_binlog: positive,
+  };
+  expect(await bench(['binlog', '--size', '1M'])).toEqual({
+    bench: 'binlog',
+    size_bytes: 1024 ** 2,
+    runs: 1,
+    small: figures,
+    large: figures,
+  });
+});
+
 test('an unknown measurement is refused with those there are', async () => {
   const started = startProgram('bench/main.ts', ['dump']);
   expect(await started.ended).toBe(2);
