@@ -5,6 +5,7 @@ import { apiKeysIn } from './api-keys.ts';
 import { auditIn } from './audit.ts';
 import { agentsIn } from './agents.ts';
 import { backupsIn } from './backups.ts';
+import { copiesIn } from './copies.ts';
 import { type Backend, Database } from './database.ts';
 import { externalBucketsIn } from './external-buckets.ts';
 import { idempotencyIn } from './idempotency.ts';
@@ -79,6 +80,7 @@ export async function openCatalog(location: string, options: { password?: string
     ...nightliesIn(database),
     ...yieldingIn(database),
     ...externalBucketsIn(database),
+    ...copiesIn(database),
   };
 }
 

@@ -17,6 +17,8 @@ export interface RemovalRecord {
   /** Why, a sentence. */
   reason: string;
   beganAt: string;
+  /** Where it was copied to, and is still to be removed: also what was never finished. */
+  copies: string[];
 }
 
 export interface RetentionCatalog {
@@ -49,6 +51,8 @@ export interface RetentionCatalog {
   beginRemovals(serviceId: string, judge: (facts: RetentionFacts) => Verdict[]): Promise<RemovalRecord[]>;
   /** Everything whose removal began and is not finished, in the order in which it began. */
   listRemovals(): Promise<RemovalRecord[]>;
+  /** Remembers in which locations its copies are still to be removed. */
+  updateRemoval(backupId: string, copies: readonly string[]): Promise<void>;
   /** The objects are gone: forgets the removal, and the one-time order that the backup was made for. */
   finishRemoval(backupId: string): Promise<void>;
 }

@@ -13,7 +13,7 @@ import { unfinished } from './statuses.ts';
 
 type RetentionQueries = Pick<
   RetentionCatalog,
-  'mayHaveExpired' | 'retentionFacts' | 'markDue' | 'beginRemovals' | 'listRemovals' | 'finishRemoval'
+  'mayHaveExpired' | 'retentionFacts' | 'markDue' | 'beginRemovals' | 'listRemovals' | 'updateRemoval' | 'finishRemoval'
 >;
 
 export function retentionIn(database: Database): RetentionQueries {
@@ -78,6 +78,16 @@ export function retentionIn(database: Database): RetentionQueries {
         async (db) => await db.selectFrom('removals').selectAll().orderBy('sequence').execute(),
       );
       return rows.map(recordOf);
+    },
+
+    async updateRemoval(backupId, copies) {
+      await database.write(async (db) => {
+        await db
+          .updateTable('removals')
+          .set({ copies: JSON.stringify(copies) })
+          .where('backup_id', '=', backupId)
+          .execute();
+      });
     },
 
     async finishRemoval(backupId) {
@@ -183,6 +193,8 @@ async function moveToRemovals(
   for (const { id, reason } of verdicts.filter(({ keep }) => !keep)) {
     const row = byId.get(id);
     if (!row) continue;
+    // The rows of the copies go with the backup's.
+    const copies = await db.selectFrom('copies').select('location').where('backup_id', '=', id).execute();
     await db.deleteFrom('backups').where('id', '=', id).execute();
     const removal = await db
       .insertInto('removals')
@@ -195,6 +207,7 @@ async function moveToRemovals(
         stored_bytes: row.stored_bytes,
         reason: prose(reason),
         began_at: now(),
+        copies: JSON.stringify(copies.map(({ location }) => location)),
       })
       .returningAll()
       .executeTakeFirstOrThrow();
@@ -213,5 +226,6 @@ function recordOf(row: RemovalRow): RemovalRecord {
     storedBytes: row.stored_bytes,
     reason: row.reason,
     beganAt: row.began_at,
+    copies: JSON.parse(row.copies) as string[],
   };
 }

@@ -8,6 +8,7 @@
 import type { Generated, Selectable } from 'kysely';
 import type { BackupType, OperationStatus, RestoreMode, Role } from '../domain/operations.ts';
 import type { AuditOutcome, AuditRecord } from './request-types.ts';
+import type { CopyStatus } from '../domain/copies.ts';
 import type { AgentRecord } from './agent-types.ts';
 import type { BackupRecord, RestoreRecord } from './types.ts';
 
@@ -28,6 +29,7 @@ export interface Tables {
   agents: AgentsTable;
   verifications: VerificationsTable;
   external_buckets: ExternalBucketsTable;
+  copies: CopiesTable;
 }
 
 interface ServicesTable {
@@ -158,6 +160,8 @@ interface RemovalsTable {
   stored_bytes: number;
   reason: string;
   began_at: string;
+  /** JSON: the locations of copies that are still to be removed. */
+  copies: Generated<string>;
 }
 
 interface PlacesTable {
@@ -270,6 +274,18 @@ interface ExternalBucketsTable {
   created_at: string;
 }
 
+interface CopiesTable {
+  backup_id: string;
+  location: string;
+  status: CopyStatus;
+  message: string;
+  attempts: number;
+  created_at: string;
+  updated_at: string;
+  finished_at: string | null;
+  due_at: string;
+}
+
 export type ServiceRow = Selectable<ServicesTable>;
 export type ScheduleRow = Selectable<SchedulesTable>;
 export type BackupRow = Selectable<BackupsTable>;
@@ -279,4 +295,5 @@ export type ApiKeyRow = Selectable<ApiKeysTable>;
 export type AuditRow = Selectable<AuditTable>;
 export type RemovalRow = Selectable<RemovalsTable>;
 export type AgentRow = Selectable<AgentsTable>;
+export type CopyRow = Selectable<CopiesTable>;
 export type VerificationRow = Selectable<VerificationsTable>;

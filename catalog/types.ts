@@ -9,6 +9,7 @@ import type { BackupType, OperationStatus, RestoreMode } from '../domain/operati
 import type { Progress } from '../domain/progress.ts';
 import type { AgentCatalog } from './agent-types.ts';
 import type { ApiKeyCatalog } from './api-key-types.ts';
+import type { CopyCatalog } from './copy-types.ts';
 import type { ExternalBucketCatalog, ExternalBucketRecord } from './external-bucket-types.ts';
 import type { Receipt, RequestCatalog } from './request-types.ts';
 import type { NightlyCatalog, RetentionCatalog } from './retention-types.ts';
@@ -161,7 +162,8 @@ export interface Catalog
     NightlyCatalog,
     YieldingCatalog,
     VerificationCatalog,
-    ExternalBucketCatalog {
+    ExternalBucketCatalog,
+    CopyCatalog {
   /**
    * Brings the schema up to date. Several processes may call it at once.
    *

@@ -1,6 +1,7 @@
 /** The settings of one agent: a YAML or JSON file, `npm run agent -- --config FILE`. */
 import { z } from 'zod';
 import { variableOf } from './load.ts';
+import { copiesToRead } from './copies.ts';
 import { storageOptions } from './storage.ts';
 import {
   absolutePath,
@@ -127,6 +128,7 @@ export const agentSettings = z.strictObject({
     ),
   storage: storageLocation,
   storage_options: storageOptions.prefault({}),
+  ...copiesToRead,
   server: serverSettings,
   backup: backupSettings.prefault({}),
   restore: restoreSettings.prefault({}),

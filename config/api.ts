@@ -1,6 +1,7 @@
 /** The settings of the api: environment variables, or the file that TIDEMARK_CONFIG names. */
 import { z } from 'zod';
 import { catalogSettings } from './catalog.ts';
+import { copySettings } from './copies.ts';
 import { externalStorageSettings } from './external-storage.ts';
 import { jwtSettings } from './jwt.ts';
 import { serviceDefaultSettings } from './service-defaults.ts';
@@ -36,6 +37,7 @@ export const apiSettings = z.strictObject({
     .describe('How often may be asked from one address within a minute, at each api process; 0: no limit'),
   ...timingSettings,
   ...serviceDefaultSettings,
+  ...copySettings,
   ...externalStorageSettings,
   ...scheduleSettings,
   log_level: logLevel.default('info'),

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { longestRetentionDays } from '../domain/retention.ts';
 import { catalogSettings } from './catalog.ts';
+import { copySettings } from './copies.ts';
 import { externalStorageSettings } from './external-storage.ts';
 import { serviceDefaultSettings } from './service-defaults.ts';
 import { storageOptions } from './storage.ts';
@@ -20,6 +21,12 @@ export const controlSettings = z.strictObject({
   ...timingSettings,
   ...scheduleSettings,
   ...serviceDefaultSettings,
+  ...copySettings,
+  copy_interval: interval
+    .prefault('10m')
+    .describe(
+      'How often it is looked which backups lack a copy, and how soon one that failed is tried again; where trying again alone is unlikely to help, the pauses grow to a day',
+    ),
   ...externalStorageSettings,
   reconcile_interval: interval.prefault('30s').describe('How often the catalog is compared with Temporal'),
   retention_interval: interval

@@ -1,6 +1,7 @@
 /** What holds for a service unless it is set otherwise. The api shows it and the control worker acts on it. */
 import { z } from 'zod';
 import type { EncryptionPolicy } from '../domain/encryption.ts';
+import type { CopyStorage } from './copies.ts';
 import type { ServiceDefaults } from '../domain/service-settings.ts';
 import { parseNightlyWindow } from '../domain/nightly.ts';
 import { nightlyWindow, recipientList, retentionDays, unencryptedBackups } from './values.ts';
@@ -34,6 +35,7 @@ export function serviceDefaultsOf(settings: {
   nightly_window: string;
   recipients: string[];
   unencrypted_backups: EncryptionPolicy['unencrypted'];
+  copies: CopyStorage[];
 }): ServiceDefaults {
   const nightlyWindow = parseNightlyWindow(settings.nightly_window);
   if (!nightlyWindow) throw new Error(`"${settings.nightly_window}" passed for a window`);
@@ -42,5 +44,7 @@ export function serviceDefaultsOf(settings: {
     nightly: settings.nightly === 'on',
     nightlyWindow,
     encryption: { recipients: settings.recipients, unencrypted: settings.unencrypted_backups },
+    copies: settings.copies.filter(({ everyService }) => everyService).map(({ location }) => location),
+    copyLocations: settings.copies.map(({ location }) => location),
   };
 }

@@ -68,6 +68,11 @@ export const workflowIds = {
     const { hex, serviceId } = requireBackupId(backupId);
     return `verify/${serviceId}/${hex}/${nonce}`;
   },
+  /** Copying a backup elsewhere: never twice at a time. */
+  copy: (backupId: string): string => {
+    const { hex, serviceId } = requireBackupId(backupId);
+    return `copy/${serviceId}/${hex}`;
+  },
   /** What tidies up after a workflow that was ended from outside. */
   cleanUp: (workflowId: string): string => `${workflowId}/clean-up`,
   agent: (agentId: string): string => `agent/${agentId}`,

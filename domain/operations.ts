@@ -103,6 +103,22 @@ export interface VerificationInput {
   timings: OperationTimings;
 }
 
+export interface CopyInput {
+  backupId: string;
+  serviceId: string;
+  /** Where to, as the settings name them. */
+  locations: string[];
+  timings: OperationTimings;
+}
+
+/** What came of it. */
+export interface CopyOutcome {
+  /** Of all parts that are in the locations now. */
+  bytes: number;
+  copied: string[];
+  failed: string[];
+}
+
 /** The answer to a workflow's query `status`. */
 export interface WorkflowStatus<P extends Phase = Phase> {
   status: OperationStatus;

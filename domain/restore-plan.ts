@@ -3,6 +3,7 @@
  * why, and what could be done instead, before anything is touched.
  */
 import { dataDirectory, type Layout } from './layout.ts';
+import type { BackupSource } from './copies.ts';
 import type { BinlogPosition } from './manifest.ts';
 import type { RestoreMode } from './operations.ts';
 import { TidemarkError } from './errors.ts';
@@ -22,6 +23,8 @@ export interface BackupFacts {
   binlog?: BinlogPosition;
   pointInTime: string;
   memoryTables: string[];
+  /** Where it can be read, when it is in more than one place. */
+  sources?: BackupSource[];
 }
 
 /** What a host can open encrypted backups with. */

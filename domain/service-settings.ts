@@ -7,6 +7,8 @@ export interface ServiceSettings {
   retention?: RetentionPolicy;
   /** In place of the deployment's recipients; an empty list is no encryption. */
   encryption?: Pick<EncryptionPolicy, 'recipients'>;
+  /** Locations, in place of the deployment's; an empty list is no copy. */
+  copies?: string[];
 }
 
 /** What holds for every service of the deployment. */
@@ -16,6 +18,10 @@ export interface ServiceDefaults {
   nightly: boolean;
   nightlyWindow: NightlyWindow;
   encryption: EncryptionPolicy;
+  /** Locations that backups are copied to. */
+  copies: string[];
+  /** All that a service may name. */
+  copyLocations: string[];
 }
 
 /** What a service's settings are changed to; `default` makes one follow the deployment again. */
@@ -31,4 +37,10 @@ export function applySettings(settings: ServiceSettings, patch: ServiceSettingsP
 export function orderedEncryption(settings: ServiceSettings, defaults: ServiceDefaults): EncryptionPolicy {
   const { unencrypted } = defaults.encryption;
   return { recipients: (settings.encryption ?? defaults.encryption).recipients, unencrypted };
+}
+
+/** Where backups are copied to, as the service, or else the deployment, says: of the locations that there are. */
+export function orderedCopies(settings: ServiceSettings, defaults: ServiceDefaults): string[] {
+  const wanted = settings.copies ?? defaults.copies;
+  return defaults.copyLocations.filter((location) => wanted.includes(location));
 }

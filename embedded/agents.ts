@@ -23,7 +23,12 @@ type SettingsText = z.input<typeof agentSettings>;
 export async function writeSampleAgent(
   folder: string,
   server: SampleServer,
-  options: { storage: string; identity: string | undefined; logLevel: AgentSettings['log_level'] },
+  options: {
+    storage: string;
+    copies?: string[];
+    identity: string | undefined;
+    logLevel: AgentSettings['log_level'];
+  },
 ): Promise<StackAgent> {
   const state = join(folder, server.serviceId);
   await mkdir(state, { recursive: true, mode: 0o700 });
@@ -31,6 +36,7 @@ export async function writeSampleAgent(
     service_id: server.serviceId,
     state_directory: state,
     storage: options.storage,
+    ...(options.copies && options.copies.length > 0 && { copies: options.copies }),
     server: { defaults_file: server.defaultsFile, control: { kind: 'direct', keep_running: true } },
     ...(options.identity !== undefined && { restore: { age_identity_file: options.identity } }),
     announce_interval: '30s',

@@ -16,6 +16,8 @@ export interface StackOptions {
   uiPort: number;
   /** `file:///…` or `s3://…`; undefined: that of the named agents, or a folder in the data directory. */
   storage: string | undefined;
+  /** Locations that finished backups are copied to. */
+  copies: string[];
   /** Whom backups are encrypted for; empty: for nobody. */
   recipients: string[];
   /** The file of age identities that the agents of the samples restore with, absolute. */
@@ -66,6 +68,12 @@ export function parseStartOptions(args: readonly string[]): StartOptions {
     )
     .addOption(
       new Option(
+        '--copy <location...>',
+        'where finished backups are copied to as well (default: nowhere)',
+      ).argParser(oneMoreLocation),
+    )
+    .addOption(
+      new Option(
         '--recipient <key...>',
         'age public keys that backups are encrypted for (default: none, not encrypted)',
       ).argParser(oneMoreRecipient),
@@ -95,6 +103,7 @@ export function parseStartOptions(args: readonly string[]): StartOptions {
     temporalPort: number;
     uiPort: number;
     storage?: string;
+    copy?: string[];
     recipient?: string[];
     identity?: string;
     logLevel: z.infer<typeof logLevel>;
@@ -112,6 +121,7 @@ export function parseStartOptions(args: readonly string[]): StartOptions {
     uiPort: given.uiPort,
     storage: given.storage,
     environment: {},
+    copies: given.copy ?? [],
     recipients: given.recipient ?? [],
     identity: given.identity === undefined ? undefined : resolve(given.identity),
     logLevel: given.logLevel,
@@ -131,6 +141,10 @@ function wholeNumber(least: number, most: number): (text: string) => number {
       throw new InvalidArgumentError(`A whole number from ${least} to ${most} is allowed.`);
     return value;
   };
+}
+
+function oneMoreLocation(text: string, before: string[] = []): string[] {
+  return [...new Set([...before, checkedBy(storageLocation)(text)])];
 }
 
 function oneMoreRecipient(text: string, before: string[] = []): string[] {

@@ -17,6 +17,8 @@ export interface Wiring {
   environment: Record<string, string>;
   /** How the control worker uses the store, as settings in its environment. */
   storageEnvironment: Record<string, string>;
+  /** Where finished backups are copied to. */
+  copies: string[];
   /** Whom backups are encrypted for. */
   recipients: string[];
   logLevel: string;
@@ -53,6 +55,7 @@ export function apiProcess(wiring: Wiring): ProcessSpec {
     TIDEMARK_TOKENS_FILE: paths.tokens,
     TIDEMARK_SEALING_KEY_FILE: paths.sealingKey,
     TIDEMARK_NIGHTLY: wiring.nightly,
+    TIDEMARK_COPIES: wiring.copies.join(','),
     TIDEMARK_RECIPIENTS: wiring.recipients.join(','),
     TIDEMARK_LOG_LEVEL: wiring.logLevel,
   };
@@ -66,6 +69,7 @@ export function workerProcess(wiring: Wiring): ProcessSpec {
     ...wiring.storageEnvironment,
     TIDEMARK_SEALING_KEY_FILE: dataPaths(wiring.data).sealingKey,
     TIDEMARK_NIGHTLY: wiring.nightly,
+    TIDEMARK_COPIES: wiring.copies.join(','),
     TIDEMARK_RECIPIENTS: wiring.recipients.join(','),
     TIDEMARK_LOG_LEVEL: wiring.logLevel,
   };

@@ -101,6 +101,7 @@ async function startParts(
     storage,
     environment: options.environment,
     storageEnvironment: storageEnvironment(named),
+    copies: options.copies,
     recipients: options.recipients,
     logLevel: options.logLevel,
     nightly: options.nightly,
@@ -168,8 +169,8 @@ async function startSamples(
     parts.servers.push(sampleServer(paths.mariadb, index));
   const startOne = async (server: SampleServer, index: number): Promise<StackAgent> => {
     await prepareSampleServer(server, index + 1, signal);
-    const { identity, logLevel } = options;
-    const agent = await writeSampleAgent(paths.agents, server, { storage, identity, logLevel });
+    const { copies, identity, logLevel } = options;
+    const agent = await writeSampleAgent(paths.agents, server, { storage, copies, identity, logLevel });
     await startSampleServer(agent.settings, say, signal);
     return agent;
   };

@@ -40,6 +40,7 @@ export function startPrivateStack(
     agents: [],
     storage: undefined,
     environment: {},
+    copies: [],
     recipients: [],
     identity: undefined,
     ...given,

@@ -8,6 +8,14 @@ import { manifestSchema } from './manifest-schema.ts';
 import { putOnce } from './put-once.ts';
 import type { ObjectStore } from './store.ts';
 
+export interface ReadManifest {
+  manifest: Manifest;
+  /** Of its bytes. */
+  sha256: string;
+  /** Its bytes, as they are stored. */
+  body: Buffer;
+}
+
 /** How many findings a message names; a damaged file can have one for each part. */
 const mostFindings = 5;
 
@@ -48,8 +56,9 @@ export async function readManifest(
   store: ObjectStore,
   backupId: string,
   expectedSha256?: string,
-): Promise<{ manifest: Manifest; sha256: string }> {
-  const read = await inspectManifest(store, backupId, expectedSha256);
+  signal?: AbortSignal,
+): Promise<ReadManifest> {
+  const read = await inspectManifest(store, backupId, expectedSha256, signal);
   if ('manifest' in read) return read;
   throw new TidemarkError(
     'object_damaged',
@@ -68,7 +77,7 @@ export async function inspectManifest(
   backupId: string,
   expectedSha256?: string,
   signal?: AbortSignal,
-): Promise<{ manifest: Manifest; sha256: string } | { wrong: string }> {
+): Promise<ReadManifest | { wrong: string }> {
   const key = objectKeys.manifest(backupId);
   const body = await store.get(key, undefined, signal);
   const sha256 = hash('sha256', body);
@@ -85,7 +94,7 @@ export async function inspectManifest(
   const parsed = manifestSchema.safeParse(content);
   if (!parsed.success) return { wrong: phrase(issuesOf(parsed.error)) };
   const faults = contradictions(parsed.data, backupId);
-  return faults.length > 0 ? { wrong: phrase(faults) } : { manifest: parsed.data, sha256 };
+  return faults.length > 0 ? { wrong: phrase(faults) } : { manifest: parsed.data, sha256, body };
 }
 
 /** Before anything else is judged: another format may have other fields everywhere. */

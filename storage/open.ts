@@ -1,7 +1,9 @@
 /** From a location in the settings to the store that is there, with what every store of its kind gets around it. */
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import type { CopyStorage } from '../config/copies.ts';
 import { storageOptions, type StorageOptions } from '../config/storage.ts';
+import { TidemarkError } from '../domain/errors.ts';
 import type { Log } from '../domain/log.ts';
 import { limited } from './decorators/limited.ts';
 import { logged } from './decorators/logged.ts';
@@ -79,6 +81,34 @@ export function openLazily(location: string, given: OpenOptions & { log: Log }):
       ? pathToFileURL(path.resolve(pathOf(location))).href
       : bucketLocation(scheme, parseBucket(location));
   return lazily({ location: place, open: () => openStore(location, given), log: given.log });
+}
+
+/**
+ * The further storages of the settings, by the locations that they are known by there; each opened when it is needed.
+ *
+ * @param storage the first one, which cannot be its own copy
+ * @throws invalid_setting when one is no location, or the same place as another
+ */
+export function openCopies(
+  copies: readonly CopyStorage[],
+  storage: ObjectStore,
+  given: Omit<OpenOptions, 'options' | 'credentials'> & { log: Log },
+): ReadonlyMap<string, ObjectStore> {
+  const places = new Map([[storage.location, 'storage']]);
+  return new Map(
+    copies.map(({ location, options }) => {
+      const store = openLazily(location, { ...given, options });
+      const other = places.get(store.location);
+      if (other !== undefined) {
+        throw new TidemarkError(
+          'invalid_setting',
+          `The copy in ${location} would lie in the same place as ${other}. Name another one in "copies".`,
+        );
+      }
+      places.set(store.location, `the copy in ${location}`);
+      return [location, store];
+    }),
+  );
 }
 
 /** Innermost the time-outs: waiting for a turn, or for the limit, is not the store's fault. */

@@ -7,6 +7,7 @@ import { TidemarkError } from '../domain/errors.ts';
 import { throwIfCancelled } from './cancel.ts';
 import { sha256Of } from './digest.ts';
 import { PartWriter, type WritePartsOptions } from './part-writer.ts';
+import { Replicas } from './replicas.ts';
 import type { ObjectStore } from './store.ts';
 
 /**
@@ -52,11 +53,12 @@ export interface ReadPartsOptions {
  * were right; a part that is damaged or missing is fetched once more first, in case the way was the trouble.
  * Memory is `ahead + 1` parts; without `reuse`, also what was handed out and is not collected yet.
  *
+ * @param from where it lies; of several places each part is taken from the first that has it right
  * @throws object_missing, object_damaged naming the object, what was expected and what was found;
  *   storage_unavailable; operation_cancelled
  */
 export async function* readParts(
-  store: ObjectStore,
+  from: ObjectStore | Replicas,
   stream: StreamRecord,
   { ahead, signal, onProgress, reuse = false }: ReadPartsOptions,
 ): AsyncGenerator<Buffer, void, undefined> {
@@ -70,7 +72,7 @@ export async function* readParts(
   const fetchUpTo = (count: number): void => {
     for (const record of stream.parts.slice(begun, count)) {
       const into = reuse ? (memory.pop() ?? Buffer.allocUnsafeSlow(largest + 1)) : undefined;
-      const part = fetchPart(store, record, either, into);
+      const part = fetchPart(from, record, either, into);
       // It is awaited in its turn; until then a failure must not count as one that nobody looks at.
       part.catch(() => undefined);
       fetched.push({ part, into });
@@ -95,7 +97,27 @@ export async function* readParts(
   }
 }
 
-async function fetchPart(
+/**
+ * One part, whole and with the right digest.
+ *
+ * @param into room for one byte more than the part has
+ * @throws object_missing, object_damaged, storage_unavailable, operation_cancelled
+ */
+export async function fetchPart(
+  from: ObjectStore | Replicas,
+  part: PartRecord,
+  signal: AbortSignal,
+  into: Buffer | undefined,
+): Promise<Buffer> {
+  if (!(from instanceof Replicas)) return await fetchTwice(from, part, signal, into);
+  return await from.read(
+    `The object ${part.key} of the backup`,
+    (store) => fetchTwice(store, part, signal, into),
+    signal,
+  );
+}
+
+async function fetchTwice(
   store: ObjectStore,
   part: PartRecord,
   signal: AbortSignal,

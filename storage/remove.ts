@@ -10,8 +10,12 @@ import { removeParts } from './sweep.ts';
  * @returns how many parts were removed
  * @throws storage_unavailable
  */
-export async function removeBackup(store: ObjectStore, backupId: string): Promise<number> {
-  await store.delete(objectKeys.manifest(backupId));
-  const { removed } = await removeParts(store, backupId);
+export async function removeBackup(
+  store: ObjectStore,
+  backupId: string,
+  signal?: AbortSignal,
+): Promise<number> {
+  await store.delete(objectKeys.manifest(backupId), signal);
+  const { removed } = await removeParts(store, backupId, signal);
   return removed;
 }

@@ -15,29 +15,34 @@ const atOnce = 16;
 export async function removeParts(
   store: ObjectStore,
   backupId: string,
+  signal?: AbortSignal,
 ): Promise<{ removed: number; manifestExists: boolean }> {
-  if (await manifestExists(store, backupId)) return { removed: 0, manifestExists: true };
+  if (await manifestExists(store, backupId, signal)) return { removed: 0, manifestExists: true };
   const keys: string[] = [];
   const mark = objectKeys.writer(backupId);
   let marked = false;
   // Only what we write ourselves: anything else in the folder is not ours to remove.
   const folder = `${objectKeys.backupFolder(backupId)}/`;
-  for await (const { key } of store.list(folder)) {
+  for await (const { key } of store.list(folder, { ...(signal && { signal }) })) {
     if (/^part-\d{6}$/.test(key.slice(folder.length))) keys.push(key);
     if (key === mark) marked = true;
   }
   for (let from = 0; from < keys.length; from += atOnce) {
-    await Promise.all(keys.slice(from, from + atOnce).map((key) => store.delete(key)));
+    await Promise.all(keys.slice(from, from + atOnce).map((key) => store.delete(key, signal)));
   }
   // Last: as long as there are parts it is known whose they are.
-  if (marked) await store.delete(mark);
+  if (marked) await store.delete(mark, signal);
   return { removed: keys.length, manifestExists: false };
 }
 
 /** Whether a backup exists in the store. @throws storage_unavailable */
-export async function manifestExists(store: ObjectStore, backupId: string): Promise<boolean> {
+export async function manifestExists(
+  store: ObjectStore,
+  backupId: string,
+  signal?: AbortSignal,
+): Promise<boolean> {
   try {
-    await store.stat(objectKeys.manifest(backupId));
+    await store.stat(objectKeys.manifest(backupId), signal);
     return true;
   } catch (error) {
     if (error instanceof TidemarkError && error.code === 'object_missing') return false;

@@ -3,6 +3,7 @@ import { TidemarkError } from '../domain/errors.ts';
 import { objectKeys } from '../domain/ids.ts';
 import type { Manifest } from '../domain/manifest.ts';
 import { readParts, type ReadPartsOptions } from './parts.ts';
+import type { Replicas } from './replicas.ts';
 import type { ObjectStore } from './store.ts';
 
 /**
@@ -13,7 +14,7 @@ import type { ObjectStore } from './store.ts';
  *   operation_cancelled
  */
 export async function verifyBackup(
-  store: ObjectStore,
+  from: ObjectStore | Replicas,
   manifest: Manifest,
   { ahead, signal, onProgress }: Omit<ReadPartsOptions, 'reuse'>,
 ): Promise<void> {
@@ -25,7 +26,7 @@ export async function verifyBackup(
       reuse: true,
       onProgress: (bytesRead: number): void => onProgress?.(before + bytesRead),
     };
-    const reading = readParts(store, stream, options);
+    const reading = readParts(from, stream, options);
     // A part is checked before it is handed out; nobody wants its bytes here.
     while ((await reading.next()).done !== true);
     before += stream.bytes;
@@ -37,9 +38,14 @@ export async function verifyBackup(
  *
  * @throws object_missing, object_damaged naming the first part that is not right; storage_unavailable
  */
-export async function statParts(store: ObjectStore, manifest: Manifest): Promise<void> {
+export async function statParts(
+  store: ObjectStore,
+  manifest: Manifest,
+  signal?: AbortSignal,
+): Promise<void> {
   const found = new Map<string, number>();
-  for await (const { key, bytes } of store.list(`${objectKeys.backupFolder(manifest.backupId)}/`)) {
+  const folder = `${objectKeys.backupFolder(manifest.backupId)}/`;
+  for await (const { key, bytes } of store.list(folder, { ...(signal && { signal }) })) {
     found.set(key, bytes);
   }
   for (const part of manifest.streams.flatMap(({ parts }) => parts)) {

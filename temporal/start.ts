@@ -8,6 +8,7 @@ import { controlTaskQueue, workflowIds } from '../domain/ids.ts';
 import type {
   BackupCleanupInput,
   BackupInput,
+  CopyInput,
   RestoreInput,
   VerificationInput,
 } from '../domain/operations.ts';
@@ -38,6 +39,15 @@ export async function startVerification(client: Client, input: VerificationInput
   });
 }
 
+/** One that has ended is begun anew: it goes on where it was. */
+export async function startCopy(client: Client, input: CopyInput): Promise<void> {
+  await startOnce(client, 'copy', workflowIds.copy(input.backupId), input, {
+    summary: `copy of ${input.backupId}`,
+    attributes: searchAttributes({ serviceId: input.serviceId, operation: 'copy' }),
+    again: true,
+  });
+}
+
 /** Removes what a backup left that was ended from outside. */
 export async function startBackupCleanup(client: Client, input: BackupCleanupInput): Promise<void> {
   const { serviceId, workflowId } = input.order;
@@ -60,7 +70,7 @@ async function startOnce(
   type: string,
   workflowId: string,
   input: unknown,
-  shown: { summary: string; attributes: TypedSearchAttributes },
+  shown: { summary: string; attributes: TypedSearchAttributes; again?: true },
 ): Promise<void> {
   try {
     await client.workflow.start(type, {
@@ -68,7 +78,7 @@ async function startOnce(
       workflowId,
       args: [input],
       workflowIdConflictPolicy: 'FAIL',
-      workflowIdReusePolicy: 'REJECT_DUPLICATE',
+      workflowIdReusePolicy: shown.again ? 'ALLOW_DUPLICATE' : 'REJECT_DUPLICATE',
       typedSearchAttributes: shown.attributes,
       staticSummary: shown.summary,
     });

@@ -19,7 +19,7 @@ import type { Log } from '../domain/log.ts';
 import { acquireLock } from '../mariadb/lock.ts';
 import { passEnvironment } from '../mariadb/processes/environment.ts';
 import { inspectLayout } from '../mariadb/server/layout.ts';
-import { openLazily } from '../storage/open.ts';
+import { openCopies, openLazily } from '../storage/open.ts';
 import { loadTemporal, type TemporalSettings } from '../temporal/connect.ts';
 import { loadIdentity } from './agent-identity.ts';
 import { Announcer } from './announcer.ts';
@@ -67,17 +67,16 @@ async function main(settings: AgentSettings): Promise<void> {
   const identity = await loadIdentity(settings.state_directory);
   await settleLeftovers({ settings, log });
   // Whether the database runs is not the store's to decide.
-  const store = openLazily(settings.storage, {
-    options: settings.storage_options,
-    log,
-    meter: storeMeter(),
-  });
+  const meter = storeMeter();
+  const store = openLazily(settings.storage, { options: settings.storage_options, log, meter });
+  const copies = openCopies(settings.copies, store, { log, meter });
   const waker = new Waker();
   const host: Host = {
     agentId: identity.agentId,
     ageIdentity: identity.identity,
     settings,
     store,
+    copies,
     log,
     announceNow: () => waker.wake(),
     attempts: new Map(),

@@ -3,8 +3,7 @@ import './smallest-heap.ts';
 import { Client } from '@temporalio/client';
 import { type NativeConnection, Worker } from '@temporalio/worker';
 import pino, { type Logger } from 'pino';
-import { controlActivities } from '../activities/control/index.ts';
-import { controlBulkActivities } from '../activities/control/verification.ts';
+import { controlActivities, controlBulkActivities } from '../activities/control/index.ts';
 import type { Plane } from '../activities/control/plane.ts';
 import { openCatalog } from '../catalog/open.ts';
 import type { Catalog } from '../catalog/types.ts';
@@ -17,12 +16,12 @@ import { timingsOf } from '../config/timings.ts';
 import { readSecret } from '../config/secret.ts';
 import { controlBulkTaskQueue, controlTaskQueue, workflowIds } from '../domain/ids.ts';
 import { type KeyRing, keyRing } from '../sealing/key-ring.ts';
-import { openLazily } from '../storage/open.ts';
+import { openCopies, openLazily } from '../storage/open.ts';
 import type { ObjectStore } from '../storage/store.ts';
 import { loadTemporal, type TemporalSettings } from '../temporal/connect.ts';
 import { ensureSearchAttributes } from '../temporal/search-attributes.ts';
 import { onStopSignal } from './stop-signal.ts';
-import { storeMeter } from './store-meter.ts';
+import { copyMeter, storeMeter } from './store-meter.ts';
 import { connectPatiently, installRuntime, runWorkers, workerDefaults } from './temporal-runtime.ts';
 import { workflowBundle } from './workflow-bundle.ts';
 
@@ -31,6 +30,7 @@ interface ControlProcess {
   temporal: TemporalSettings;
   catalog: Catalog;
   store: ObjectStore;
+  copies: ReadonlyMap<string, ObjectStore>;
   sealing: KeyRing | undefined;
   log: Logger;
 }
@@ -44,11 +44,9 @@ async function main(): Promise<void> {
   const signal = onStopSignal(log);
   installRuntime(log, metricsAddress(settings));
   // One that is away, or refuses, must not stop workflows that end what an operation has begun.
-  const store = openLazily(settings.storage, {
-    options: settings.storage_options,
-    log,
-    meter: storeMeter(),
-  });
+  const meter = storeMeter();
+  const store = openLazily(settings.storage, { options: settings.storage_options, log, meter });
+  const copies = openCopies(settings.copies, store, { log, meter });
   const keys = await readSecret(settings.sealing_key_file);
   const sealing = keys === undefined ? undefined : keyRing(keys, settings.sealing_key_file ?? '');
   const password = await readSecret(settings.catalog_password_file);
@@ -56,7 +54,7 @@ async function main(): Promise<void> {
   try {
     await catalog.migrate();
     const bundle = await workflowBundle();
-    const own: ControlProcess = { settings, temporal, catalog, store, sealing, log };
+    const own: ControlProcess = { settings, temporal, catalog, store, copies, sealing, log };
     const connect = (): Promise<NativeConnection> => connectPatiently(temporal, log, signal);
     await runWorkers(connect, (connection) => gather(own, bundle, connection), log, signal);
   } finally {
@@ -65,7 +63,7 @@ async function main(): Promise<void> {
 }
 
 async function gather(
-  { settings, temporal, catalog, store, sealing, log }: ControlProcess,
+  { settings, temporal, catalog, store, copies, sealing, log }: ControlProcess,
   workflowBundle: { codePath: string },
   connection: NativeConnection,
 ): Promise<{ workers: Worker[] }> {
@@ -74,6 +72,9 @@ async function gather(
   const plane: Plane = {
     catalog,
     store,
+    copies,
+    copyIntervalMs: settings.copy_interval,
+    copyMeter: copyMeter(),
     storageOptions: settings.storage_options,
     keyRing: sealing,
     externalEndpoints: settings.external_endpoints,

@@ -1,5 +1,6 @@
 /** What a process's object store is asked, among the metrics that its Temporal runtime serves. */
 import { Runtime } from '@temporalio/worker';
+import type { CopyMeter } from '../activities/control/plane.ts';
 import type { StoreMeter } from '../storage/decorators/measured.ts';
 
 /** To be called after the runtime was installed; where no metrics are served, it counts for nobody. */
@@ -21,6 +22,29 @@ export function storeMeter(): StoreMeter {
     request: ({ operation, outcome }, seconds, moved) => {
       requests.record(seconds * 1000, { operation, outcome });
       if (moved > 0) bytes.add(moved, { operation });
+    },
+  };
+}
+
+/** How many copies of backups are missing, by location; likewise. */
+export function copyMeter(): CopyMeter {
+  const meter = Runtime.instance().metricMeter;
+  const missingCopies = meter.createGauge(
+    'tidemark_copies_missing',
+    'int',
+    '1',
+    'Backups that have no whole copy in a location yet',
+  );
+  const failedCopies = meter.createGauge(
+    'tidemark_copies_failed',
+    'int',
+    '1',
+    'Those among them that were tried in vain',
+  );
+  return {
+    missing(location, { missing, failed }) {
+      missingCopies.set(missing, { location });
+      failedCopies.set(failed, { location });
     },
   };
 }

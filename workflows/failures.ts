@@ -33,7 +33,7 @@ export function findingOf(error: unknown): Finding {
   }
   if (cause instanceof TimeoutFailure && error instanceof ActivityFailure) {
     const step = error.activityType;
-    if (step === 'examineBackup') {
+    if (step === 'examineBackup' || step === 'copyBackup') {
       return {
         code: 'operation_lost',
         message:

@@ -1,6 +1,7 @@
 /** Every workflow, by the name it has in Temporal. */
 export { agent } from './agent.ts';
 export { backup, backupCleanup } from './backup.ts';
+export { copy } from './copy.ts';
 export { pingAgent } from './ping-agent.ts';
 export { reconcile } from './reconcile.ts';
 export { restore, restoreCleanup } from './restore.ts';

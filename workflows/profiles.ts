@@ -51,6 +51,12 @@ export function controlBulk(timings: OperationTimings): ActivityOptions {
   };
 }
 
+/** The same for a copy, which is begun again later in any case: one that fails makes room for others soon. */
+export function controlCopy(timings: OperationTimings): ActivityOptions {
+  const { retry, ...options } = controlBulk(timings);
+  return { ...options, retry: { ...retry, maximumAttempts: 3 } };
+}
+
 /** A question to an agent that has to answer now. */
 export function hostPing(agentId: string, waitMs: number): ActivityOptions {
   return {

@@ -4,7 +4,8 @@
  * empty, fetch, prepare, check, start.
  */
 import { CancelledFailure, CancellationScope, patched, workflowInfo } from '@temporalio/workflow';
-import type { HostRestoreInput } from '../activities/host/contract.ts';
+import type { FetchReport, HostRestoreInput } from '../activities/host/contract.ts';
+import { planSources } from '../domain/copies.ts';
 import type { RestoreInput, SealedBucket } from '../domain/operations.ts';
 import type { RestorePhase } from '../domain/progress.ts';
 import { type BackupFacts, planRestore } from '../domain/restore-plan.ts';
@@ -31,6 +32,8 @@ interface PlannedRestore {
   agent: Agent;
   order: HostRestoreInput;
   facts: BackupFacts;
+  /** The location that serves, where there is more than one, for people. */
+  source?: string;
 }
 
 type Reached = Record<string, string | number>;
@@ -72,11 +75,12 @@ export async function restoreCleanup(input: RestoreInput): Promise<void> {
   }
 }
 
-async function sideBySide(run: RestoreRun, { agent, order }: PlannedRestore): Promise<Reached> {
+async function sideBySide(run: RestoreRun, { agent, order, facts, source }: PlannedRestore): Promise<Reached> {
   run.compensations.push(() => putBack(run, agent, order));
-  await telling(run, 'fetching', 'The backup is being fetched and unpacked beside the running server.', () =>
-    agent.bulk.fetchBackup(order),
-  );
+  const from = source === undefined ? '' : ` from ${source}`;
+  const fetching = `The backup is being fetched${from} and unpacked beside the running server.`;
+  const report = await telling(run, 'fetching', fetching, () => agent.bulk.fetchBackup(order));
+  noteFetch(run, facts, report);
   await telling(run, 'preparing', 'The copy is being prepared.', () => agent.bulk.prepareBackup(order));
   const { reached, warnings = [] } = await telling(
     run,
@@ -89,7 +93,7 @@ async function sideBySide(run: RestoreRun, { agent, order }: PlannedRestore): Pr
   return { ...reached, not_serving_ms: notServingMs };
 }
 
-async function inPlace(run: RestoreRun, { agent, order }: PlannedRestore): Promise<Reached> {
+async function inPlace(run: RestoreRun, { agent, order, facts }: PlannedRestore): Promise<Reached> {
   run.compensations.push(() => putBack(run, agent, order));
   const verified = 'Every object of the backup is being verified before anything is removed.';
   await telling(run, 'planning', verified, () => agent.bulk.verifyObjects(order));
@@ -98,7 +102,8 @@ async function inPlace(run: RestoreRun, { agent, order }: PlannedRestore): Promi
   run.oldData = 'being removed';
   await agent.patient.emptyData(order);
   run.oldData = 'gone';
-  await telling(run, 'fetching', notReady, () => agent.patientBulk.fetchBackup(order));
+  const report = await telling(run, 'fetching', notReady, () => agent.patientBulk.fetchBackup(order));
+  noteFetch(run, facts, report);
   await telling(run, 'preparing', notReady, () => agent.patientBulk.prepareBackup(order));
   const { reached, warnings = [] } = await telling(run, 'checking', notReady, () =>
     agent.patientBulk.checkCopy(order),
@@ -195,7 +200,10 @@ async function plan(run: RestoreRun): Promise<PlannedRestore> {
   const order = orderOf(input, facts.manifestSha256, bucket);
   const host = await agent.control.inspectHost({ ...order, encrypted: facts.encrypted });
   run.warnings.push(...planRestore(facts, host, input.mode).warnings);
-  return { agent, order, facts };
+  if (!facts.sources) return { agent, order, facts };
+  const [first, ...others] = planSources(facts.sources, host.copies);
+  const sources = [first, ...others].flatMap((source) => (source ? [source.location] : []));
+  return { agent, order: { ...order, sources }, facts, ...(first && { source: first.shown }) };
 }
 
 /** Recorded before a late cancellation can be heard: the new data serves, and that is the truth. */
@@ -216,6 +224,14 @@ async function succeed(run: RestoreRun, { facts }: PlannedRestore, reached: Reac
       reached,
     });
   });
+}
+
+/** From where it came is worth a word only when not all of it came from where it was written. */
+function noteFetch({ warnings }: RestoreRun, { sources }: BackupFacts, report: FetchReport | undefined): void {
+  if (!sources || !report) return;
+  const planned = sources.flatMap(({ shown, refusal }) => (refusal === undefined ? [] : [`${shown}: ${refusal}`]));
+  const reasons = [...planned, ...report.refusals];
+  if (reasons.length > 0) warnings.push([`It was read from ${report.readFrom.join(' and ')}.`, ...reasons].join(' '));
 }
 
 /** @returns what became of the server, for the message */

@@ -1,4 +1,5 @@
 /** The activities that any control worker can do: they touch the catalog, Temporal and the object store. */
+import type { CopyStatus } from '../../domain/copies.ts';
 import type { EncryptionPolicy } from '../../domain/encryption.ts';
 import type { BackupSummary } from '../../domain/manifest.ts';
 import type {
@@ -67,6 +68,15 @@ export interface ControlActivities {
     progress?: Progress;
     examination?: Examination;
   }): Promise<void>;
+  /** Of a copy that is not wanted any more, as when its backup was removed, nothing is recorded. */
+  updateCopy(input: {
+    backupId: string;
+    location: string;
+    status: CopyStatus;
+    message: string;
+    /** Of one that failed: why, by its stable name. */
+    code?: string;
+  }): Promise<{ wanted: boolean }>;
   /**
    * Reads a new backup's manifest back, and compares it with what the agent answered and with how it was to be
    * encrypted. @throws object_missing, object_damaged, encryption_required
@@ -106,6 +116,8 @@ export interface ControlActivities {
   /** Compares the catalog with Temporal and settles what differs; also says when to look again. */
   reconcile(): Promise<{
     started: number;
+    /** Backups whose copying was begun. */
+    copies?: number;
     settled: number;
     released: number;
     /** Schedules that Temporal was brought to. */
@@ -118,6 +130,20 @@ export interface ControlActivities {
 export interface ControlBulkActivities {
   /** Reads a backup, and all that it builds on, back and compares it with its digests; what it finds is no failure. */
   examineBackup(input: { backupId: string }): Promise<Examination>;
+  /**
+   * Copies a backup to one of the further locations; what is there and right is not sent again.
+   *
+   * @throws backup_not_found when it was removed meanwhile, copy_location_unknown, and what the stores refuse
+   */
+  copyBackup(input: { backupId: string; location: string }): Promise<CopyResult>;
+}
+
+/** What there is of a copy now. */
+export interface CopyResult {
+  objects: number;
+  bytes: number;
+  /** Of those that were not there yet. */
+  sentBytes: number;
 }
 
 export interface RegistrationAnswer extends Omit<Registration, 'signature'> {

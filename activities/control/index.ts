@@ -1,6 +1,7 @@
 /** All activities of the control plane. */
 import { bucketActivities } from './buckets.ts';
-import type { ControlActivities } from './contract.ts';
+import type { ControlActivities, ControlBulkActivities } from './contract.ts';
+import { copyActivities, copyBulkActivities } from './copies.ts';
 import { dismissalActivities } from './dismissals.ts';
 import { placeActivities } from './places.ts';
 import type { Plane } from './plane.ts';
@@ -9,7 +10,7 @@ import { recordActivities } from './records.ts';
 import { registrationActivities } from './registration.ts';
 import { retentionActivities } from './retention.ts';
 import { runActivities } from './runs.ts';
-import { verificationActivities } from './verification.ts';
+import { verificationActivities, verificationBulkActivities } from './verification.ts';
 import { yieldingActivities } from './yielding.ts';
 
 export function controlActivities(plane: Plane): ControlActivities {
@@ -22,7 +23,13 @@ export function controlActivities(plane: Plane): ControlActivities {
     ...runActivities(plane),
     ...yieldingActivities(plane),
     ...verificationActivities(plane),
+    ...copyActivities(plane),
     ...reconciliationActivities(plane),
     ...retentionActivities(plane),
   };
+}
+
+/** For the workers of the queue for long work. */
+export function controlBulkActivities(plane: Plane): ControlBulkActivities {
+  return { ...verificationBulkActivities(plane), ...copyBulkActivities(plane) };
 }

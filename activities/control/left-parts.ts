@@ -7,6 +7,7 @@ import type { RetentionCandidate } from '../../domain/retention.ts';
 import { objectKeys, workflowIds } from '../../domain/ids.ts';
 import { isFinal } from '../../domain/operations.ts';
 import { removeParts } from '../../storage/sweep.ts';
+import type { ObjectStore } from '../../storage/store.ts';
 import { readWriterMark, type WriterMark } from '../../storage/writer-mark.ts';
 import { lookAtWorkflow } from './places.ts';
 import type { Plane } from './plane.ts';
@@ -21,12 +22,38 @@ export async function sweepLeftParts(
   now: number,
   signal: AbortSignal,
 ): Promise<void> {
-  for (const folder of await foldersWithoutManifest(plane, serviceId, signal)) {
+  await sweepPlace(plane, plane.store, serviceId, signal, (mark) => obstacleTo(plane, mark, now));
+}
+
+/**
+ * The same in a further location, where parts without a manifest are a copy that is being made, or that broke off: they
+ * stay as long as there is a backup to copy, or a copy's workflow.
+ *
+ * @throws storage_unavailable, catalog_unavailable
+ */
+export async function sweepLeftCopies(
+  plane: Plane,
+  store: ObjectStore,
+  serviceId: string,
+  now: number,
+  signal: AbortSignal,
+): Promise<void> {
+  await sweepPlace(plane, store, serviceId, signal, (mark) => obstacleToCopy(plane, mark, now));
+}
+
+async function sweepPlace(
+  plane: Plane,
+  store: ObjectStore,
+  serviceId: string,
+  signal: AbortSignal,
+  obstacleOf: (mark: WriterMark) => Promise<string | undefined>,
+): Promise<void> {
+  for (const folder of await foldersWithoutManifest(store, serviceId, signal)) {
     signal.throwIfAborted();
-    const mark = await ownMark(plane, serviceId, folder);
+    const mark = await ownMark(plane, store, serviceId, folder);
     if (!mark) continue;
     const { backupId } = mark;
-    const obstacle = await obstacleTo(plane, mark, now);
+    const obstacle = await obstacleOf(mark);
     if (obstacle !== undefined) {
       plane.log.info(
         { backup: backupId, reason: obstacle },
@@ -34,13 +61,13 @@ export async function sweepLeftParts(
       );
       continue;
     }
-    const { removed } = await removeParts(plane.store, backupId);
+    const { removed } = await removeParts(store, backupId);
     plane.log.info({ backup: backupId, parts: removed }, 'Parts that a backup had left were removed.');
   }
 }
 
 async function foldersWithoutManifest(
-  { store }: Plane,
+  store: ObjectStore,
   serviceId: string,
   signal: AbortSignal,
 ): Promise<string[]> {
@@ -57,8 +84,13 @@ async function foldersWithoutManifest(
 }
 
 /** Who wrote it, when it was this deployment. */
-async function ownMark(plane: Plane, serviceId: string, folder: string): Promise<WriterMark | undefined> {
-  const mark = await readWriterMark(plane.store, folder);
+async function ownMark(
+  plane: Plane,
+  store: ObjectStore,
+  serviceId: string,
+  folder: string,
+): Promise<WriterMark | undefined> {
+  const mark = await readWriterMark(store, folder);
   if (mark) return mark.deploymentId === (await plane.catalog.deploymentId()) ? mark : undefined;
   // Written by an earlier version, which left no mark: the catalog knows those that it ordered itself.
   const { candidates } = await plane.catalog.retentionFacts(serviceId);
@@ -71,6 +103,15 @@ async function markOf({ catalog }: Plane, { id }: RetentionCandidate): Promise<W
   if (!backup) return undefined;
   const workflowId = workflowIds.backup(id, backup.scheduleId);
   return { backupId: id, deploymentId: await catalog.deploymentId(), workflowId };
+}
+
+async function obstacleToCopy(plane: Plane, { backupId }: WriterMark, now: number): Promise<string | undefined> {
+  if (await plane.catalog.findBackup(backupId)) return 'The backup is there, and its copy is made or removed with it.';
+  const workflowId = workflowIds.copy(backupId);
+  const copying = await lookAtWorkflow(plane, workflowId);
+  if (copying.state === 'open') return `The workflow ${workflowId} has not ended.`;
+  const ripe = (copying.closedAt?.getTime() ?? 0) + plane.retention.graceMs;
+  return ripe > now ? `They are removed after ${new Date(ripe).toISOString()}.` : undefined;
 }
 
 /** Why parts have to stay, a sentence. */

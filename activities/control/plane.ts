@@ -8,10 +8,22 @@ import type { StorageOptions } from '../../config/storage.ts';
 import type { KeyRing } from '../../sealing/key-ring.ts';
 import type { ObjectStore } from '../../storage/store.ts';
 
+/** Counts copies for whoever watches the deployment. */
+export interface CopyMeter {
+  /** @param failed of those that are missing: how many were tried in vain */
+  missing(location: string, counts: { missing: number; failed: number }): void;
+}
+
 export interface Plane {
   catalog: Catalog;
   /** The managed storage. */
   store: ObjectStore;
+  /** The further storages, by the locations that the settings know them by. */
+  copies: ReadonlyMap<string, ObjectStore>;
+  /** How often it is looked what lacks a copy. */
+  copyIntervalMs: number;
+  /** Told what is missing; left out where no metrics are served. */
+  copyMeter?: CopyMeter | undefined;
   /** How stores are used. */
   storageOptions: StorageOptions;
   /** Opens what the api sealed; left out where the process has no keys. */

@@ -18,6 +18,7 @@ import {
 } from '../../temporal/start.ts';
 import { forgetUnneededBuckets } from './buckets.ts';
 import type { ControlActivities } from './contract.ts';
+import { beginMissingCopies, findMissingCopies } from './missing-copies.ts';
 import { giveMissingNightlies } from './nightly.ts';
 import { hasEnded, workflowState } from './places.ts';
 import type { Plane } from './plane.ts';
@@ -31,12 +32,14 @@ interface Outcome {
   settled: number;
   released: number;
   schedules: number;
+  copies: number;
 }
 
 export function reconciliationActivities(plane: Plane): Pick<ControlActivities, 'reconcile'> {
+  let lookedForCopiesAt = 0;
   return {
     async reconcile() {
-      const outcome: Outcome = { started: 0, settled: 0, released: 0, schedules: 0 };
+      const outcome: Outcome = { started: 0, settled: 0, released: 0, schedules: 0, copies: 0 };
       const { backups, restores, verifications } = await plane.catalog.unfinished();
       for (const backup of backups) await one(plane, backup.id, () => settleBackup(plane, backup, outcome));
       for (const restore of restores) {
@@ -55,6 +58,16 @@ export function reconciliationActivities(plane: Plane): Pick<ControlActivities, 
       await one(plane, 'schedules', async () => {
         outcome.schedules = await settleSchedules(plane, attempt);
       });
+      if (Date.now() - lookedForCopiesAt >= plane.copyIntervalMs) {
+        await one(plane, 'missing copies', async () => {
+          await findMissingCopies(plane);
+          lookedForCopiesAt = Date.now();
+        });
+      }
+      await one(plane, 'copies', async () => {
+        outcome.copies = await beginMissingCopies(plane, attempt);
+        await measureCopies(plane);
+      });
       return { ...outcome, nextMs: plane.reconcileIntervalMs };
     },
   };
@@ -63,6 +76,18 @@ export function reconciliationActivities(plane: Plane): Pick<ControlActivities, 
 /** What an Idempotency-Key has kept is good for a day; nothing asks for it afterwards. */
 async function removeExpiredKeys(plane: Plane): Promise<void> {
   while ((await plane.catalog.removeExpiredKeys()) > 0) Context.current().heartbeat();
+}
+
+/** Also of a location that has none missing: a figure that is not told any more would stay as it was. */
+async function measureCopies({ catalog, copies, copyMeter }: Plane): Promise<void> {
+  if (!copyMeter) return;
+  const counts = await catalog.countMissingCopies();
+  for (const location of copies.keys()) {
+    const here = counts.filter((entry) => entry.location === location);
+    const sum = (of: typeof here): number => of.reduce((total, { count }) => total + count, 0);
+    const failed = sum(here.filter(({ status }) => status === 'Failed'));
+    copyMeter.missing(location, { missing: sum(here), failed });
+  }
 }
 
 /** One that cannot be settled now must not keep the others from it. */

@@ -1,11 +1,15 @@
 /** The rows of backups and restores, moved along as their workflows go. */
 import { requireEncryptedFor } from '../../domain/encryption.ts';
-import { TidemarkError } from '../../domain/errors.ts';
+import { messageOf, TidemarkError } from '../../domain/errors.ts';
 import { isFinal } from '../../domain/operations.ts';
 import { orderedEncryption } from '../../domain/service-settings.ts';
-import { readManifest } from '../../storage/manifest.ts';
+import type { BackupRecord } from '../../catalog/types.ts';
+import { type BackupSource, managedStorage } from '../../domain/copies.ts';
+import { readManifest, type ReadManifest } from '../../storage/manifest.ts';
+import { firstOf } from '../../storage/replicas.ts';
 import { statParts } from '../../storage/verify.ts';
 import { beating } from '../heartbeat.ts';
+import { orderCopiesOf } from './copies.ts';
 import { storeOf } from './buckets.ts';
 import type { ControlActivities } from './contract.ts';
 import type { Plane } from './plane.ts';
@@ -47,6 +51,7 @@ export function recordActivities(plane: Plane): RecordActivities {
           ...(summary.binlog && { binlog: summary.binlog }),
         }),
       });
+      if (status === 'Succeeded') await beginCopies(plane, backupId);
     },
 
     async updateRestore({ restoreId, status, ...rest }) {
@@ -72,12 +77,7 @@ export function recordActivities(plane: Plane): RecordActivities {
     async readBackup({ backupId }) {
       const backup = await catalog.findBackup(backupId);
       if (!backup) throw new TidemarkError('backup_not_found', `There is no backup "${backupId}".`);
-      const { manifest, sha256 } = await beating(async () => {
-        const store = await storeOf(plane, backupId);
-        const read = await readManifest(store, backupId, backup.manifestSha256);
-        await statParts(store, read.manifest);
-        return read;
-      });
+      const { manifest, sha256, sources } = await beating(() => readWhole(plane, backup));
       return {
         backupId,
         manifestSha256: sha256,
@@ -90,9 +90,50 @@ export function recordActivities(plane: Plane): RecordActivities {
         ...(manifest.binlog && { binlog: manifest.binlog }),
         pointInTime: manifest.pointInTime,
         memoryTables: manifest.memoryTables,
+        ...(sources.length > 1 && { sources }),
       };
     },
   };
+}
+
+/**
+ * The manifest of a backup from the first place that has it and every part, and where else it may be read: that place
+ * first.
+ *
+ * @throws object_missing, object_damaged, naming every place with its reason
+ */
+async function readWhole(
+  plane: Plane,
+  { id, method, manifestSha256 }: BackupRecord,
+): Promise<ReadManifest & { sources: BackupSource[] }> {
+  const own: BackupSource = { location: managedStorage, shown: plane.store.location };
+  const places = [{ source: own, store: await storeOf(plane, id) }];
+  const copies = method === 'external' ? [] : ((await plane.catalog.findCopies([id])).get(id) ?? []);
+  // In the order of the settings: what stands first there is asked first.
+  for (const [location, store] of plane.copies) {
+    const made = copies.some((copy) => copy.location === location && copy.status === 'Succeeded');
+    if (made) places.push({ source: { location, shown: location }, store });
+  }
+  const stores = places.map(({ store }) => store);
+  const { answer, place, refusals } = await firstOf(stores, `The backup ${id}`, async (store, signal) => {
+    const read = await readManifest(store, id, manifestSha256, signal);
+    await statParts(store, read.manifest, signal);
+    return read;
+  });
+  const sources = [...places.slice(place), ...places.slice(0, place)].map(({ source, store }): BackupSource => {
+    const refusal = refusals.find(({ location }) => location === store.location)?.error.message;
+    return { ...source, ...(refusal !== undefined && { refusal }) };
+  });
+  return { ...answer, sources };
+}
+
+/** The backup has succeeded, whatever becomes of its copies: what cannot be begun now, the reconciler begins. */
+async function beginCopies(plane: Plane, backupId: string): Promise<void> {
+  try {
+    await orderCopiesOf(plane, backupId);
+  } catch (error) {
+    plane.log.warn({ backup: backupId, reason: messageOf(error) }, 'Its copies are begun a little later.');
+  }
 }
 
 function withoutAgent(serviceId: string): TidemarkError {

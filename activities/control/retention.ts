@@ -16,14 +16,14 @@ import {
   youngSince,
 } from '../../domain/retention.ts';
 import { readManifest } from '../../storage/manifest.ts';
-import { removeBackup } from '../../storage/remove.ts';
-import { manifestExists, removeParts } from '../../storage/sweep.ts';
+import { manifestExists } from '../../storage/sweep.ts';
 import { statParts } from '../../storage/verify.ts';
 import { beating } from '../heartbeat.ts';
 import type { ControlActivities } from './contract.ts';
-import { sweepLeftParts } from './left-parts.ts';
+import { sweepLeftCopies, sweepLeftParts } from './left-parts.ts';
 import { workflowState } from './places.ts';
 import type { Plane } from './plane.ts';
+import { carryOut } from './removals.ts';
 
 const servicesAtOnce = 500;
 const dayMs = 86_400_000;
@@ -49,10 +49,11 @@ export function retentionActivities(plane: Plane): Pick<ControlActivities, 'remo
  */
 export async function sweep(plane: Plane, now: number, signal: AbortSignal): Promise<number> {
   let removed = 0;
+  const away = new Set<string>();
   const finish = async (removals: readonly RemovalRecord[]): Promise<void> => {
     for (const removal of removals) {
       signal.throwIfAborted();
-      if (await succeeds(plane, removal.backupId, () => carryOut(plane, removal))) removed += 1;
+      if (await succeeds(plane, removal.backupId, () => carryOut(plane, removal, away))) removed += 1;
     }
   };
   await finish(await plane.catalog.listRemovals());
@@ -66,6 +67,14 @@ export async function sweep(plane: Plane, now: number, signal: AbortSignal): Pro
       await succeeds(plane, `parts of ${serviceId}`, async () =>
         sweepLeftParts(plane, serviceId, now, signal),
       );
+      for (const [location, store] of plane.copies) {
+        if (away.has(location)) continue;
+        const swept = await succeeds(plane, `parts of ${serviceId} in ${location}`, async () =>
+          sweepLeftCopies(plane, store, serviceId, now, signal),
+        );
+        // Every other service would wait for it anew.
+        if (!swept) away.add(location);
+      }
     }
     const last = services.at(-1);
     if (!last) return removed;
@@ -189,15 +198,4 @@ async function unsettled(plane: Plane, backupId: string): Promise<string | undef
   }
   if (!(await manifestExists(plane.store, backupId))) return undefined;
   return 'It is recorded as not succeeded, and is whole in the store: its manifest is there.';
-}
-
-/** Removes the objects of one backup. Again after a kill, it goes on where it stopped. */
-async function carryOut({ catalog, store, log }: Plane, removal: RemovalRecord): Promise<void> {
-  const { backupId, serviceId, whole, storedBytes, reason } = removal;
-  const parts = whole ? await removeBackup(store, backupId) : (await removeParts(store, backupId)).removed;
-  await catalog.finishRemoval(backupId);
-  log.info(
-    { backup: backupId, service: serviceId, reason, bytes: storedBytes, parts },
-    'A backup was removed.',
-  );
 }

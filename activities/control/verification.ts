@@ -20,7 +20,7 @@ export function verificationActivities({ catalog }: Plane): Pick<ControlActiviti
 }
 
 /** For the workers of the queue for long work. */
-export function controlBulkActivities(plane: Plane): ControlBulkActivities {
+export function verificationBulkActivities(plane: Plane): Pick<ControlBulkActivities, 'examineBackup'> {
   const { catalog, log } = plane;
   return {
     async examineBackup({ backupId }) {

@@ -20,6 +20,8 @@ export interface HostInspection {
   identities: HostIdentities;
   /** Size of the redo log that the server makes. */
   redoBytes: number;
+  /** Locations that its settings name beside its storage; left out by an agent of an earlier version. */
+  copies?: string[];
 }
 
 export interface HostBackupInput {
@@ -42,6 +44,10 @@ export interface HostRestoreInput {
   backupId: string;
   mode: RestoreMode;
   manifestSha256: string;
+  /**
+   * Where it is read, the first first, as the settings name it: `storage` is the agent's own. Left out: there alone.
+   */
+  sources?: string[];
   /** The customer's bucket that the backup lies in; left out for the agent's own storage. */
   bucket?: SealedBucket;
 }
@@ -86,6 +92,14 @@ export interface HostControlActivities {
   startServer(input: HostRestoreInput): Promise<void>;
 }
 
+/** Where a backup came from. Agents of before do not say it. */
+export interface FetchReport {
+  /** The locations that gave parts of it. */
+  readFrom: string[];
+  /** Why others did not, each with its location. */
+  refusals: string[];
+}
+
 /** What became of a server whose restore was taken back. */
 export interface PutBackResult {
   serving: boolean;
@@ -99,7 +113,7 @@ export interface HostBulkActivities {
   /** Reads every object of a backup and compares its digest: before an in-place restore empties anything. */
   verifyObjects(input: HostRestoreInput): Promise<void>;
   /** Fetches and unpacks the backup into the staging directory. Starts over when called again. */
-  fetchBackup(input: HostRestoreInput): Promise<void>;
+  fetchBackup(input: HostRestoreInput): Promise<FetchReport | undefined>;
   prepareBackup(input: HostRestoreInput): Promise<void>;
   /** Starts a private server on the copy, checks it, sets GTID state and the agent's account, stops it, lays the files out. */
   checkCopy(

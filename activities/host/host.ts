@@ -10,6 +10,8 @@ export interface Host {
   ageIdentity?: string;
   settings: AgentSettings;
   store: ObjectStore;
+  /** The further storages that a backup may be read from, by the locations that the settings know them by. */
+  copies: ReadonlyMap<string, ObjectStore>;
   log: Log;
   /** Makes the agent announce itself now: somebody says that what is known of it has changed. */
   announceNow: () => void;

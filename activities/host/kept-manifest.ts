@@ -10,9 +10,10 @@ import type { Manifest } from '../../domain/manifest.ts';
 import { makeDirectory, writeDurably } from '../../mariadb/restore/files.ts';
 import { readManifest } from '../../storage/manifest.ts';
 import { manifestSchema } from '../../storage/manifest-schema.ts';
-import { storeFor } from './bucket.ts';
+import { firstOf } from '../../storage/replicas.ts';
 import type { HostRestoreInput } from './contract.ts';
 import type { Host } from './host.ts';
+import { storesFor } from './sources.ts';
 
 /**
  * @param folder of the operation
@@ -28,10 +29,13 @@ export async function manifestOf(
   const file = path.join(folder, `manifest-${link.manifestSha256}.json`);
   const kept = await readKept(file, link.backupId);
   if (kept) return kept;
-  const store = await storeFor(host, order);
-  const { manifest } = await readManifest(store, link.backupId, link.manifestSha256);
-  await keep(file, manifest);
-  return manifest;
+  const { answer } = await firstOf(
+    await storesFor(host, order),
+    `The manifest of the backup ${link.backupId}`,
+    (store, signal) => readManifest(store, link.backupId, link.manifestSha256, signal),
+  );
+  await keep(file, answer.manifest);
+  return answer.manifest;
 }
 
 /** With a digest of its own before it: as written by us it need not be the very bytes that the store has. */

@@ -14,6 +14,7 @@ const storeVerdicts: readonly ErrorName[] = [
   'bucket_missing',
   'bucket_region_wrong',
   'endpoint_refused',
+  'copy_location_unknown',
 ];
 
 /** A step of a restore that is tried again, in place, also when the store refuses. */

@@ -23,17 +23,17 @@ import { isServing } from '../../mariadb/server/lifecycle.ts';
 import { readServerOptions } from '../../mariadb/server/options.ts';
 import { serverOwner } from '../../mariadb/server/owner.ts';
 import { readParts } from '../../storage/parts.ts';
-import type { ObjectStore } from '../../storage/store.ts';
+import type { Replicas } from '../../storage/replicas.ts';
 import { verifyBackup } from '../../storage/verify.ts';
 import { beating } from '../heartbeat.ts';
 import { attempt } from './attempt.ts';
-import { storeFor } from './bucket.ts';
-import type { HostBulkActivities, HostControlActivities, HostRestoreInput } from './contract.ts';
+import type { FetchReport, HostBulkActivities, HostControlActivities, HostRestoreInput } from './contract.ts';
 import { type Host, operationFolder } from './host.ts';
 import { identitiesFor } from './identities.ts';
 import { manifestOf } from './kept-manifest.ts';
 import { patiently } from './patience.ts';
 import { misplaced } from './placement.ts';
+import { sourcesFor } from './sources.ts';
 
 /** What a restore is called on its host. */
 export function operationOf({ restoreId }: { restoreId: number }): string {
@@ -75,6 +75,7 @@ export function restoreActivities(host: Host): RestoreActivities {
           identities: order.encrypted
             ? await identitiesFor(host, operationOf(order))
             : { recipients: [], fault: '' },
+          copies: [...host.copies.keys()],
           redoBytes: Number((await readServerOptions(server)).get('innodb_log_file_size') ?? 0),
         };
       }),
@@ -83,9 +84,9 @@ export function restoreActivities(host: Host): RestoreActivities {
       await attempt(host, { operation: operationOf(order), phase: 'planning' }, async (trial) => {
         const { signal, report } = trial;
         const manifest = await manifestOf(host, order, trial.folder);
-        const store = await storeFor(host, order);
+        const { from } = await sourcesFor(host, order);
         const begun = Date.now();
-        await verifyBackup(store, manifest, {
+        await verifyBackup(from, manifest, {
           ahead: host.settings.restore.parts_ahead,
           signal,
           onProgress: (bytes) => {
@@ -101,7 +102,7 @@ export function restoreActivities(host: Host): RestoreActivities {
     },
 
     async fetchBackup(order) {
-      await attempt(host, { operation: operationOf(order), phase: 'fetching' }, (trial) =>
+      return await attempt(host, { operation: operationOf(order), phase: 'fetching' }, (trial) =>
         patiently(order, () => unpack(host, order, trial)),
       );
     },
@@ -179,15 +180,18 @@ async function both(first: Promise<void>, second: Promise<void>): Promise<void> 
 }
 
 /** Fetches and unpacks the backup into its place; what an earlier try left there goes first. */
-async function unpack(host: Host, order: HostRestoreInput, trial: Attempt): Promise<void> {
+async function unpack(host: Host, order: HostRestoreInput, trial: Attempt): Promise<FetchReport> {
   const manifest = await manifestOf(host, order, trial.folder);
   const { directory, staging, layout } = await enterSite(host, order);
   if (order.mode === 'side-by-side') {
     await createStaging(staging, await serverOwner(host.settings.server, dataDirectory(layout)));
   }
-  const store = await storeFor(host, order);
-  await fetchInto(host, { manifest, store, directory, attempt: trial });
+  const { from, report } = await sourcesFor(host, order);
+  await fetchInto(host, { manifest, from, directory, attempt: trial });
   await markUnpacked(trial.folder);
+  const found = report();
+  host.log.info({ backup: order.backupId, storage: found.readFrom }, 'The backup was fetched.');
+  return found;
 }
 
 /** Each part is checked before a byte of it is handed to the programs, and the programs have the last word. */
@@ -195,10 +199,10 @@ async function fetchInto(
   host: Host,
   {
     manifest,
-    store,
+    from,
     directory,
     attempt: trial,
-  }: { manifest: Manifest; store: ObjectStore; directory: string; attempt: Attempt },
+  }: { manifest: Manifest; from: Replicas; directory: string; attempt: Attempt },
 ): Promise<void> {
   const { server, restore } = host.settings;
   const [stream] = manifest.streams;
@@ -208,7 +212,7 @@ async function fetchInto(
   const identity = recipients.length > 0 ? await identityFor(restore, recipients, trial) : undefined;
   const extraction = await startExtraction({ server, directory, identity, attempt: trial });
   const begun = Date.now();
-  const parts = readParts(store, stream, {
+  const parts = readParts(from, stream, {
     ahead: restore.parts_ahead,
     reuse: true,
     signal: trial.signal,

@@ -20,9 +20,9 @@ export const getBackupStatus = operation({
   example: { service_id: 'sample-1' },
   answer: backupList,
   errors: ['service_not_found'],
-  async handle({ body, query, caller: { organization } }, { catalog }) {
+  async handle({ body, query, caller: { organization } }, parts) {
     const { service_id: id } = body;
-    await findService(catalog, id, organization);
-    return backupPage(catalog, organization, { ...query, service_id: id });
+    await findService(parts.catalog, id, organization);
+    return backupPage(parts, organization, { ...query, service_id: id });
   },
 });

@@ -8,7 +8,7 @@ import { findBackup, findService } from '../find.ts';
 import { operation } from '../operation.ts';
 import { backup, backupFilter, backupList, type BackupView } from '../schemas/backup.ts';
 import { paging } from '../schemas/common.ts';
-import { backupView } from '../views/backup.ts';
+import { backupView, copiesOf } from '../views/backup.ts';
 import { backupPage } from './list-backups.ts';
 
 export const getBackups = operation({
@@ -26,10 +26,11 @@ export const getBackups = operation({
   async handle({ params: { id }, query, caller: { organization } }, parts) {
     if (id.includes(':')) return oneBackup(id, organization, parts);
     await findService(parts.catalog, id, organization);
-    return backupPage(parts.catalog, organization, { ...query, service_id: id });
+    return backupPage(parts, organization, { ...query, service_id: id });
   },
 });
 
 async function oneBackup(id: string, organization: string, parts: Parts): Promise<BackupView> {
-  return backupView(await parts.progress.ofBackup(await findBackup(parts.catalog, id, organization)));
+  const record = await parts.progress.ofBackup(await findBackup(parts.catalog, id, organization));
+  return backupView(record, (await copiesOf(parts, [record])).get(id));
 }

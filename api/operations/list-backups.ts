@@ -1,11 +1,12 @@
 /** GET /backups: the backups of an organization. */
-import type { BackupFilter, Catalog } from '../../catalog/types.ts';
+import type { BackupFilter } from '../../catalog/types.ts';
 import { isServiceId } from '../../domain/ids.ts';
 import type { BackupType, OperationStatus } from '../../domain/operations.ts';
+import type { Parts } from '../context.ts';
 import { operation } from '../operation.ts';
 import { backupList, backupListQuery, type BackupListView, typeAliases } from '../schemas/backup.ts';
 import { nothing } from '../schemas/common.ts';
-import { backupView } from '../views/backup.ts';
+import { backupView, copiesOf } from '../views/backup.ts';
 import { pageRequest, pagesCount, type PagingQuery } from '../views/format.ts';
 
 export const listBackups = operation({
@@ -18,7 +19,7 @@ export const listBackups = operation({
   query: backupListQuery,
   answer: backupList,
   errors: [],
-  handle: async ({ query, caller }, { catalog }) => backupPage(catalog, caller.organization, query),
+  handle: async ({ query, caller }, parts) => backupPage(parts, caller.organization, query),
 });
 
 type BackupQuery = PagingQuery & {
@@ -29,7 +30,7 @@ type BackupQuery = PagingQuery & {
 
 /** One page of backups. What can have none, an unknown service or volume snapshots, gives an empty one. */
 export async function backupPage(
-  catalog: Catalog,
+  parts: Pick<Parts, 'catalog' | 'defaults'>,
   organization: string,
   query: BackupQuery,
 ): Promise<BackupListView> {
@@ -44,9 +45,10 @@ export async function backupPage(
       ? {}
       : { type: type === 'physical' || type === 'logical' ? typeAliases[type] : type }),
   };
-  const { items, count } = await catalog.listBackups(organization, filter, pageRequest(query));
+  const { items, count } = await parts.catalog.listBackups(organization, filter, pageRequest(query));
+  const copies = await copiesOf(parts, items);
   return {
-    backups: items.map(backupView),
+    backups: items.map((item) => backupView(item, copies.get(item.id))),
     backups_count: count,
     pages_count: pagesCount(count, query),
   };

@@ -2,6 +2,7 @@
 import { z } from '@hono/zod-openapi';
 import type { ServiceRecord } from '../../catalog/types.ts';
 import { spreadOffset } from '../../domain/cron-runs.ts';
+import { TidemarkError } from '../../domain/errors.ts';
 import { joinedEncryption, noEncryption, requireRecipients } from '../../domain/encryption.ts';
 import { minuteWithin, nightlyCron, nightlyTime } from '../../domain/nightly.ts';
 import {
@@ -29,7 +30,7 @@ export const updateService = operation({
   path: '/services/{id}',
   summary: 'Change what a service is set to',
   description:
-    'What is not named stays. `"default"` makes the service follow the deployment again. `retention`, `nightly` and `encryption` are carried out; the other settings are answered with `not_available`, and then nothing is changed.',
+    'What is not named stays. `"default"` makes the service follow the deployment again. `retention`, `nightly`, `encryption` and `copies` are carried out; the other settings are answered with `not_available`, and then nothing is changed.',
   role: 'administrator',
   params: z.strictObject({ id: z.string() }),
   query: nothing,
@@ -39,6 +40,7 @@ export const updateService = operation({
   async handle({ params: { id }, body, caller: { organization } }, parts) {
     const record = await findService(parts.catalog, id, organization);
     refuseNotAvailable(body);
+    refuseUnknownCopies(body, parts.defaults);
     const change = changeOf(body);
     requireRecipientsWith(change, record, parts.defaults);
     if (Object.keys(change).length > 0) await parts.catalog.updateServiceSettings(record.serviceId, change);
@@ -47,12 +49,13 @@ export const updateService = operation({
   },
 });
 
-function changeOf({ retention, encryption }: ServiceSettingsRequest): ServiceSettingsPatch {
+function changeOf({ retention, encryption, copies }: ServiceSettingsRequest): ServiceSettingsPatch {
   return {
     ...(retention && { retention: retention.days === 'default' ? 'default' : { days: retention.days } }),
     ...(encryption && {
       encryption: encryption.recipients === 'default' ? 'default' : { recipients: encryption.recipients },
     }),
+    ...(copies && { copies }),
   };
 }
 
@@ -67,12 +70,27 @@ function requireRecipientsWith(
   requireRecipients(joinedEncryption(record.encryption ?? noEncryption, ordered), record.serviceId);
 }
 
+/** Anybody with a key could have the deployment write anywhere, otherwise. */
+function refuseUnknownCopies({ copies }: ServiceSettingsRequest, { copyLocations }: ServiceDefaults): void {
+  const unknown = Array.isArray(copies) ? copies.find((location) => !copyLocations.includes(location)) : undefined;
+  if (unknown === undefined) return;
+  const known =
+    copyLocations.length === 0
+      ? 'The deployment names none: its setting "copies" is empty'
+      : `The deployment knows ${copyLocations.join(', ')}`;
+  throw new TidemarkError(
+    'invalid_request',
+    `The field "copies" has to be a list of locations that the deployment names in its setting "copies". ${known}; ` +
+      'nothing was changed.',
+  );
+}
+
 function refuseNotAvailable(body: ServiceSettingsRequest): void {
   const asked = settingsNotAvailable.filter((name) => body[name] !== undefined).map((name) => `"${name}"`);
   if (asked.length === 0) return;
   throw notAvailable(
     `${asked.join(', ')} ${asked.length === 1 ? 'is' : 'are'} not available yet.`,
-    'What can be set is "retention", "nightly" and "encryption"; nothing was changed.',
+    'What can be set is "retention", "nightly", "encryption" and "copies"; nothing was changed.',
   );
 }
 

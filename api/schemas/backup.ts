@@ -1,5 +1,6 @@
 /** Backups in the contract's words. */
 import { z } from '@hono/zod-openapi';
+import { copyStatuses } from '../../domain/copies.ts';
 import { backupTypes, operationStatuses } from '../../domain/operations.ts';
 import { instant, oneOf, paging, progress, serviceFilter, wallClock } from './common.ts';
 
@@ -12,6 +13,15 @@ export const requestedType = oneOf([...backupTypes, 'physical', 'logical', 'snap
 /** The path segment of one backup. */
 export const backupId = z.strictObject({
   id: z.string().openapi({ description: 'A backup id, as GET /backups lists it' }),
+});
+
+const copyOfBackup = z.strictObject({
+  location: z.string().openapi({ example: 'gs://backups-elsewhere/production' }),
+  status: z.enum(copyStatuses).openapi({
+    description: 'Succeeded: whole and checked, and restores can read it. Failed: it is tried again by itself',
+  }),
+  message: z.string(),
+  updated_at: instant,
 });
 
 export const backup = z
@@ -39,6 +49,9 @@ export const backup = z
     is_external_storage: z.boolean(),
     schedule_id: z.int(),
     progress: progress.optional(),
+    copies: z.array(copyOfBackup).optional().openapi({
+      description: 'Where else it is kept; left out when it is to be nowhere else',
+    }),
   })
   .openapi('Backup');
 

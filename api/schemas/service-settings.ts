@@ -1,5 +1,6 @@
 /** What a service can be set to, and what its retention does. Additions of ours. */
 import { z } from '@hono/zod-openapi';
+import { copyLocation } from '../../domain/copies.ts';
 import { recipientFault, recipientRule } from '../../domain/age.ts';
 import { unencryptedChoices } from '../../domain/encryption.ts';
 import { backupTypes, operationStatuses } from '../../domain/operations.ts';
@@ -38,7 +39,13 @@ const recipients = z
   .union([listOf(recipient(), recipientsRule), z.literal('default')], { error: recipientsRule })
   .transform((value) => (value === 'default' ? value : [...new Set(value)]));
 
-const location = 'a storage as s3://bucket/prefix or gs://bucket/prefix';
+const locationRule = 'a location that the deployment names in its setting "copies"';
+const copiesRule = `a list, each ${locationRule}; or "default"`;
+const copies = z
+  .union([listOf(z.string({ error: locationRule }).min(1, locationRule), copiesRule), z.literal('default'), z.null()], {
+    error: copiesRule,
+  })
+  .transform((value) => (Array.isArray(value) ? [...new Set(value.map(copyLocation))] : ('default' as const)));
 const table = 'a database or a table: "db" or "db.table"';
 const tables = listOf(
   z.string({ error: table }).regex(/^[^.]{1,64}(\.[^.]{1,64})?$/, table),
@@ -63,15 +70,6 @@ const furtherSettings = {
     )
     .optional()
     .openapi({ description: 'Archiving of binlogs, and how often; not available yet' }),
-  copies: listOf(
-    z.strictObject(
-      { storage: z.string({ error: location }).regex(/^(s3|gs):\/\/[A-Za-z0-9._-]+(\/.*)?$/, location) },
-      { error: 'an object with storage' },
-    ),
-    'a list of objects with storage',
-  )
-    .optional()
-    .openapi({ description: 'Where each backup is copied to; not available yet' }),
   chain: z
     .strictObject(
       { full_every: duration.optional(), most_incrementals: wholeNumber(0, 1000).optional() },
@@ -122,6 +120,11 @@ export const serviceSettingsRequest = z
           "Whom new backups are encrypted for, in place of the deployment's recipients: age public keys. Those that the agent's own settings name stay, whatever is set here.",
         example: { recipients: ['age10vnyg8t84pqgcf5u2j3yee5nkcwtqek0wk3y40l4m4asslxu05kqews0rl'] },
       }),
+    copies: copies.optional().openapi({
+      description:
+        'Where its backups are copied to, in place of what the deployment says: locations that the deployment knows. An empty list: nowhere; `"default"`, or null: as the deployment says',
+      example: ['gs://backups-elsewhere/production'],
+    }),
     ...furtherSettings,
   })
   .refine((body) => Object.keys(body).length > 0, {
@@ -157,6 +160,12 @@ export const encryptionView = z.strictObject({
   unencrypted: z
     .enum(unencryptedChoices)
     .openapi({ description: 'Whether a backup may be taken that is encrypted for nobody' }),
+});
+
+/** Part of a service, as it is shown. */
+export const copiesView = z.strictObject({
+  locations: z.array(z.string()),
+  origin: z.enum(['service', 'deployment']).openapi({ description: 'Who says so' }),
 });
 
 /** Part of a service, as it is shown. */

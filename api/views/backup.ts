@@ -1,11 +1,15 @@
 /** A backup's record as the contract's Backup. */
+import type { CopyRecord } from '../../catalog/copy-types.ts';
 import type { BackupRecord } from '../../catalog/types.ts';
+import { forgottenLocation } from '../../domain/copies.ts';
+import type { ServiceDefaults } from '../../domain/service-settings.ts';
 import { bytesForPeople } from '../../domain/sizes.ts';
+import type { Parts } from '../context.ts';
 import type { BackupView } from '../schemas/backup.ts';
 import { given, wallClock, wholeSeconds } from './format.ts';
 import { progressView } from './progress.ts';
 
-export function backupView(record: BackupRecord): BackupView {
+export function backupView(record: BackupRecord, copies: readonly CopyView[] = []): BackupView {
   return {
     id: record.id,
     service_id: record.serviceId,
@@ -34,5 +38,33 @@ export function backupView(record: BackupRecord): BackupView {
     is_external_storage: record.method === 'external',
     schedule_id: record.scheduleId,
     ...given('progress', record.progress && progressView(record.progress)),
+    ...(copies.length > 0 && { copies: [...copies] }),
+  };
+}
+
+/** The copies of these backups, as they are shown with them. */
+export async function copiesOf(
+  { catalog, defaults }: Pick<Parts, 'catalog' | 'defaults'>,
+  records: readonly BackupRecord[],
+): Promise<Map<string, CopyView[]>> {
+  const found = await catalog.findCopies(records.map(({ id }) => id));
+  const { copyLocations: order } = defaults;
+  return new Map(
+    [...found].map(([id, copies]) => {
+      const sorted = copies.toSorted((a, b) => order.indexOf(a.location) - order.indexOf(b.location));
+      return [id, sorted.map((copy) => copyView(copy, defaults))];
+    }),
+  );
+}
+
+type CopyView = NonNullable<BackupView['copies']>[number];
+
+function copyView({ location, status, message, updatedAt }: CopyRecord, defaults: ServiceDefaults): CopyView {
+  const known = defaults.copyLocations.includes(location);
+  return {
+    location,
+    status,
+    message: known ? message : `${message} ${forgottenLocation}`,
+    updated_at: wholeSeconds(updatedAt),
   };
 }

@@ -4,6 +4,7 @@ import type { BackupRecord, ServiceRecord } from '../../catalog/types.ts';
 import { tellSchedule } from '../../domain/schedule.ts';
 import { joinedEncryption, noEncryption } from '../../domain/encryption.ts';
 import {
+  orderedCopies,
   orderedEncryption,
   type ServiceDefaults,
   type ServiceSettings,
@@ -56,6 +57,10 @@ export function serviceView(
     registered_at: wholeSeconds(record.registeredAt),
     retention: policyView(settings, defaults),
     encryption: encryptionView(record, settings, defaults),
+    copies: {
+      locations: orderedCopies(settings, defaults),
+      origin: settings.copies ? 'service' : 'deployment',
+    },
     nightly: nightlyView(nightly, now),
   };
 }

@@ -86,6 +86,12 @@ export const storeErrors = {
     'The credentials of a bucket name an address that this deployment does not allow.',
     'Name one that it allows, or have its host listed in `external_endpoints` by whoever runs the deployment.',
   ),
+  copy_location_unknown: entry(
+    409,
+    false,
+    'A copy lies in a location that the settings of the process that needs it do not name.',
+    'Name the location in `copies` of that process, with the `storage_options` that the others have for it.',
+  ),
   storage_mismatch: entry(
     409,
     false,

@@ -105,6 +105,8 @@ const nowhere = { address: '127.0.0.1:1', namespace: 'default' };
 
 /** What holds where a test sets nothing else. */
 export const serviceDefaults: ServiceDefaults = {
+  copies: [],
+  copyLocations: [],
   retention: { days: 7 },
   nightly: true,
   nightlyWindow: { startMinute: 0, minutes: 360 },

@@ -202,7 +202,6 @@ describe('a change', () => {
 
   test.each([
     [{ binlog: { archive: true, interval: '10s' } }, '"binlog" is'],
-    [{ copies: [{ storage: 's3://bucket/prefix' }] }, '"copies" is'],
     [
       { chain: { full_every: '7d', most_incrementals: 6 }, keep_previous: '48h' },
       '"chain", "keep_previous" are',
@@ -241,7 +240,8 @@ describe('a change', () => {
       { encryption: { recipients: [example, `${example.slice(0, -1)}q`] } },
       'field "encryption.recipients[1]" has to be an age public key as age-keygen prints it: age1…; this one has a wrong checksum',
     ],
-    [{ copies: [{ storage: 'ftp://x' }] }, 's3://bucket/prefix'],
+    [{ copies: [{ storage: 's3://x' }] }, '"copies"'],
+    [{ copies: 'yes' }, '"copies" has to be a list'],
     [{ chain: { most_incrementals: -1 } }, 'a whole number from 0 to 1000'],
     [{ dump: { exclude: ['a.b.c'] } }, 'a database or a table'],
     [{ keep_previous: 3600 }, '30s, 10m, 24h or 7d'],

@@ -16,6 +16,8 @@ function defaultsWith(encryption: EncryptionPolicy): ServiceDefaults {
     nightly: false,
     nightlyWindow: { startMinute: 0, minutes: 60 },
     encryption,
+    copies: [],
+    copyLocations: [],
   };
 }
 

@@ -29,6 +29,7 @@ test('without options there is one sample, in .tidemark, on the usual ports', ()
     uiPort: 8233,
     storage: undefined,
     environment: {},
+    copies: [],
     recipients: [],
     identity: undefined,
     logLevel: 'info',
@@ -52,6 +53,7 @@ test.each([
   [['--samples', '1.5'], '0 to 16'],
   [['--recipient', 'age1abc'], 'has a wrong checksum'],
   [['--storage', 'ftp://bucket'], 'file:///path'],
+  [['--copy', 'ftp://bucket'], 'file:///path'],
   [['--log-level', 'loud'], 'trace, debug, info'],
   [['--samples', '2', '--agent', 'one.yaml'], '--samples'],
   [['--prot', '1'], '--port'],
@@ -72,6 +74,7 @@ test('help names every option', () => {
     '--temporal-port',
     '--ui-port',
     '--storage',
+    '--copy',
   ])
     expect(said).toContain(option);
 });

@@ -29,8 +29,9 @@ describe('a manifest', () => {
     const written = await writeManifest(store, manifest);
     const bytes = await store.get(key);
     expect(written).toEqual({ key, sha256: createHash('sha256').update(bytes).digest('hex') });
-    expect(await readManifest(store, backupId)).toEqual({ manifest, sha256: written.sha256 });
-    expect(await readManifest(store, backupId, written.sha256)).toEqual({ manifest, sha256: written.sha256 });
+    const read = { manifest, sha256: written.sha256, body: bytes };
+    expect(await readManifest(store, backupId)).toEqual(read);
+    expect(await readManifest(store, backupId, written.sha256)).toEqual(read);
   });
 
   test('of a server without a binlog has none', async () => {

@@ -19,6 +19,7 @@ export async function openHost(settings: Record<string, unknown>, store?: Object
     store: store ?? (await openStore(parsed.storage)),
     log: silentLog,
     announceNow: () => undefined,
+    copies: new Map(),
     attempts: new Map(),
     turn: new Turn(),
   };

@@ -28,6 +28,7 @@ export interface BackupBody {
   backup_size: number;
   binlog_gtid_position: string;
   progress?: { phase: string; percent: number; bytes_done: number };
+  copies?: { location: string; status: string; message: string }[];
 }
 
 export interface RestoreBody {

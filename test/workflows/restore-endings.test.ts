@@ -86,7 +86,10 @@ async function ended(
       },
       bulk: {
         verifyObjects: async () => undefined,
-        fetchBackup: steps.fetchBackup ?? (async () => undefined),
+        fetchBackup: async () => {
+          await steps.fetchBackup?.();
+          return undefined;
+        },
       },
     },
   });
