@@ -115,13 +115,11 @@ export function copiesIn(database: Database): CopyCatalog {
           .where('backup_id', 'in', ids)
           .orderBy('location')
           .execute();
-        return oldest.map(
-          ({ backup_id: backupId, service_id: serviceId }): MissingCopies => ({
-            backupId,
-            serviceId,
-            locations: rows.flatMap((row) => (row.backup_id === backupId ? [row.location] : [])),
-          }),
-        );
+        return oldest.map(({ backup_id: backupId, service_id: serviceId }): MissingCopies => ({
+          backupId,
+          serviceId,
+          locations: rows.flatMap((row) => (row.backup_id === backupId ? [row.location] : [])),
+        }));
       });
     },
 

@@ -13,7 +13,13 @@ import { unfinished } from './statuses.ts';
 
 type RetentionQueries = Pick<
   RetentionCatalog,
-  'mayHaveExpired' | 'retentionFacts' | 'markDue' | 'beginRemovals' | 'listRemovals' | 'updateRemoval' | 'finishRemoval'
+  | 'mayHaveExpired'
+  | 'retentionFacts'
+  | 'markDue'
+  | 'beginRemovals'
+  | 'listRemovals'
+  | 'updateRemoval'
+  | 'finishRemoval'
 >;
 
 export function retentionIn(database: Database): RetentionQueries {

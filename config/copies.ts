@@ -27,7 +27,8 @@ const entry = z.strictObject({
 function listed(value: unknown): unknown {
   if (typeof value !== 'string') return value;
   const text = value.trim();
-  if (!text.startsWith('[')) return text.split(',').flatMap((part) => (part.trim() === '' ? [] : [part.trim()]));
+  if (!text.startsWith('['))
+    return text.split(',').flatMap((part) => (part.trim() === '' ? [] : [part.trim()]));
   try {
     return JSON.parse(text) as unknown;
   } catch {

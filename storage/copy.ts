@@ -67,7 +67,10 @@ export async function copyBackup(
   const { manifest } = read;
   await mayGoOn();
   await markWriter(target, manifest, signal);
-  const from = new Replicas([...sources.slice(found.place), ...sources.slice(0, found.place)], options.onRefusal);
+  const from = new Replicas(
+    [...sources.slice(found.place), ...sources.slice(0, found.place)],
+    options.onRefusal,
+  );
   const sentBytes = await copyParts(from, target, manifest, there, options);
   await copyServiceFile(sources, target, manifest.serviceId, signal);
   // What was listed first may be gone, and nobody looks at a copy again before it is needed.
@@ -175,7 +178,10 @@ async function severalAtATime(
   const givenUp = new AbortController();
   const either = AbortSignal.any([signal, givenUp.signal]);
   const largest = parts.reduce((most, { bytes }) => Math.max(most, bytes), 0);
-  const workers = Math.max(1, Math.min(mostParts, parts.length, Math.floor(mostBytes / Math.max(largest, 1))));
+  const workers = Math.max(
+    1,
+    Math.min(mostParts, parts.length, Math.floor(mostBytes / Math.max(largest, 1))),
+  );
   const waiting = parts.values();
   const workOff = async (): Promise<void> => {
     // One byte more tells a part that has grown.

@@ -49,8 +49,7 @@ export async function firstOf<T>(
     askNext();
     while (asked.size > 0) {
       const over = new AbortController();
-      const late =
-        begun < stores.length ? [sleep(patienceMs, undefined, { signal: over.signal })] : [];
+      const late = begun < stores.length ? [sleep(patienceMs, undefined, { signal: over.signal })] : [];
       for (const waiting of late) waiting.catch(() => undefined);
       const next = await Promise.race([...asked.values(), ...late]).finally(() => over.abort());
       throwIfCancelled(signal);

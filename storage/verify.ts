@@ -38,11 +38,7 @@ export async function verifyBackup(
  *
  * @throws object_missing, object_damaged naming the first part that is not right; storage_unavailable
  */
-export async function statParts(
-  store: ObjectStore,
-  manifest: Manifest,
-  signal?: AbortSignal,
-): Promise<void> {
+export async function statParts(store: ObjectStore, manifest: Manifest, signal?: AbortSignal): Promise<void> {
   const found = new Map<string, number>();
   const folder = `${objectKeys.backupFolder(manifest.backupId)}/`;
   for await (const { key, bytes } of store.list(folder, { ...(signal && { signal }) })) {

@@ -41,7 +41,10 @@ function setUp(input: CopyInput): CopyRun {
   };
 }
 
-async function isStillWanted({ input: { backupId }, plane, story }: CopyRun, location: string): Promise<boolean> {
+async function isStillWanted(
+  { input: { backupId }, plane, story }: CopyRun,
+  location: string,
+): Promise<boolean> {
   const message = `The backup is being copied to ${location}.`;
   story.tell('copying', message);
   const { wanted } = await plane.control.updateCopy({ backupId, location, status: 'Running', message });
@@ -83,6 +86,10 @@ function finish({ story, outcome, failure }: CopyRun): CopyOutcome {
     story.tell('done', failure.message, 'Failed');
     throw failureOf(failure);
   }
-  story.succeed('done', `The backup is in ${outcome.copied.join(', ') || 'no further location'}.`, outcome.bytes);
+  story.succeed(
+    'done',
+    `The backup is in ${outcome.copied.join(', ') || 'no further location'}.`,
+    outcome.bytes,
+  );
   return outcome;
 }

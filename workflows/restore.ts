@@ -75,7 +75,10 @@ export async function restoreCleanup(input: RestoreInput): Promise<void> {
   }
 }
 
-async function sideBySide(run: RestoreRun, { agent, order, facts, source }: PlannedRestore): Promise<Reached> {
+async function sideBySide(
+  run: RestoreRun,
+  { agent, order, facts, source }: PlannedRestore,
+): Promise<Reached> {
   run.compensations.push(() => putBack(run, agent, order));
   const from = source === undefined ? '' : ` from ${source}`;
   const fetching = `The backup is being fetched${from} and unpacked beside the running server.`;
@@ -227,11 +230,18 @@ async function succeed(run: RestoreRun, { facts }: PlannedRestore, reached: Reac
 }
 
 /** From where it came is worth a word only when not all of it came from where it was written. */
-function noteFetch({ warnings }: RestoreRun, { sources }: BackupFacts, report: FetchReport | undefined): void {
+function noteFetch(
+  { warnings }: RestoreRun,
+  { sources }: BackupFacts,
+  report: FetchReport | undefined,
+): void {
   if (!sources || !report) return;
-  const planned = sources.flatMap(({ shown, refusal }) => (refusal === undefined ? [] : [`${shown}: ${refusal}`]));
+  const planned = sources.flatMap(({ shown, refusal }) =>
+    refusal === undefined ? [] : [`${shown}: ${refusal}`],
+  );
   const reasons = [...planned, ...report.refusals];
-  if (reasons.length > 0) warnings.push([`It was read from ${report.readFrom.join(' and ')}.`, ...reasons].join(' '));
+  if (reasons.length > 0)
+    warnings.push([`It was read from ${report.readFrom.join(' and ')}.`, ...reasons].join(' '));
 }
 
 /** @returns what became of the server, for the message */

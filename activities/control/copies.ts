@@ -25,7 +25,8 @@ export function copyActivities(plane: Plane): Pick<ControlActivities, 'updateCop
   const { catalog, copyIntervalMs } = plane;
   return {
     async updateCopy({ backupId, location, status, message, code }) {
-      if (status !== 'Failed') return { wanted: await catalog.updateCopy(backupId, location, { status, message }) };
+      if (status !== 'Failed')
+        return { wanted: await catalog.updateCopy(backupId, location, { status, message }) };
       const [known] = ((await catalog.findCopies([backupId])).get(backupId) ?? []).filter(
         (copy) => copy.location === location,
       );
@@ -52,22 +53,27 @@ export function copyBulkActivities(plane: Plane): Pick<ControlBulkActivities, 'c
       try {
         const backup = await catalog.findBackup(backupId);
         if (!backup) throw removed(backupId);
-        const result = await copyBackup(await sourcesFor(plane, backupId, location), targetOf(plane, location), backupId, {
-          manifestSha256: backup.manifestSha256,
-          mayGoOn: async () => {
-            if (!(await isWanted(plane, backupId, location))) throw removed(backupId);
+        const result = await copyBackup(
+          await sourcesFor(plane, backupId, location),
+          targetOf(plane, location),
+          backupId,
+          {
+            manifestSha256: backup.manifestSha256,
+            mayGoOn: async () => {
+              if (!(await isWanted(plane, backupId, location))) throw removed(backupId);
+            },
+            signal: context.cancellationSignal,
+            onProgress: (done, total) => {
+              shown = advance(shown, measure('copying', done, total, Date.now() - begun));
+            },
+            onRefusal: ({ location: refusing, error }) => {
+              log.warn(
+                { backup: backupId, storage: refusing, reason: error.message },
+                'An object of a backup is copied from another place.',
+              );
+            },
           },
-          signal: context.cancellationSignal,
-          onProgress: (done, total) => {
-            shown = advance(shown, measure('copying', done, total, Date.now() - begun));
-          },
-          onRefusal: ({ location: refusing, error }) => {
-            log.warn(
-              { backup: backupId, storage: refusing, reason: error.message },
-              'An object of a backup is copied from another place.',
-            );
-          },
-        });
+        );
         log.info({ backup: backupId, location, ...result }, 'A backup was copied.');
         return result;
       } finally {
@@ -134,7 +140,8 @@ export async function endCopying(plane: Plane, backupId: string): Promise<void> 
   const deadline = Date.now() + endMs;
   for (let asked = false; (await workflowState(plane, workflowId)) === 'open'; asked = true) {
     if (!asked) await cancel(plane, workflowId);
-    if (Date.now() > deadline) throw new Error(`The workflow ${workflowId} was called off and has not ended yet.`);
+    if (Date.now() > deadline)
+      throw new Error(`The workflow ${workflowId} was called off and has not ended yet.`);
     await sleep(200);
   }
 }

@@ -105,8 +105,13 @@ async function markOf({ catalog }: Plane, { id }: RetentionCandidate): Promise<W
   return { backupId: id, deploymentId: await catalog.deploymentId(), workflowId };
 }
 
-async function obstacleToCopy(plane: Plane, { backupId }: WriterMark, now: number): Promise<string | undefined> {
-  if (await plane.catalog.findBackup(backupId)) return 'The backup is there, and its copy is made or removed with it.';
+async function obstacleToCopy(
+  plane: Plane,
+  { backupId }: WriterMark,
+  now: number,
+): Promise<string | undefined> {
+  if (await plane.catalog.findBackup(backupId))
+    return 'The backup is there, and its copy is made or removed with it.';
   const workflowId = workflowIds.copy(backupId);
   const copying = await lookAtWorkflow(plane, workflowId);
   if (copying.state === 'open') return `The workflow ${workflowId} has not ended.`;

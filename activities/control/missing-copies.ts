@@ -32,7 +32,10 @@ export async function beginMissingCopies(
     await attempt(workflowIds.copy(one.backupId), async () => {
       const wanted = orderedCopies(settings.get(one.serviceId) ?? {}, plane.defaults);
       const { backupId, serviceId, locations } = one;
-      await dropUnwanted(plane, { ...one, locations: locations.filter((location) => !wanted.includes(location)) });
+      await dropUnwanted(plane, {
+        ...one,
+        locations: locations.filter((location) => !wanted.includes(location)),
+      });
       const toCopy = locations.filter((location) => wanted.includes(location));
       if (toCopy.length === 0 || (await workflowState(plane, workflowIds.copy(backupId))) === 'open') return;
       await startCopy(plane.client, { backupId, serviceId, locations: toCopy, timings: plane.timings });

@@ -120,10 +120,12 @@ async function readWhole(
     await statParts(store, read.manifest, signal);
     return read;
   });
-  const sources = [...places.slice(place), ...places.slice(0, place)].map(({ source, store }): BackupSource => {
-    const refusal = refusals.find(({ location }) => location === store.location)?.error.message;
-    return { ...source, ...(refusal !== undefined && { refusal }) };
-  });
+  const sources = [...places.slice(place), ...places.slice(0, place)].map(
+    ({ source, store }): BackupSource => {
+      const refusal = refusals.find(({ location }) => location === store.location)?.error.message;
+      return { ...source, ...(refusal !== undefined && { refusal }) };
+    },
+  );
   return { ...answer, sources };
 }
 

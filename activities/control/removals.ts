@@ -53,7 +53,9 @@ async function removeCopies(
     } catch (error) {
       away.add(location);
       left.push(location);
-      reason = new Error(`The copy in ${location} could not be removed: ${messageOf(error)}`, { cause: error });
+      reason = new Error(`The copy in ${location} could not be removed: ${messageOf(error)}`, {
+        cause: error,
+      });
     }
   }
   if (left.length < copies.length) await plane.catalog.updateRemoval(backupId, left);

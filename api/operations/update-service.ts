@@ -72,7 +72,9 @@ function requireRecipientsWith(
 
 /** Anybody with a key could have the deployment write anywhere, otherwise. */
 function refuseUnknownCopies({ copies }: ServiceSettingsRequest, { copyLocations }: ServiceDefaults): void {
-  const unknown = Array.isArray(copies) ? copies.find((location) => !copyLocations.includes(location)) : undefined;
+  const unknown = Array.isArray(copies)
+    ? copies.find((location) => !copyLocations.includes(location))
+    : undefined;
   if (unknown === undefined) return;
   const known =
     copyLocations.length === 0

@@ -18,7 +18,8 @@ export const backupId = z.strictObject({
 const copyOfBackup = z.strictObject({
   location: z.string().openapi({ example: 'gs://backups-elsewhere/production' }),
   status: z.enum(copyStatuses).openapi({
-    description: 'Succeeded: whole and checked, and restores can read it. Failed: it is tried again by itself',
+    description:
+      'Succeeded: whole and checked, and restores can read it. Failed: it is tried again by itself',
   }),
   message: z.string(),
   updated_at: instant,

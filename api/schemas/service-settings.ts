@@ -42,10 +42,19 @@ const recipients = z
 const locationRule = 'a location that the deployment names in its setting "copies"';
 const copiesRule = `a list, each ${locationRule}; or "default"`;
 const copies = z
-  .union([listOf(z.string({ error: locationRule }).min(1, locationRule), copiesRule), z.literal('default'), z.null()], {
-    error: copiesRule,
-  })
-  .transform((value) => (Array.isArray(value) ? [...new Set(value.map(copyLocation))] : ('default' as const)));
+  .union(
+    [
+      listOf(z.string({ error: locationRule }).min(1, locationRule), copiesRule),
+      z.literal('default'),
+      z.null(),
+    ],
+    {
+      error: copiesRule,
+    },
+  )
+  .transform((value) =>
+    Array.isArray(value) ? [...new Set(value.map(copyLocation))] : ('default' as const),
+  );
 const table = 'a database or a table: "db" or "db.table"';
 const tables = listOf(
   z.string({ error: table }).regex(/^[^.]{1,64}(\.[^.]{1,64})?$/, table),

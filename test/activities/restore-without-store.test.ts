@@ -54,6 +54,7 @@ beforeAll(async () => {
     store,
     log: silentLog,
     announceNow: () => undefined,
+    copies: new Map(),
     attempts: new Map(),
     turn: new Turn(),
   };

@@ -55,7 +55,9 @@ describeOnBoth('copies', (database) => {
     const second = await finishedBackup(catalog, service);
     for (const location of [google, directory]) await catalog.orderCopies({ services: [service], location });
     const missing = async (locations = [google, directory], limit = 1000): Promise<unknown[]> =>
-      (await catalog.missingCopies(locations, limit)).filter(({ serviceId }) => serviceId === service.serviceId);
+      (await catalog.missingCopies(locations, limit)).filter(
+        ({ serviceId }) => serviceId === service.serviceId,
+      );
     const { serviceId } = service;
     const both = [directory, google];
     expect(await missing()).toEqual([
@@ -74,7 +76,11 @@ describeOnBoth('copies', (database) => {
     expect(copy).toMatchObject({ location: google, status: 'Failed', message: 'Away.', attempts: 2 });
     await catalog.updateCopy(second.id, google, { status: 'Succeeded', message: 'Done.' });
     const [, done] = (await catalog.findCopies([second.id])).get(second.id) ?? [];
-    expect(done).toMatchObject({ status: 'Succeeded', attempts: 0, finishedAt: expect.any(String) as unknown });
+    expect(done).toMatchObject({
+      status: 'Succeeded',
+      attempts: 0,
+      finishedAt: expect.any(String) as unknown,
+    });
   });
 
   test('are counted, and forgotten only while they have not succeeded', async () => {

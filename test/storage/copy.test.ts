@@ -21,9 +21,9 @@ let manifestSha256: string;
 
 beforeEach(async () => {
   folder = await newFolder();
-  [source, other, target] = await Promise.all(
+  [source, other, target] = (await Promise.all(
     ['source', 'other', 'target'].map((name) => openAt(path.join(folder.path, name))),
-  ) as [ObjectStore, ObjectStore, ObjectStore];
+  )) as [ObjectStore, ObjectStore, ObjectStore];
   manifest = await putParts(source);
   manifestSha256 = (await writeManifest(source, manifest)).sha256;
 });
@@ -144,7 +144,11 @@ describe('a copy', () => {
       put: async (key, body, signal) => {
         if (key === part(2)) calledOff.abort();
         under += 1;
-        await (await openAt(path.join(folder.path, 'target'))).put(key, body, signal).finally(() => (under -= 1));
+        await (
+          await openAt(path.join(folder.path, 'target'))
+        )
+          .put(key, body, signal)
+          .finally(() => (under -= 1));
       },
     });
     await expect(copy({ signal: calledOff.signal })).rejects.toEqual(failure('operation_cancelled'));
