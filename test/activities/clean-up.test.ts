@@ -47,6 +47,7 @@ beforeAll(async () => {
     store,
     log: silentLog,
     announceNow: () => undefined,
+    copies: new Map(),
     attempts: new Map(),
     turn: new Turn(),
   };
