@@ -1,7 +1,7 @@
 /** A store that is opened when it is needed: a process begins its other work whether its store is there or not. */
 import type { Log } from '../domain/log.ts';
 import { cancelledError, throwIfCancelled } from './cancel.ts';
-import type { ByteRange, ListedObject, ListOptions, ObjectStore } from './store.ts';
+import type { ByteRange, ListedObject, ListOptions, ObjectStore, Recognizer } from './store.ts';
 
 export interface LazyOptions {
   /** Without secrets, as the opened store has it. */
@@ -40,8 +40,14 @@ class LazyStore implements ObjectStore {
     await (await this.#store(signal)).replace(key, body, signal);
   }
 
-  async get(key: string, range?: ByteRange, signal?: AbortSignal, into?: Buffer): Promise<Buffer> {
-    return (await this.#store(signal)).get(key, range, signal, into);
+  async get(
+    key: string,
+    range?: ByteRange,
+    signal?: AbortSignal,
+    into?: Buffer,
+    recognizes?: Recognizer,
+  ): Promise<Buffer> {
+    return (await this.#store(signal)).get(key, range, signal, into, recognizes);
   }
 
   async stat(key: string, signal?: AbortSignal): Promise<{ bytes: number }> {

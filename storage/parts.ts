@@ -140,7 +140,14 @@ async function fetchOnce(
   into: Buffer | undefined,
 ): Promise<Buffer> {
   // One byte more than is expected tells a part that has grown, and no more of it is read than that.
-  const bytes = await store.get(part.key, { start: 0, length: part.bytes + 1 }, signal, into);
+  let asked: { bytes: Buffer; sha256: string } | undefined;
+  const digestOf = async (bytes: Buffer): Promise<string> => {
+    if (asked?.bytes !== bytes) asked = { bytes, sha256: await sha256Of(bytes) };
+    return asked.sha256;
+  };
+  const recognizes = async (bytes: Buffer): Promise<boolean> =>
+    bytes.length === part.bytes && (await digestOf(bytes)) === part.sha256;
+  const bytes = await store.get(part.key, { start: 0, length: part.bytes + 1 }, signal, into, recognizes);
   const damaged = (expected: string, found: string): TidemarkError =>
     new TidemarkError(
       'object_damaged',
@@ -149,7 +156,7 @@ async function fetchOnce(
     );
   if (bytes.length > part.bytes) throw damaged(`${part.bytes} bytes`, 'more');
   if (bytes.length < part.bytes) throw damaged(`${part.bytes} bytes`, `${bytes.length}`);
-  const found = await sha256Of(bytes);
+  const found = await digestOf(bytes);
   if (found !== part.sha256) throw damaged(`SHA-256 ${part.sha256}`, found);
   return bytes;
 }

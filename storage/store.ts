@@ -82,9 +82,18 @@ export interface ObjectStore {
    * @param range first byte and how many; reaching over the end gives what there is, starting beyond it gives none.
    * @param into memory for the bytes: when they fit, the answer is the beginning of it. Large objects one after the
    *   other in fresh memory fill the process's heap with garbage that is collected late.
+   * @param recognizes tells whether bytes are those that are expected, by a digest that the caller has. The store asks it
+   *   instead of making a digest of its own as well, and makes that only of what is not recognized: such bytes are
+   *   answered when they came as they lie in the store. One that makes no digests does not ask.
    * @throws object_missing
    */
-  get(key: string, range?: ByteRange, signal?: AbortSignal, into?: Buffer): Promise<Buffer>;
+  get(
+    key: string,
+    range?: ByteRange,
+    signal?: AbortSignal,
+    into?: Buffer,
+    recognizes?: Recognizer,
+  ): Promise<Buffer>;
 
   /** Size in bytes. @throws object_missing */
   stat(key: string, signal?: AbortSignal): Promise<{ bytes: number }>;
@@ -95,6 +104,9 @@ export interface ObjectStore {
   /** Removes an object. One that is not there is no error. */
   delete(key: string, signal?: AbortSignal): Promise<void>;
 }
+
+/** Whether these are the very bytes; they do not change meanwhile. */
+export type Recognizer = (bytes: Buffer) => Promise<boolean>;
 
 export interface ListedObject {
   key: string;

@@ -1,5 +1,5 @@
 /** The control worker: the workflows, and the activities that touch the catalog and the store. Any number may run. */
-import './smallest-heap.ts';
+import './small-heap.ts';
 import { Client } from '@temporalio/client';
 import { type NativeConnection, Worker } from '@temporalio/worker';
 import pino, { type Logger } from 'pino';

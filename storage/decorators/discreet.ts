@@ -3,7 +3,7 @@
  * what it was asked with: no secret of the credentials gets through.
  */
 import { TidemarkError } from '../../domain/errors.ts';
-import type { ByteRange, ListedObject, ListOptions, ObjectStore } from '../store.ts';
+import type { ByteRange, ListedObject, ListOptions, ObjectStore, Recognizer } from '../store.ts';
 
 /** @param secrets texts that no error may have in it */
 export function discreet(store: ObjectStore, secrets: readonly string[]): ObjectStore {
@@ -39,8 +39,14 @@ class DiscreetStore implements ObjectStore {
     return this.#quietly(this.#store.replace(key, body, signal));
   }
 
-  get(key: string, range?: ByteRange, signal?: AbortSignal, into?: Buffer): Promise<Buffer> {
-    return this.#quietly(this.#store.get(key, range, signal, into));
+  get(
+    key: string,
+    range?: ByteRange,
+    signal?: AbortSignal,
+    into?: Buffer,
+    recognizes?: Recognizer,
+  ): Promise<Buffer> {
+    return this.#quietly(this.#store.get(key, range, signal, into, recognizes));
   }
 
   stat(key: string, signal?: AbortSignal): Promise<{ bytes: number }> {

@@ -1,6 +1,6 @@
 /** Keeps the bytes a second of a store below a limit, whole objects at a time: no body is cut, copied or held back. */
 import { performance } from 'node:perf_hooks';
-import type { ByteRange, ListedObject, ListOptions, ObjectStore } from '../store.ts';
+import type { ByteRange, ListedObject, ListOptions, ObjectStore, Recognizer } from '../store.ts';
 import { pause } from './signals.ts';
 
 /** As in the settings. */
@@ -40,10 +40,16 @@ class LimitedStore implements ObjectStore {
     await this.#store.replace(key, body, signal);
   }
 
-  async get(key: string, range?: ByteRange, signal?: AbortSignal, into?: Buffer): Promise<Buffer> {
+  async get(
+    key: string,
+    range?: ByteRange,
+    signal?: AbortSignal,
+    into?: Buffer,
+    recognizes?: Recognizer,
+  ): Promise<Buffer> {
     const expected = range?.length ?? 0;
     await this.#down.enter(expected, signal);
-    const found = await this.#store.get(key, range, signal, into);
+    const found = await this.#store.get(key, range, signal, into, recognizes);
     this.#down.correct(found.length - expected);
     return found;
   }

@@ -1,7 +1,7 @@
 /** Tells somebody of every request to a store: what was asked, what came of it, how long it took. */
 import { performance } from 'node:perf_hooks';
 import { TidemarkError } from '../../domain/errors.ts';
-import type { ByteRange, ListedObject, ListOptions, ObjectStore } from '../store.ts';
+import type { ByteRange, ListedObject, ListOptions, ObjectStore, Recognizer } from '../store.ts';
 
 export type StoreOperation = 'put' | 'replace' | 'get' | 'stat' | 'list' | 'delete';
 
@@ -52,11 +52,17 @@ class ObservedStore implements ObjectStore {
     );
   }
 
-  get(key: string, range?: ByteRange, signal?: AbortSignal, into?: Buffer): Promise<Buffer> {
+  get(
+    key: string,
+    range?: ByteRange,
+    signal?: AbortSignal,
+    into?: Buffer,
+    recognizes?: Recognizer,
+  ): Promise<Buffer> {
     return this.#watch(
       'get',
       key,
-      () => this.#store.get(key, range, signal, into),
+      () => this.#store.get(key, range, signal, into, recognizes),
       ({ length }) => length,
     );
   }

@@ -1,6 +1,6 @@
 /** Keeps the number of requests that are under way at a store below a limit. */
 import { cancelledError, throwIfCancelled } from '../cancel.ts';
-import type { ByteRange, ListedObject, ListOptions, ObjectStore } from '../store.ts';
+import type { ByteRange, ListedObject, ListOptions, ObjectStore, Recognizer } from '../store.ts';
 
 /** A store that has at most `most` requests under way; further ones wait in the order in which they came. */
 export function parallel(store: ObjectStore, most: number): ObjectStore {
@@ -27,8 +27,14 @@ class ParallelStore implements ObjectStore {
     return this.#inTurn(signal, () => this.#store.replace(key, body, signal));
   }
 
-  get(key: string, range?: ByteRange, signal?: AbortSignal, into?: Buffer): Promise<Buffer> {
-    return this.#inTurn(signal, () => this.#store.get(key, range, signal, into));
+  get(
+    key: string,
+    range?: ByteRange,
+    signal?: AbortSignal,
+    into?: Buffer,
+    recognizes?: Recognizer,
+  ): Promise<Buffer> {
+    return this.#inTurn(signal, () => this.#store.get(key, range, signal, into, recognizes));
   }
 
   stat(key: string, signal?: AbortSignal): Promise<{ bytes: number }> {

@@ -4,7 +4,7 @@
  */
 import { performance } from 'node:perf_hooks';
 import { TidemarkError } from '../../domain/errors.ts';
-import type { ByteRange, ListedObject, ListOptions, ObjectStore } from '../store.ts';
+import type { ByteRange, ListedObject, ListOptions, ObjectStore, Recognizer } from '../store.ts';
 import { isPassing } from '../store.ts';
 import { pause } from './signals.ts';
 
@@ -58,8 +58,14 @@ class RetryingStore implements ObjectStore {
     await this.#again(signal, () => this.#store.replace(key, body, signal));
   }
 
-  async get(key: string, range?: ByteRange, signal?: AbortSignal, into?: Buffer): Promise<Buffer> {
-    return this.#again(signal, () => this.#store.get(key, range, signal, into));
+  async get(
+    key: string,
+    range?: ByteRange,
+    signal?: AbortSignal,
+    into?: Buffer,
+    recognizes?: Recognizer,
+  ): Promise<Buffer> {
+    return this.#again(signal, () => this.#store.get(key, range, signal, into, recognizes));
   }
 
   async stat(key: string, signal?: AbortSignal): Promise<{ bytes: number }> {

@@ -1,6 +1,6 @@
 /** Ends a request that takes too long: no store is waited for for ever. */
 import { TidemarkError } from '../../domain/errors.ts';
-import type { ByteRange, ListedObject, ListOptions, ObjectStore } from '../store.ts';
+import type { ByteRange, ListedObject, ListOptions, ObjectStore, Recognizer } from '../store.ts';
 
 /**
  * A store each of whose requests is aborted after `timeoutMs`; of a listing, each step. It fails with
@@ -31,8 +31,16 @@ class TimedStore implements ObjectStore {
     return this.#within(`write ${key}`, signal, (either) => this.#store.replace(key, body, either));
   }
 
-  get(key: string, range?: ByteRange, signal?: AbortSignal, into?: Buffer): Promise<Buffer> {
-    return this.#within(`read ${key}`, signal, (either) => this.#store.get(key, range, either, into));
+  get(
+    key: string,
+    range?: ByteRange,
+    signal?: AbortSignal,
+    into?: Buffer,
+    recognizes?: Recognizer,
+  ): Promise<Buffer> {
+    return this.#within(`read ${key}`, signal, (either) =>
+      this.#store.get(key, range, either, into, recognizes),
+    );
   }
 
   stat(key: string, signal?: AbortSignal): Promise<{ bytes: number }> {

@@ -5,6 +5,8 @@ import https from 'node:https';
 import { CRC32C } from '@google-cloud/storage';
 import { TidemarkError } from '../../domain/errors.ts';
 import { letGo } from '../let-go.ts';
+import { thriftyAgents } from '../network/agents.ts';
+import type { Recognizer } from '../store.ts';
 import { GcsRefusal } from './errors.ts';
 
 export interface Download {
@@ -13,14 +15,19 @@ export interface Download {
   length: number;
   /** Used when the wanted bytes fit. */
   into: Buffer | undefined;
+  /** As in the call of the store. */
+  recognizes?: Recognizer | undefined;
 }
 
 /** A refusal says more than this only by mistake. */
 const longestRefusal = 4096;
 
 /** Connections are kept for the next part; a proxy that the environment names is used, as the client does. */
-const agentOptions = { keepAlive: true, proxyEnv: process.env };
-const agents = { 'http:': new http.Agent(agentOptions), 'https:': new https.Agent(agentOptions) };
+const proxied = Object.keys(process.env).some((name) => /^https?_proxy$/i.test(name));
+const throughProxy = { keepAlive: true, proxyEnv: process.env };
+const agents = proxied
+  ? { http: new http.Agent(throughProxy), https: new https.Agent(throughProxy) }
+  : thriftyAgents({ keepAlive: true });
 
 /**
  * Asks for an object and keeps what is wanted of it; the rest is only checked. Every chunk is copied to its place and
@@ -46,14 +53,14 @@ export async function download(
     }
   };
   const secure = url.protocol === 'https:';
-  const request = (secure ? https : http).get(url, { headers, agent: agents[secure ? 'https:' : 'http:'] });
+  const request = (secure ? https : http).get(url, { headers, agent: agents[secure ? 'https' : 'http'] });
   request.on('error', reject);
   request.on('response', (answer) => {
     answer.on('error', reject);
     attempt(() => {
       const sink = sinkFor(answer, wanted);
       answer.on('data', (chunk: Buffer) => attempt(() => sink.add(chunk)));
-      answer.on('end', () => attempt(() => resolve(sink.finish())));
+      answer.on('end', () => attempt(() => void sink.finish().then(resolve, reject)));
     });
   });
   return promise;
@@ -62,7 +69,7 @@ export async function download(
 interface Sink {
   add: (chunk: Buffer) => void;
   /** The wanted bytes. @throws transfer_damaged, GcsRefusal */
-  finish: () => Buffer;
+  finish: () => Promise<Buffer>;
 }
 
 function sinkFor({ statusCode: status = 0, headers }: IncomingMessage, wanted: Download): Sink {
@@ -74,7 +81,7 @@ function sinkFor({ statusCode: status = 0, headers }: IncomingMessage, wanted: D
       if (bytes < longestRefusal) said.push(chunk);
       bytes += chunk.length;
     },
-    finish: () => {
+    finish: async () => {
       // The object ends before the range begins.
       if (status === 416) return Buffer.alloc(0);
       throw new GcsRefusal(status, headers, Buffer.concat(said).toString('utf8', 0, longestRefusal));
@@ -90,6 +97,8 @@ class Keeper implements Sink {
   readonly #end: number;
   readonly #start: number;
   readonly #check: Check | undefined;
+  /** Asked at the end, when all that comes is kept; the digest is made only of what it does not recognize. */
+  readonly #recognizes: Recognizer | undefined;
 
   constructor(status: number, headers: IncomingHttpHeaders, wanted: Download) {
     const { first, end, total } = extent(status, headers);
@@ -105,13 +114,14 @@ class Keeper implements Sink {
     const { into } = wanted;
     this.#kept = into && into.length >= length ? into.subarray(0, length) : Buffer.allocUnsafeSlow(length);
     this.#check = first === 0 && end === total ? checkFor(textOf(headers['x-goog-hash'])) : undefined;
+    if (length === total) this.#recognizes = wanted.recognizes;
   }
 
   add(chunk: Buffer): void {
     const at = this.#next - this.#start;
     this.#next += chunk.length;
     if (this.#next > this.#end) throw damaged(`${this.#end - this.#first} bytes were announced, more came`);
-    this.#check?.update(chunk);
+    if (!this.#recognizes) this.#check?.update(chunk);
     // The part of the chunk that lies in what is wanted.
     const from = Math.max(0, -at);
     const to = Math.min(chunk.length, this.#kept.length - at);
@@ -119,9 +129,13 @@ class Keeper implements Sink {
     letGo(chunk.length);
   }
 
-  finish(): Buffer {
+  async finish(): Promise<Buffer> {
     if (this.#next < this.#end) {
       throw damaged(`${this.#end - this.#first} bytes were announced, ${this.#next - this.#first} came`);
+    }
+    if (this.#recognizes) {
+      if (await this.#recognizes(this.#kept)) return this.#kept;
+      this.#check?.update(this.#kept);
     }
     this.#check?.finish();
     return this.#kept;

@@ -14,7 +14,7 @@ import { requireKey, requirePrefix, requireRange } from '../keys.ts';
 import { bucketLocation, type BucketPlace } from '../location.ts';
 import { createsOnly, proofKey } from '../network/conditional.ts';
 import { proven, type ProvableStore } from '../network/proven.ts';
-import type { ByteRange, ListedObject, ListOptions, ObjectStore } from '../store.ts';
+import type { ByteRange, ListedObject, ListOptions, ObjectStore, Recognizer } from '../store.ts';
 import { call } from './call.ts';
 import { gcsClient, type GcsClient, type GcsCredentials } from './client.ts';
 import { download } from './download.ts';
@@ -96,7 +96,13 @@ class GcsStore implements ProvableStore {
     await this.#write(key, body, false, signal);
   }
 
-  async get(key: string, range?: ByteRange, signal?: AbortSignal, into?: Buffer): Promise<Buffer> {
+  async get(
+    key: string,
+    range?: ByteRange,
+    signal?: AbortSignal,
+    into?: Buffer,
+    recognizes?: Recognizer,
+  ): Promise<Buffer> {
     requireRange(range);
     const file = this.#file(key);
     if (range?.length === 0) {
@@ -104,7 +110,7 @@ class GcsStore implements ProvableStore {
       return Buffer.alloc(0);
     }
     const start = range?.start ?? 0;
-    const wanted = { start, length: range?.length ?? Number.MAX_SAFE_INTEGER, into };
+    const wanted = { start, length: range?.length ?? Number.MAX_SAFE_INTEGER, into, recognizes };
     const end = Math.min(start + wanted.length, Number.MAX_SAFE_INTEGER) - 1;
     // The digest is the whole object's. In the clear nothing else tells that a byte was changed on its way.
     const ranged = range && this.#client.encrypted ? { range: `bytes=${start}-${end}` } : undefined;

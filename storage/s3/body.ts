@@ -1,11 +1,13 @@
 /** The body of an answer into memory, checked as far as the answer allows. */
 import type { Readable } from 'node:stream';
+import { finished } from 'node:stream/promises';
 import { crc32 } from 'node:zlib';
 import { TidemarkError } from '../../domain/errors.ts';
 import { throwIfCancelled } from '../cancel.ts';
 
 import { digested } from '../digest.ts';
 import { letGo } from '../let-go.ts';
+import type { Recognizer } from '../store.ts';
 
 export interface ExpectedBody {
   /** By the header of the answer; undefined when it has none. */
@@ -16,24 +18,31 @@ export interface ExpectedBody {
   crc32: string | undefined;
 }
 
+/** As in the call of the store. */
+export interface Reading {
+  /** Used when the body fits. */
+  into: Buffer | undefined;
+  recognizes: Recognizer | undefined;
+  signal: AbortSignal | undefined;
+}
+
 /**
  * Reads a body to its end. Every chunk is copied to its place and let go at once, so that the memory of a part is all
  * that it takes.
  *
- * @param into used when the body fits
  * @throws transfer_damaged when length or checksum are not what was announced; whatever the stream fails with
  */
 export async function readBody(
   body: Readable,
   expected: ExpectedBody,
-  into: Buffer | undefined,
-  signal: AbortSignal | undefined,
+  { into, recognizes, signal }: Reading,
 ): Promise<Buffer> {
   const { length, most } = expected;
   if (length !== undefined && length > most)
     throw damaged(`${most} bytes were asked for, ${length} announced`);
   const bytes = await (length === undefined ? gather(body, most, signal) : fill(body, length, into, signal));
-  const found = expected.crc32 === undefined ? undefined : await crc32Of(bytes, signal);
+  if (expected.crc32 === undefined || (await recognizes?.(bytes))) return bytes;
+  const found = await crc32Of(bytes, signal);
   if (found !== expected.crc32) throw damaged(`expected CRC-32 ${expected.crc32}, found ${found}`);
   return bytes;
 }
@@ -53,12 +62,21 @@ async function fill(
 ): Promise<Buffer> {
   const buffer = into && into.length >= length ? into.subarray(0, length) : Buffer.allocUnsafeSlow(length);
   let filled = 0;
-  for await (const chunk of body as AsyncIterable<Buffer>) {
-    throwIfCancelled(signal);
-    if (filled + chunk.length > length) throw damaged(`${length} bytes were announced, more came`);
+  const add = (chunk: Buffer): void => {
+    if (filled + chunk.length > length) {
+      body.destroy(damaged(`${length} bytes were announced, more came`));
+      return;
+    }
     buffer.set(chunk, filled);
     filled += chunk.length;
     letGo(chunk.length);
+  };
+  // As events: to wait for each chunk would stop the connection, and start it again, for each.
+  body.on('data', add);
+  try {
+    await finished(body, { writable: false, signal });
+  } finally {
+    body.off('data', add);
   }
   if (filled < length) throw damaged(`${length} bytes were announced, ${filled} came`);
   return buffer;

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import type { LookupFunction } from 'node:net';
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
 import { s3Endpoint, type StorageOptions } from '../../config/storage.ts';
+import { thriftyAgents } from '../network/agents.ts';
 
 /**
  * Whether the environment or the machine has a service that hands out credentials: on a bad moment it has none, and
@@ -46,7 +47,11 @@ const usualRegion = 'us-east-1';
 /** The client; nothing is asked of the store yet. */
 export async function s3Client(options: StorageOptions, credentials?: S3Credentials): Promise<S3Client> {
   const lookup = credentials?.lookup;
-  const agent = { keepAlive: true, maxSockets: options.parallel_requests, ...(lookup && { lookup }) };
+  const agents = thriftyAgents({
+    keepAlive: true,
+    maxSockets: options.parallel_requests,
+    ...(lookup && { lookup }),
+  });
   // What the environment names is the deployment's own, and no place for credentials of others.
   const region = options.region ?? (credentials && usualRegion);
   const custom = options.endpoint ?? (credentials ? undefined : s3Endpoint());
@@ -68,8 +73,8 @@ export async function s3Client(options: StorageOptions, credentials?: S3Credenti
       socketTimeout: silenceTimeoutMs,
       requestTimeout: options.request_timeout,
       throwOnRequestTimeout: true,
-      httpAgent: agent,
-      httpsAgent: agent,
+      httpAgent: agents.http,
+      httpsAgent: agents.https,
     },
   };
   const client = new S3Client(config);

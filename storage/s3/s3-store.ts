@@ -21,7 +21,7 @@ import { requireKey, requirePrefix, requireRange } from '../keys.ts';
 import { bucketLocation, type BucketPlace } from '../location.ts';
 import { createsOnly, proofKey } from '../network/conditional.ts';
 import { proven, type ProvableStore } from '../network/proven.ts';
-import type { ByteRange, ListedObject, ListOptions, ObjectStore } from '../store.ts';
+import type { ByteRange, ListedObject, ListOptions, ObjectStore, Recognizer } from '../store.ts';
 import { crc32Of, readBody } from './body.ts';
 import { hasCredentialsService, s3Client, type S3Credentials } from './client.ts';
 import { s3Error } from './errors.ts';
@@ -104,7 +104,13 @@ class S3Store implements ProvableStore {
     await this.#write(this.#name(key), body, false, signal);
   }
 
-  async get(key: string, range?: ByteRange, signal?: AbortSignal, into?: Buffer): Promise<Buffer> {
+  async get(
+    key: string,
+    range?: ByteRange,
+    signal?: AbortSignal,
+    into?: Buffer,
+    recognizes?: Recognizer,
+  ): Promise<Buffer> {
     requireRange(range);
     const name = this.#name(key);
     if (range?.length === 0) {
@@ -130,7 +136,7 @@ class S3Store implements ProvableStore {
         most: ignored ? Number.MAX_SAFE_INTEGER : most,
         crc32: whole ? answer.Metadata?.[checksumName] : undefined,
       };
-      const bytes = await readBody(answer.Body as Readable, expected, into, signal);
+      const bytes = await readBody(answer.Body as Readable, expected, { into, recognizes, signal });
       return ignored ? bytes.subarray(Math.min(wanted, bytes.length), wanted + most) : bytes;
     } catch (error) {
       throw s3Error(error, `read ${key}`, this.location, signal);

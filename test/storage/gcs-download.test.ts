@@ -80,6 +80,25 @@ describe('a download', () => {
     await expect(fetched({ length: 11 })).rejects.toEqual(damaged(/expected MD5 AAAA.* found eB5e/));
   });
 
+  test('takes the word of who recognizes the bytes, and makes a digest of what is not recognized', async () => {
+    const wrong = { 'x-goog-hash': 'md5=AAAAAAAAAAAAAAAAAAAAAA==' };
+    const asked: string[] = [];
+    const recognizes = (bytes: Buffer): Promise<boolean> => {
+      asked.push(bytes.toString());
+      return Promise.resolve(asked.length === 1);
+    };
+    answer = { ...whole, headers: wrong };
+    expect(await fetched({ length: 11, recognizes })).toBe('0123456789');
+    await expect(fetched({ length: 11, recognizes })).rejects.toEqual(damaged(/expected MD5 AAAA/));
+    answer = whole;
+    expect(await fetched({ length: 11, recognizes })).toBe('0123456789');
+    expect(asked).toEqual(['0123456789', '0123456789', '0123456789']);
+    // The digest is of more than what was asked for: that is not the caller's to recognize.
+    answer = { ...whole, headers: wrong };
+    await expect(fetched({ length: 4, recognizes })).rejects.toEqual(damaged(/expected MD5 AAAA/));
+    expect(asked).toHaveLength(3);
+  });
+
   test('checks an object without MD5, which was joined from others, by its CRC32C', async () => {
     answer = { ...whole, headers: { 'x-goog-hash': `crc32c=${crc32c}` } };
     expect(await fetched()).toBe('0123456789');

@@ -1,5 +1,5 @@
 /** A store around another one, in which a test can watch, hold up and spoil what is done. */
-import type { ByteRange, ObjectStore } from '../../storage/store.ts';
+import type { ByteRange, ObjectStore, Recognizer } from '../../storage/store.ts';
 
 export interface Watched extends ObjectStore {
   /** Keys in the order in which their puts began. */
@@ -41,11 +41,11 @@ export function watch(store: ObjectStore, hooks: Hooks = {}): Watched {
         await hooks.afterPut?.(key);
       });
     },
-    async get(key: string, range?: ByteRange, signal?: AbortSignal, into?: Buffer) {
+    async get(key: string, range?: ByteRange, signal?: AbortSignal, into?: Buffer, recognizes?: Recognizer) {
       watched.gets.push(key);
       return counted(async () => {
         await hooks.before?.('get', key, signal);
-        const found = await store.get(key, range, signal, into);
+        const found = await store.get(key, range, signal, into, recognizes);
         return (await hooks.afterGet?.(key, found)) ?? found;
       });
     },

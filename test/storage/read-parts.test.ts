@@ -190,3 +190,27 @@ describe('a reader that stops', () => {
     expect(watched.underWay).toBe(0);
   });
 });
+
+describe('a part', () => {
+  test('is recognized by its digest, so that no store has to make one of its own', async () => {
+    const asked: boolean[] = [];
+    const asking: ObjectStore = {
+      location: store.location,
+      put: (...given) => store.put(...given),
+      replace: (...given) => store.replace(...given),
+      stat: (...given) => store.stat(...given),
+      list: (...given) => store.list(...given),
+      delete: (...given) => store.delete(...given),
+      get: async (key, range, signal, into, recognizes) => {
+        const found = await store.get(key, range, signal, into);
+        const changed = Buffer.from(found);
+        changed.writeUInt8(changed.readUInt8(0) ^ 1, 0);
+        for (const bytes of [changed, found.subarray(1), found])
+          asked.push((await recognizes?.(bytes)) === true);
+        return found;
+      },
+    };
+    expect((await readAll(asking, { reuse: true })).equals(content)).toBe(true);
+    expect(asked).toEqual(stream.parts.flatMap(() => [false, false, true]));
+  });
+});

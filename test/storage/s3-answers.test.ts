@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import { crc32 } from 'node:zlib';
 import { storageOptions } from '../../config/storage.ts';
 import { openS3Store } from '../../storage/s3/s3-store.ts';
 import type { ObjectStore } from '../../storage/store.ts';
@@ -66,4 +67,20 @@ test('looking at an object keeps the connection for the next request', async () 
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
   expect(sockets.size).toBe(1);
+});
+
+test('who recognizes the bytes is believed; what is not recognized is held against the checksum of the store', async () => {
+  const checksum = (value: string) => (_: IncomingMessage, response: ServerResponse) => {
+    const headers = { 'content-length': '5', 'x-amz-meta-tidemark-crc32': value };
+    response.writeHead(200, headers).end('bytes');
+  };
+  const read = async (recognized: boolean): Promise<string> =>
+    (await store.get('part', undefined, undefined, undefined, () => Promise.resolve(recognized))).toString();
+  const right = crc32('bytes').toString(16).padStart(8, '0');
+  answer = checksum('00000000');
+  expect(await read(true)).toBe('bytes');
+  await expect(read(false)).rejects.toEqual(failure('transfer_damaged'));
+  await expect(store.get('part')).rejects.toEqual(failure('transfer_damaged'));
+  answer = checksum(right);
+  expect(await read(false)).toBe('bytes');
 });
