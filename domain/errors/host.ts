@@ -74,6 +74,12 @@ export const hostErrors = {
     'There is no room on a file system that the operation writes to.',
     'Free the bytes that the message names, or restore with `mode: "in-place"`.',
   ),
+  disk_failed: entry(
+    409,
+    false,
+    'The host could not write the restored files, or not copy them.',
+    "The message ends with what the system said. Look at the disk and at the kernel's log, then restore again.",
+  ),
   host_busy: entry(
     409,
     true,

@@ -9,13 +9,13 @@ import { runProgram } from '../processes/run.ts';
 /**
  * Makes what was written to the file system of `directory` last. A copy is many files that nobody has synced: one
  * call does for all of them.
- * @throws disk_full, private_server_failed
+ * @throws disk_full, disk_failed
  */
 export async function syncFileSystem(directory: string, attempt: Attempt): Promise<void> {
   await run('sync', ['-f', directory], attempt);
 }
 
-/** Copies a file or a directory with owners, permissions and times. @throws disk_full, private_server_failed */
+/** Copies a file or a directory with owners, permissions and times. @throws disk_full, disk_failed */
 export async function copyWhole(from: string, to: string, attempt: Attempt): Promise<void> {
   await run('cp', ['-a', '--', from, to], attempt);
 }
@@ -26,7 +26,7 @@ async function run(program: string, args: readonly string[], attempt: Attempt): 
     signal: attempt.signal,
   });
   if (code === 0) return;
-  const name = /no space left/i.test(stderr) ? 'disk_full' : 'private_server_failed';
+  const name = /no space left|quota exceeded/i.test(stderr) ? 'disk_full' : 'disk_failed';
   throw new TidemarkError(
     name,
     `${program} failed on the restored files (it ended with ${signal ?? code}): ${stderr.trim()}`,
