@@ -17,8 +17,15 @@ export const backupColumns: readonly Column<Backup>[] = [
   { title: 'start_time', value: ({ start_time: start }) => time(start) },
   { title: 'point_in_time', value: ({ point_in_time: point }) => point ?? '' },
   { title: 'storage', value: ({ storage_bytes: bytes }) => size(bytes), right: true },
+  { title: 'copies', value: ({ copies }) => copiesOf(copies) },
   { title: 'message', value: ({ message }) => message },
 ];
+
+/** `1 of 2`; empty for a backup that is to be nowhere else. */
+function copiesOf(copies: Backup['copies'] = []): string {
+  const whole = copies.filter(({ status }) => status === 'Succeeded').length;
+  return copies.length === 0 ? '' : `${whole} of ${copies.length}`;
+}
 
 export function backupsCommand(io: Io, outcome: Outcome): Command {
   return commandGroup('backups', 'List backups, show one, and read one back.', [

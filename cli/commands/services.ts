@@ -64,6 +64,7 @@ interface UpdateFlags {
   nightlyHour?: number | string;
   nightlyMinute?: number | string;
   recipient?: string[];
+  copy?: string[];
 }
 
 function updateCommand(io: Io): Command {
@@ -73,6 +74,7 @@ function updateCommand(io: Io): Command {
     examples: [
       'services update sample-1 --retention-days 30',
       'services update sample-1 --nightly-hour 3 --nightly-minute 15',
+      'services update sample-1 --copy gs://backups-elsewhere/production',
       'services update sample-1 --recipient age10vnyg8t84pqgcf5u2j3yee5nkcwtqek0wk3y40l4m4asslxu05kqews0rl',
     ],
     options: [
@@ -85,21 +87,27 @@ function updateCommand(io: Io): Command {
         '--recipient <key...>',
         'age public keys that new backups are encrypted for, in place of those there are; none: for nobody',
       ),
+      new Option(
+        '--copy <location...>',
+        'where its backups are copied to, in place of where they are now: locations that the deployment knows; none: nowhere',
+      ),
     ],
     async work(session, flags, id = '') {
-      const { retentionDays: days, nightlyHour: hour, nightlyMinute: minute, recipient } = flags;
+      const { retentionDays: days, nightlyHour: hour, nightlyMinute: minute, recipient, copy } = flags;
       const nightly = withoutUndefined({ hour, minute });
       const change = withoutUndefined({
         retention: days === undefined ? undefined : { days },
         nightly: Object.keys(nightly).length === 0 ? undefined : nightly,
-        encryption: recipient && { recipients: recipientsOf(recipient) },
+        encryption: recipient && { recipients: listOrWord(recipient) },
+        copies: copy && listOrWord(copy),
       });
       session.show(await session.client.updateService(id, change));
     },
   });
 }
 
-function recipientsOf(keys: string[]): string[] | 'default' {
+/** `default`, or `none` for an empty list. */
+function listOrWord(keys: string[]): string[] | 'default' {
   const [only, ...others] = keys;
   if (others.length > 0) return keys;
   return only === 'default' ? only : only === 'none' ? [] : keys;

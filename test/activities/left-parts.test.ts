@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
 import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
-import { sweepLeftParts } from '../../activities/control/left-parts.ts';
+import { sweepLeftCopies, sweepLeftParts } from '../../activities/control/left-parts.ts';
 import type { ServiceRecord } from '../../catalog/types.ts';
 import { controlTaskQueue, formatBackupId, objectKeys, workflowIds } from '../../domain/ids.ts';
 import { markWriter } from '../../storage/writer-mark.ts';
@@ -170,4 +170,34 @@ test('a folder with anything else in it keeps that', async () => {
   await deployment.store.put(note, Buffer.from('mine'));
   await sweep();
   expect(await objectsOf(backupId)).toEqual([note]);
+});
+
+describe('parts in a further location', () => {
+  const sweepCopies = (): Promise<void> =>
+    sweepLeftCopies(deployment.plane, deployment.store, service.serviceId, Date.now(), never);
+
+  test('stay while there is a backup to copy, or its copying goes on, and go when neither is', async () => {
+    const good = await storedBackup(deployment, service, 1);
+    const deploymentId = await deployment.catalog.deploymentId();
+    await markWriter(deployment.store, {
+      backupId: good,
+      workflowId: workflowIds.backup(good, 1),
+      deploymentId,
+    });
+    await deployment.store.delete(objectKeys.manifest(good));
+    const { backupId } = await leftParts();
+    const theirs = await leftParts('another-deployment');
+    const copying = await client.workflow.start('copy', {
+      taskQueue: controlTaskQueue,
+      workflowId: workflowIds.copy(backupId),
+    });
+    await sweepCopies();
+    expect(await objectsOf(backupId)).toHaveLength(3);
+    expect(said()).toContain(`The workflow ${workflowIds.copy(backupId)} has not ended.`);
+    await copying.terminate();
+    await sweepCopies();
+    expect(await objectsOf(backupId)).toEqual([]);
+    expect(await objectsOf(good)).toHaveLength(4);
+    expect(await objectsOf(theirs.backupId)).toHaveLength(3);
+  });
 });
