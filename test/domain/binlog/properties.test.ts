@@ -1,6 +1,6 @@
 /** What holds for every binlog and for everything that is none. In full with `npm run test:long`. */
 import { crc32 } from 'node:zlib';
-import { describe, expect, test } from '@jest/globals';
+import { describe, expect, jest, test } from '@jest/globals';
 import fc from 'fast-check';
 import { crcOf, residue, withEvent } from '../../../domain/binlog/checksum.ts';
 import { eventTypes } from '../../../domain/binlog/event-types.ts';
@@ -8,7 +8,8 @@ import { longRun } from '../../support/long.ts';
 import { BinlogBuilder, magic, u32 } from './builder.ts';
 import { isWhole, readAll } from './reading.ts';
 
-const numRuns = longRun ? 20_000 : 300;
+const numRuns = longRun ? 3_000 : 300;
+jest.setTimeout(longRun ? 900_000 : 120_000);
 const names = true;
 
 type Step = (builder: BinlogBuilder) => BinlogBuilder;
