@@ -50,10 +50,11 @@ export function copiesIn(database: Database): CopyCatalog {
                 .where('backups.external_bucket_id', 'is', null)
                 .where('backups.method', '=', 'skybucket')
                 .where((of) => of.and(present({ 'backups.id': backupId })))
-                .where(({ not, exists, selectFrom }) =>
-                  not(
-                    exists(
-                      selectFrom('copies')
+                .where((of) =>
+                  of.not(
+                    of.exists(
+                      of
+                        .selectFrom('copies')
                         .select('copies.backup_id')
                         .whereRef('copies.backup_id', '=', 'backups.id')
                         .where('copies.location', '=', location),
