@@ -7,7 +7,7 @@ import { TidemarkError } from '../domain/errors.ts';
 import { bucketContext, type StorageCredentials } from '../domain/storage-credentials.ts';
 import type { KeyRing } from '../sealing/key-ring.ts';
 
-/** @throws invalid_request when the credentials name an endpoint that this deployment does not allow */
+/** @throws invalid_request when the credentials name an endpoint that this deployment does not allow; storage_unavailable */
 export async function requireAllowedEndpoint(
   credentials: StorageCredentials,
   listed: readonly string[],
@@ -17,6 +17,12 @@ export async function requireAllowedEndpoint(
     (await lookup(host, { all: true })).map(({ address }) => address);
   const answer = await allowedAddresses(credentials.endpointUrl, listed, resolve);
   if ('addresses' in answer) return;
+  if (answer.unknown) {
+    throw new TidemarkError(
+      'storage_unavailable',
+      `The endpoint_url in "external_storage.bucket.credentials" ${answer.refused}. Ask again in a moment.`,
+    );
+  }
   throw new TidemarkError(
     'invalid_request',
     'The field "external_storage.bucket.credentials" names an endpoint_url that cannot be used: it ' +

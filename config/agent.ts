@@ -6,6 +6,7 @@ import { storageOptions } from './storage.ts';
 import {
   absolutePath,
   byteSize,
+  byteSizeWithin,
   duration,
   interval,
   logLevel,
@@ -68,7 +69,11 @@ export const backupSettings = z.strictObject({
   parallel: z.int().min(1).max(64).default(4).describe('Threads of mariadb-backup that copy files'),
   compression_level: z.int().min(1).max(19).default(1).describe('Level of zstd'),
   compression_threads: z.int().min(0).max(256).default(0).describe('Threads of zstd; 0: as many as cores'),
-  part_size: byteSize.prefault('16M').describe('Size of the objects that a stream is cut into'),
+  part_size: byteSizeWithin('64K', '1G')
+    .prefault('16M')
+    .describe(
+      'Size of the objects that a stream is cut into; larger ones for a server of more than 150,000 of them',
+    ),
   parts_in_flight: z.int().min(1).max(64).default(2).describe('Parts that are written at the same time'),
   recipients: recipientList
     .prefault([])

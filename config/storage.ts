@@ -24,9 +24,12 @@ export const storageOptions = z.strictObject({
     ),
   storage_class: z
     .string()
-    .regex(/^[A-Z0-9_]+$/)
+    .regex(/^(?!(GLACIER|DEEP_ARCHIVE)$)[A-Z0-9_]+$/)
     .optional()
-    .meta({ allowed: 'the name of a storage class: STANDARD_IA' })
+    .meta({
+      allowed:
+        'the name of a storage class: STANDARD_IA; not GLACIER or DEEP_ARCHIVE, whose objects cannot be read before they are brought back',
+    })
     .describe("The storage class of new objects; default: the bucket's"),
   server_side_encryption: z
     .enum(['AES256', 'aws:kms', 'aws:kms:dsse'])
@@ -54,9 +57,13 @@ export const storageOptions = z.strictObject({
     ),
   parallel_requests: wholeNumber(1, 256)
     .prefault(16)
-    .describe('How many requests of one process may be under way at the same time'),
-  upload_limit: byteSize.prefault('0').describe('Bytes a second that one process may write; 0: no limit'),
-  download_limit: byteSize.prefault('0').describe('Bytes a second that one process may read; 0: no limit'),
+    .describe('How many requests of one process to one bucket may be under way at the same time'),
+  upload_limit: byteSize
+    .prefault('0')
+    .describe('Bytes a second that one process may write, to all places together; 0: no limit'),
+  download_limit: byteSize
+    .prefault('0')
+    .describe('Bytes a second that one process may read, from all places together; 0: no limit'),
   request_timeout: interval
     .prefault('2m')
     .describe('How long one request may take, with the whole of a part; on a slow network, raise it'),

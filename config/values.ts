@@ -78,6 +78,13 @@ export const byteSize = z
     return Number(number) * (sizes[unit ?? ''] ?? 1);
   });
 
+/** As {@link byteSize}, from one to another that are written alike. @example byteSizeWithin('64K', '1G') */
+export function byteSizeWithin(least: string, most: string) {
+  const [from, to] = [byteSize.parse(least), byteSize.parse(most)];
+  const allowed = `${byteSizes}, from ${least} to ${most}`;
+  return byteSize.refine((bytes) => bytes >= from && bytes <= to, allowed).meta({ allowed });
+}
+
 /** Where objects are kept; storage/open.ts says more of what is wrong with one. */
 export const storageLocation = text(
   /^(file:\/\/\/|s3:\/\/|gs:\/\/).+/,

@@ -4,7 +4,10 @@
  * Pure: who asks brings the way to resolve names.
  */
 
-/** Every address of a name, as text; of an address, itself. Rejects when there is none. */
+/**
+ * Every address of a name, as text; of an address, itself. Rejects when there is none, with `ENOTFOUND` or `ENODATA` as
+ * the error's code, and with any other where that could not be found out.
+ */
 export type Resolve = (host: string) => Promise<string[]>;
 
 interface Place {
@@ -25,6 +28,7 @@ export function isEndpointEntry(text: string): boolean {
 
 /**
  * The addresses that a connection to this endpoint may go to, or why there are none, as the end of "…, which".
+ * `unknown` is for a moment at which that could not be found out.
  *
  * @param listed hosts as {@link isEndpointEntry} takes them; one without a port means the port of the endpoint's scheme
  * @example await allowedAddresses('https://s3.example.com', ['s3.example.com'], resolve) // { addresses: ['10.0.0.7'] }
@@ -33,7 +37,7 @@ export async function allowedAddresses(
   endpoint: string,
   listed: readonly string[],
   resolve: Resolve,
-): Promise<{ addresses: string[] } | { refused: string }> {
+): Promise<{ addresses: string[] } | { refused: string; unknown?: boolean }> {
   const url = URL.parse(endpoint);
   const place = url && placeOf(url);
   if (!url || !place) return { refused: 'is not an address of http or https' };
@@ -41,6 +45,7 @@ export async function allowedAddresses(
   const near = entries.filter(({ port }) => port === place.port);
   if (near.length === 0) return { refused: notListed };
   const addresses = await addressesOf(place.host, resolve);
+  if (addresses === undefined) return unresolved(place.host);
   if (addresses.length === 0) return { refused: 'has no address' };
   // Never a way to what tells a cloud's machines their credentials, whoever names it.
   if (addresses.some((address) => isReserved(address) || isReserved(embedded(address))))
@@ -48,8 +53,18 @@ export async function allowedAddresses(
   // Of one name two answers in a row may differ, where many servers stand behind it.
   if (near.some(({ host }) => host === place.host)) return { addresses };
   const known = new Set<string>();
-  for (const { host } of near) for (const address of await addressesOf(host, resolve)) known.add(address);
-  return addresses.every((address) => known.has(address)) ? { addresses } : { refused: notListed };
+  let silent: string | undefined;
+  for (const { host } of near) {
+    const found = await addressesOf(host, resolve);
+    if (found === undefined) silent = host;
+    for (const address of found ?? []) known.add(address);
+  }
+  if (addresses.every((address) => known.has(address))) return { addresses };
+  return silent === undefined ? { refused: notListed } : unresolved(silent);
+}
+
+function unresolved(host: string): { refused: string; unknown: true } {
+  return { refused: `cannot be looked at now: the name ${host} was not resolved`, unknown: true };
 }
 
 const notListed = 'is not among the hosts that this deployment allows (external_endpoints)';
@@ -66,11 +81,13 @@ function placeOf({ protocol, hostname, port, username, password }: URL): Place |
   return { host: hostname.replace(/\.$/, ''), port: port === '' ? usual : Number(port) };
 }
 
-async function addressesOf(host: string, resolve: Resolve): Promise<string[]> {
+/** None, when the name has none; undefined when the resolver did not say. */
+async function addressesOf(host: string, resolve: Resolve): Promise<string[] | undefined> {
   try {
     return (await resolve(host.replace(/^\[(.*)\]$/, '$1'))).map(normalAddress);
-  } catch {
-    return [];
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    return code === 'ENOTFOUND' || code === 'ENODATA' ? [] : undefined;
   }
 }
 

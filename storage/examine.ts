@@ -152,7 +152,8 @@ async function comparePart(
 function findingOf(error: unknown, expected: string): string {
   const code = error instanceof TidemarkError ? error.code : undefined;
   if (code === 'object_missing') return `expected ${expected}, found no such object`;
-  if (code === 'transfer_damaged') return `expected ${expected}, found other bytes than the store announced`;
+  if (code === 'transfer_damaged' || code === 'object_damaged')
+    return `expected ${expected}, found other bytes than the store announced`;
   throw error;
 }
 

@@ -6,6 +6,7 @@ import { objectKeys, parseBackupId } from '../domain/ids.ts';
 import { manifestFormat, type Manifest } from '../domain/manifest.ts';
 import { manifestSchema } from './manifest-schema.ts';
 import { putOnce } from './put-once.ts';
+import { readBounded } from './read-bounded.ts';
 import type { ObjectStore } from './store.ts';
 
 export interface ReadManifest {
@@ -15,6 +16,12 @@ export interface ReadManifest {
   /** Its bytes, as they are stored. */
   body: Buffer;
 }
+
+/**
+ * The most that a manifest may have: it is held in memory, and in a customer's bucket anybody may have put one of
+ * another size there. One of {@link mostParts} parts has less.
+ */
+export const mostManifestBytes = 64 * 1024 * 1024;
 
 /** How many findings a message names; a damaged file can have one for each part. */
 const mostFindings = 5;
@@ -40,6 +47,12 @@ export async function writeManifest(
   }
   const key = objectKeys.manifest(manifest.backupId);
   const body = Buffer.from(`${JSON.stringify(parsed.data, null, 2)}\n`);
+  if (body.length > mostManifestBytes) {
+    throw new TidemarkError(
+      'internal',
+      `The manifest of ${manifest.backupId} cannot be written: ${tooLarge}.`,
+    );
+  }
   const sha256 = hash('sha256', body);
   await putOnce(store, key, body, sha256);
   return { key, sha256 };
@@ -79,7 +92,8 @@ export async function inspectManifest(
   signal?: AbortSignal,
 ): Promise<ReadManifest | { wrong: string }> {
   const key = objectKeys.manifest(backupId);
-  const body = await store.get(key, undefined, signal);
+  const body = await readBounded(store, key, mostManifestBytes, signal);
+  if (!body) return { wrong: tooLarge };
   const sha256 = hash('sha256', body);
   if (expectedSha256 !== undefined && sha256 !== expectedSha256) {
     return { wrong: `expected SHA-256 ${expectedSha256}, found ${sha256}` };
@@ -96,6 +110,8 @@ export async function inspectManifest(
   const faults = contradictions(parsed.data, backupId);
   return faults.length > 0 ? { wrong: phrase(faults) } : { manifest: parsed.data, sha256, body };
 }
+
+const tooLarge = `it has more than the ${mostManifestBytes} bytes that a manifest can have`;
 
 /** Before anything else is judged: another format may have other fields everywhere. */
 function refuseOtherFormat(content: unknown, key: string, location: string): void {

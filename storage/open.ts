@@ -30,16 +30,15 @@ export interface OpenOptions {
 }
 
 /**
- * Opens the store at `location` and proves that it can be written to. A local directory that is missing is made,
- * readable by its owner alone; a bucket is not made.
+ * Opens the store at `location`. A local directory that is missing is made, readable by its owner alone, and has to be
+ * one that can be written to; a bucket is not made, and not asked before it is used: see probeBucket for that.
  *
  * A store across a network has time-outs, at most so many requests at once, and retries; every store has limits of
- * its rate, metrics and a log. A retry counts against the limits, and is measured and logged by itself. A store that
- * is only away for the moment is opened all the same: what is asked of it is tried again.
+ * its rate, metrics and a log. A retry counts against the limits, and is measured and logged by itself.
  *
  * @param location `file:///srv/backups`, `s3://bucket/prefix`, `gs://bucket/prefix`; special characters may be percent-encoded
- * @throws invalid_setting when `location` is no location; of a store's errors those that do not pass, and for a local
- *   directory storage_unavailable when the place cannot be made, read or written to
+ * @throws invalid_setting when `location` is no location; for a local directory a store's errors that do not pass, and
+ *   storage_unavailable when the place cannot be made, read or written to
  *
  * @example const store = await openStore('s3://backups/production', { options: settings.storage_options, log })
  */
@@ -60,10 +59,9 @@ export async function openStore(location: string, given: OpenOptions = {}): Prom
   if (location.startsWith('gs://')) {
     // Who has no bucket of Google's does not load its client.
     const { openGcsStore } = await import('./gcs/gcs-store.ts');
-    const { log } = given;
     const credentials =
       given.credentials && 'private_key' in given.credentials ? given.credentials : undefined;
-    const store = await openGcsStore({ ...parseBucket(location), options, log, credentials });
+    const store = await openGcsStore({ ...parseBucket(location), options, credentials });
     return acrossNetwork(store, options, given);
   }
   return limited(observedBy(await openLocalStore(pathOf(location)), given), options);

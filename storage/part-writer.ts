@@ -6,11 +6,9 @@ import { createHash, type Hash } from 'node:crypto';
 import { TidemarkError } from '../domain/errors.ts';
 import type { PartRecord } from '../domain/manifest.ts';
 import { cancelledError } from './cancel.ts';
+import { mostParts } from './part-size.ts';
 import { putOnce } from './put-once.ts';
 import type { ObjectStore } from './store.ts';
-
-/** Names have six digits; a seventh would break the order of `cat part-*`. */
-const mostParts = 999_999;
 
 export interface WritePartsOptions {
   /** The key of a part; they count from 1. */

@@ -16,6 +16,8 @@ import { type ErrorName, TidemarkError } from '../domain/errors.ts';
 export const storeFaults = {
   /** There is no such object (get, stat). */
   object_missing: 'permanent',
+  /** The store gives back, again and again, the same bytes that do not have the digest it keeps of the object (get). */
+  object_damaged: 'permanent',
   /** The key is taken (put). */
   object_exists: 'permanent',
   /** The store knows who asks and does not allow it. */

@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { TidemarkError } from '../domain/errors.ts';
 import { objectKeys, parseBackupId, workflowIds } from '../domain/ids.ts';
 import { putOnce } from './put-once.ts';
+import { readBounded } from './read-bounded.ts';
 import type { ObjectStore } from './store.ts';
 
 export interface WriterMark {
@@ -14,6 +15,9 @@ export interface WriterMark {
   deploymentId: string;
   workflowId: string;
 }
+
+/** Longer than any mark; what else may lie there is not read into memory. */
+const mostBytes = 4096;
 
 const schema = z.object({
   format: z.literal(1),
@@ -43,14 +47,14 @@ export async function markWriter(
  * @throws storage_unavailable
  */
 export async function readWriterMark(store: ObjectStore, folder: string): Promise<WriterMark | undefined> {
-  let body: Buffer;
+  let body: Buffer | undefined;
   try {
-    body = await store.get(`${folder}/writer.json`);
+    body = await readBounded(store, `${folder}/writer.json`, mostBytes);
   } catch (error) {
     if (error instanceof TidemarkError && error.code === 'object_missing') return undefined;
     throw error;
   }
-  const { success, data: mark } = schema.safeParse(parse(body));
+  const { success, data: mark } = schema.safeParse(body && parse(body));
   if (!success || !parseBackupId(mark.backupId)) return undefined;
   const { backupId, deploymentId, workflowId } = mark;
   if (objectKeys.backupFolder(backupId) !== folder || !workflowIds.isBackup(workflowId, backupId))

@@ -14,6 +14,7 @@ import { identityWarnings } from '../mariadb/restore/identity.ts';
 import { isServing } from '../mariadb/server/lifecycle.ts';
 import { checkServer } from '../mariadb/server/requirements.ts';
 import { writeProbe } from '../storage/probe.ts';
+import { probeBucket } from '../storage/bucket-probe.ts';
 import { within } from '../storage/network/within.ts';
 import { writeServiceFile } from '../storage/service-file.ts';
 import type { ObjectStore } from '../storage/store.ts';
@@ -179,13 +180,21 @@ async function answerTo(
   throw new Error('no control worker has answered the announcement yet');
 }
 
+/** Stores of which it was seen, since this process began, that a backup can be written there. */
+const takesBackups = new WeakSet<ObjectStore>();
+
 async function storageProblemOf(
   store: ObjectStore,
   agentId: string,
   probe: string,
 ): Promise<string | undefined> {
   try {
-    await within(storeMs, store.location, (late) => writeProbe(store, agentId, 'agent', probe, late));
+    await within(storeMs, store.location, async (late) => {
+      await writeProbe(store, agentId, 'agent', probe, late);
+      if (takesBackups.has(store)) return;
+      await probeBucket(store, late);
+      takesBackups.add(store);
+    });
     return undefined;
   } catch (error) {
     return `The agent cannot use its object store: ${messageOf(error)}`;

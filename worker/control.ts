@@ -14,8 +14,10 @@ import { runProcess } from '../config/process.ts';
 import { serviceDefaultsOf } from '../config/service-defaults.ts';
 import { timingsOf } from '../config/timings.ts';
 import { readSecret } from '../config/secret.ts';
+import { messageOf } from '../domain/errors.ts';
 import { controlBulkTaskQueue, controlTaskQueue, workflowIds } from '../domain/ids.ts';
 import { type KeyRing, keyRing } from '../sealing/key-ring.ts';
+import { probeBucket } from '../storage/bucket-probe.ts';
 import { openCopies, openLazily } from '../storage/open.ts';
 import type { ObjectStore } from '../storage/store.ts';
 import { loadTemporal, type TemporalSettings } from '../temporal/connect.ts';
@@ -47,6 +49,7 @@ async function main(): Promise<void> {
   const meter = storeMeter();
   const store = openLazily(settings.storage, { options: settings.storage_options, log, meter });
   const copies = openCopies(settings.copies, store, { log, meter });
+  void warnUnlessUsable(store, log, signal);
   const keys = await readSecret(settings.sealing_key_file);
   const sealing = keys === undefined ? undefined : keyRing(keys, settings.sealing_key_file ?? '');
   const password = await readSecret(settings.catalog_password_file);
@@ -123,6 +126,19 @@ async function gather(
     'The control worker is ready.',
   );
   return { workers: [worker, bulk] };
+}
+
+/** Nothing waits for it: what only reads works all the same. */
+async function warnUnlessUsable(store: ObjectStore, log: Logger, signal: AbortSignal): Promise<void> {
+  try {
+    await probeBucket(store, signal);
+  } catch (error) {
+    if (signal.aborted) return;
+    log.warn(
+      { storage: store.location, reason: messageOf(error) },
+      'No backup can be written to the store now.',
+    );
+  }
 }
 
 function metricsAddress({ metrics_listen, metrics_port }: ControlSettings): string | undefined {

@@ -10,6 +10,7 @@ import { type FullBackupFacts, startFullBackup } from '../../mariadb/backup/full
 import type { Attempt } from '../../mariadb/context.ts';
 import { inspectLayout } from '../../mariadb/server/layout.ts';
 import { readManifest, writeManifest } from '../../storage/manifest.ts';
+import { partSizeFor } from '../../storage/part-size.ts';
 import { writeParts } from '../../storage/parts.ts';
 import type { ObjectStore } from '../../storage/store.ts';
 import { removeParts } from '../../storage/sweep.ts';
@@ -115,7 +116,7 @@ async function copy(
     const stream = await writeParts(store, {
       keyOf: (index) => objectKeys.part(order.backupId, index),
       source: running.output,
-      partSize: settings.part_size,
+      partSize: partSizeFor(settings.part_size, await running.estimated),
       inFlight: settings.parts_in_flight,
       signal: trial.signal,
       beforeLast: async () => {

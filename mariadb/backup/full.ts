@@ -48,6 +48,8 @@ export interface RunningBackup {
   whole(): Promise<FullBackupFacts>;
   /** Ends all programs, waits for them and removes the scratch files. May be called at any time, and again. */
   end(): Promise<void>;
+  /** Bytes before compression, once the files were looked at; 0 when that was not possible. */
+  estimated: Promise<number>;
   /** Bytes before compression; 0 are expected until the files were looked at. */
   progress(): { bytesRead: number; bytesEstimated: number };
 }
@@ -105,14 +107,16 @@ export async function startFullBackup({
   const compressor = pipeline.pids[1];
   let bytesRead = 0;
   let bytesEstimated = 0;
-  layout
+  const estimated = layout
     .then(async (known) => (bytesEstimated = await estimateBytes(server, known)))
-    // It is for progress alone; whoever gave the layout is told as well.
-    .catch((error: unknown) =>
-      attempt.log.warn({ err: error }, 'The size of the backup could not be estimated.'),
-    );
+    // Nothing depends on it but progress and the size of parts; whoever gave the layout is told as well.
+    .catch((error: unknown) => {
+      attempt.log.warn({ err: error }, 'The size of the backup could not be estimated.');
+      return 0;
+    });
   return {
     output,
+    estimated,
     startedAt: startedAt.toISOString(),
     whole: async () => {
       const results = await pipeline.finished;

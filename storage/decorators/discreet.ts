@@ -14,10 +14,43 @@ export function discreet(store: ObjectStore, secrets: readonly string[]): Object
 export function withoutSecrets(error: unknown, secrets: readonly string[]): unknown {
   if (!(error instanceof TidemarkError)) return error;
   let { message } = error;
-  for (const secret of secrets) message = message.replaceAll(secret, '***');
+  for (const secret of secrets) message = masked(message, secret);
   if (message === error.message) return error;
   const { retryAfterSeconds } = error;
   return new TidemarkError(error.code, message, retryAfterSeconds === undefined ? {} : { retryAfterSeconds });
+}
+
+/** So much of a secret in a row is taken for a part of it; fewer characters may be there by chance. */
+const shortestPart = 12;
+
+/**
+ * The text without any longer part of a secret. What a server said may be cut short, or have other line ends than the
+ * secret: what is left of it then is a part.
+ */
+function masked(text: string, secret: string): string {
+  if (secret.length < shortestPart) return secret === '' ? text : text.replaceAll(secret, '***');
+  const whole = secret.replaceAll(/\s+/g, ' ').trim();
+  let clean = '';
+  for (let at = 0; at < text.length;) {
+    const length = partAt(text, at, whole);
+    clean += length > 0 ? '***' : text.charAt(at);
+    at += Math.max(1, length);
+  }
+  return clean;
+}
+
+/** How many characters of `text` from a place on are a part of the secret; 0 when that may be chance. */
+function partAt(text: string, at: number, secret: string): number {
+  // The beginning of a secret at which a text was cut off is a part of it, however short.
+  const cut = text.indexOf('…', at);
+  const rest = cut < 0 ? '' : text.slice(at, cut);
+  if (rest.length >= 4 && rest.length < shortestPart && secret.startsWith(rest)) return rest.length;
+  let length = shortestPart;
+  // What stands around a part is not of it.
+  if (/\s/.test(text.charAt(at))) return 0;
+  if (at + length > text.length || !secret.includes(text.slice(at, at + length))) return 0;
+  while (at + length < text.length && secret.includes(text.slice(at, at + length + 1))) length++;
+  return text.slice(at, at + length).trimEnd().length;
 }
 
 class DiscreetStore implements ObjectStore {

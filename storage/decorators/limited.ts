@@ -11,11 +11,26 @@ export interface RateLimits {
   download_limit: number;
 }
 
-/** The store itself when nothing is limited. */
+/**
+ * The limits are the process's: all stores that have the same ones share them. The store itself when nothing is limited.
+ */
 export function limited(store: ObjectStore, limits: RateLimits): ObjectStore {
   if (limits.upload_limit === 0 && limits.download_limit === 0) return store;
-  return new LimitedStore(store, new Lane(limits.upload_limit), new Lane(limits.download_limit));
+  return new LimitedStore(store, laneOf('up', limits.upload_limit), laneOf('down', limits.download_limit));
 }
+
+/** One for each direction and limit; a process has few of them. */
+const lanes = new Map<string, Lane>();
+
+function laneOf(direction: 'up' | 'down', limit: number): Lane {
+  const name = `${direction} ${limit}`;
+  const lane = lanes.get(name) ?? new Lane(limit);
+  lanes.set(name, lane);
+  return lane;
+}
+
+/** What a get is taken for until it is known how much came. */
+const guessedBytes = 64 * 1024;
 
 class LimitedStore implements ObjectStore {
   readonly location: string;
@@ -47,7 +62,8 @@ class LimitedStore implements ObjectStore {
     into?: Buffer,
     recognizes?: Recognizer,
   ): Promise<Buffer> {
-    const expected = range?.length ?? 0;
+    // Without memory for it, the range may be only the most that the object could have.
+    const expected = into === undefined ? Math.min(range?.length ?? 0, guessedBytes) : (range?.length ?? 0);
     await this.#down.enter(expected, signal);
     const found = await this.#store.get(key, range, signal, into, recognizes);
     this.#down.correct(found.length - expected);

@@ -4,6 +4,7 @@
  */
 import { performance } from 'node:perf_hooks';
 import { TidemarkError } from '../../domain/errors.ts';
+import { damagedAtRest } from '../network/wrong-digest.ts';
 import type { ByteRange, ListedObject, ListOptions, ObjectStore, Recognizer } from '../store.ts';
 import { isPassing } from '../store.ts';
 import { pause } from './signals.ts';
@@ -23,7 +24,8 @@ const defaults = { firstPauseMs: 200, longestPauseMs: 20_000 };
  * next attempt could begin.
  *
  * A put whose answer was lost may have been done. So a key that is found taken at a later attempt counts as put when
- * the object there has the very bytes of the body.
+ * the object there has the very bytes of the body. A get of which two attempts in a row bring the same wrong bytes ends
+ * with object_damaged: that was not the way.
  */
 export function retrying(store: ObjectStore, options: RetryOptions): ObjectStore {
   return new RetryingStore(store, { ...defaults, ...options });
@@ -65,7 +67,16 @@ class RetryingStore implements ObjectStore {
     into?: Buffer,
     recognizes?: Recognizer,
   ): Promise<Buffer> {
-    return this.#again(signal, () => this.#store.get(key, range, signal, into, recognizes));
+    let before: unknown;
+    return this.#again(signal, async () => {
+      try {
+        return await this.#store.get(key, range, signal, into, recognizes);
+      } catch (error) {
+        const lasting = damagedAtRest(before, error, key, this.location);
+        before = error;
+        throw lasting ?? error;
+      }
+    });
   }
 
   async stat(key: string, signal?: AbortSignal): Promise<{ bytes: number }> {

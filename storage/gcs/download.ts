@@ -6,6 +6,7 @@ import { CRC32C } from '@google-cloud/storage';
 import { TidemarkError } from '../../domain/errors.ts';
 import { letGo } from '../let-go.ts';
 import { thriftyAgents } from '../network/agents.ts';
+import { WrongDigest } from '../network/wrong-digest.ts';
 import type { Recognizer } from '../store.ts';
 import { GcsRefusal } from './errors.ts';
 
@@ -197,10 +198,16 @@ class DigestCheck implements Check {
 
   finish(): void {
     const found = this.#made instanceof CRC32C ? this.#made.toString() : this.#made.digest('base64');
-    if (found !== this.#expected) throw damaged(`expected ${this.#name} ${this.#expected}, found ${found}`);
+    if (found === this.#expected) return;
+    const expected = `${this.#name} ${this.#expected}`;
+    throw new WrongDigest(changed(`expected ${expected}, found ${found}`), { expected, found });
   }
 }
 
 function damaged(how: string): TidemarkError {
-  return new TidemarkError('transfer_damaged', `what the store sent was changed on its way: ${how}`);
+  return new TidemarkError('transfer_damaged', changed(how));
+}
+
+function changed(how: string): string {
+  return `what the store sent was changed on its way: ${how}`;
 }

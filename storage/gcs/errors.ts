@@ -2,6 +2,7 @@
 import { TidemarkError } from '../../domain/errors.ts';
 import { cancelledError } from '../cancel.ts';
 import { faultOfStatus, isNetwork, retryAfter, saying } from '../network/refusal.ts';
+import { WrongDigest } from '../network/wrong-digest.ts';
 import type { StoreFault } from '../store.ts';
 
 type Headers = Record<string, string | string[] | undefined>;
@@ -73,9 +74,10 @@ export function gcsError(
 ): TidemarkError {
   if (signal?.aborted) return cancelledError(signal);
   if (error instanceof TidemarkError) {
-    return new TidemarkError(error.code, `Could not ${doing} in ${place}: ${error.message}.`, {
-      cause: error,
-    });
+    const message = `Could not ${doing} in ${place}: ${error.message}.`;
+    return error instanceof WrongDigest
+      ? new WrongDigest(message, error)
+      : new TidemarkError(error.code, message, { cause: error });
   }
   const refusal = read(error);
   const found = faultOf(refusal);

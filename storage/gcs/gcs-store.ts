@@ -7,14 +7,13 @@ import { createHash } from 'node:crypto';
 import type { Bucket, File, SaveOptions } from '@google-cloud/storage';
 import type { StorageOptions } from '../../config/storage.ts';
 import { TidemarkError } from '../../domain/errors.ts';
-import type { Log } from '../../domain/log.ts';
 import { throwIfCancelled } from '../cancel.ts';
 import { digested } from '../digest.ts';
 import { requireKey, requirePrefix, requireRange } from '../keys.ts';
 import { bucketLocation, type BucketPlace } from '../location.ts';
 import { createsOnly, proofKey } from '../network/conditional.ts';
-import { proven, type ProvableStore } from '../network/proven.ts';
 import type { ByteRange, ListedObject, ListOptions, ObjectStore, Recognizer } from '../store.ts';
+import { GcsAccess } from './access.ts';
 import { call } from './call.ts';
 import { gcsClient, type GcsClient, type GcsCredentials } from './client.ts';
 import { download } from './download.ts';
@@ -22,26 +21,20 @@ import { credentialsError, gcsError, isUnexplained } from './errors.ts';
 
 export interface GcsOptions extends BucketPlace {
   options: StorageOptions;
-  log?: Log | undefined;
   credentials?: GcsCredentials | undefined;
+  /** How long the service that hands out tokens is waited for. Milliseconds; default: 20 s. */
+  tokenTimeoutMs?: number;
 }
 
 /** The most that a page can have. */
 const pageSize = 1000;
 
 /**
- * Opens a bucket, and proves that it can be written to and that its server has writes that only create. A store that
- * does not answer at the moment is opened all the same, and the proof is made before the first write.
- *
- * @throws a store's errors that do not pass; storage_refused when the server has no writes that only create
+ * Opens a bucket, of which nothing is asked yet: whoever may only read it can do so. That its server has writes that
+ * only create is seen before the first put, which throws storage_refused where it has none.
  */
-export async function openGcsStore(given: GcsOptions): Promise<ObjectStore> {
-  const { options, log } = given;
-  const store = new GcsStore(
-    gcsClient({ endpoint: options.endpoint, credentials: given.credentials }),
-    given,
-  );
-  return proven(store, options.request_timeout, log);
+export function openGcsStore(given: GcsOptions): Promise<ObjectStore> {
+  return Promise.resolve(new GcsStore(given));
 }
 
 /** A page of a listing, as the API gives it. */
@@ -50,10 +43,10 @@ interface Page {
   nextPageToken?: string;
 }
 
-class GcsStore implements ProvableStore {
+class GcsStore implements ObjectStore {
   readonly location: string;
-  readonly #client: GcsClient;
-  readonly #bucket: Bucket;
+  readonly #access: GcsAccess;
+  readonly #bucketName: string;
   /** What stands before every key: empty, or with a slash at its end. */
   readonly #root: string;
   readonly #options: StorageOptions;
@@ -62,17 +55,20 @@ class GcsStore implements ProvableStore {
   /** The server's writes can only create. */
   #proven = false;
 
-  constructor(client: GcsClient, { bucket, prefix, options, credentials }: GcsOptions) {
-    this.#client = client;
+  constructor({ bucket, prefix, options, credentials, tokenTimeoutMs = 20_000 }: GcsOptions) {
+    this.#access = new GcsAccess(
+      () => gcsClient({ endpoint: options.endpoint, credentials }),
+      tokenTimeoutMs,
+    );
     this.#given = credentials !== undefined;
-    this.#bucket = client.storage.bucket(bucket);
+    this.#bucketName = bucket;
     this.#root = prefix === '' ? '' : `${prefix}/`;
     this.#options = options;
     this.location = bucketLocation('gs', { bucket, prefix });
   }
 
   /** @throws storage_refused when the server has no writes that only create */
-  async prove(signal: AbortSignal | undefined): Promise<void> {
+  async #prove(signal: AbortSignal | undefined): Promise<void> {
     if (this.#proven) return;
     const creates = await createsOnly((body, only) => this.#write(proofKey, body, only, signal));
     this.#proven = creates;
@@ -87,7 +83,7 @@ class GcsStore implements ProvableStore {
   async put(key: string, body: Uint8Array, signal?: AbortSignal): Promise<void> {
     this.#require(key);
     throwIfCancelled(signal);
-    await this.prove(signal);
+    await this.#prove(signal);
     await this.#write(key, body, true, signal);
   }
 
@@ -114,8 +110,8 @@ class GcsStore implements ProvableStore {
     const end = Math.min(start + wanted.length, Number.MAX_SAFE_INTEGER) - 1;
     // The digest is the whole object's. In the clear nothing else tells that a byte was changed on its way.
     const ranged = range && this.#client.encrypted ? { range: `bytes=${start}-${end}` } : undefined;
-    const url = new URL(this.#bucket.storage.baseUrl);
-    url.pathname += `/b/${encodeURIComponent(this.#bucket.name)}/o/${encodeURIComponent(file.name)}`;
+    const url = new URL(this.#client.storage.baseUrl);
+    url.pathname += `/b/${encodeURIComponent(this.#bucketName)}/o/${encodeURIComponent(file.name)}`;
     url.search = 'alt=media';
     return this.#call(`read ${key}`, signal, async (ended) => {
       const headers = { ...(await this.#authorization(url)), ...ranged, 'cache-control': 'no-store' };
@@ -222,7 +218,7 @@ class GcsStore implements ProvableStore {
 
   /** A token is for all calls together, so none of them may take it along when it ends. */
   async #authenticate(signal: AbortSignal | undefined): Promise<void> {
-    const token = this.#client.storage.authClient.getAccessToken();
+    const token = this.#access.token();
     token.catch(() => undefined);
     try {
       await call(() => token, signal);
@@ -234,6 +230,14 @@ class GcsStore implements ProvableStore {
   async #authorization(url: URL): Promise<Record<string, string>> {
     if (!this.#client.authenticated) return {};
     return this.#client.storage.authClient.getRequestHeaders(url.href);
+  }
+
+  get #client(): GcsClient {
+    return this.#access.client;
+  }
+
+  get #bucket(): Bucket {
+    return this.#client.storage.bucket(this.#bucketName);
   }
 
   #file(key: string): File {

@@ -50,6 +50,8 @@ export async function s3Client(options: StorageOptions, credentials?: S3Credenti
   const agents = thriftyAgents({
     keepAlive: true,
     maxSockets: options.parallel_requests,
+    // An idle connection ends, so that nothing is left of a client that nobody uses any more.
+    timeout: silenceTimeoutMs,
     ...(lookup && { lookup }),
   });
   // What the environment names is the deployment's own, and no place for credentials of others.
@@ -59,7 +61,12 @@ export async function s3Client(options: StorageOptions, credentials?: S3Credenti
   const config: S3ClientConfig = {
     ...(region !== undefined && { region }),
     ...(endpoint !== undefined && { endpoint }),
-    ...(credentials && { credentials: awsKeys(credentials) }),
+    // The environment may ask for other addresses of Amazon's, which are the deployment's own affair, too.
+    ...(credentials && {
+      credentials: awsKeys(credentials),
+      useFipsEndpoint: false,
+      useDualstackEndpoint: false,
+    }),
     forcePathStyle: options.path_style ?? custom !== undefined,
     // Trying again is a decorator's; a second one in here would multiply with it, and know no deadline.
     maxAttempts: 1,

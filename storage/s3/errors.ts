@@ -53,6 +53,9 @@ const faultsByName: Record<string, StoreFault> = {
   QuotaExceeded: 'storage_full',
   XMinioStorageFull: 'storage_full',
   NotImplemented: 'storage_refused',
+  InvalidObjectState: 'storage_refused',
+  // The client's own: an address that cannot be made of the settings.
+  EndpointError: 'storage_refused',
   // The client has set its clock by the server's by now.
   RequestTimeTooSkewed: 'storage_unavailable',
   OperationAborted: 'storage_unavailable',
@@ -104,6 +107,8 @@ function faultOf({ name, message, status, errno }: Refusal, credentialsExpected:
 
 function sentence(fault: StoreFault, refusal: Refusal): string {
   const said = saidBy(refusal);
+  if (refusal.name === 'InvalidObjectState')
+    return `the object lies in an archive (${said}). Bring it back from the archive first.`;
   switch (fault) {
     case 'object_missing':
       return 'there is no such object.';

@@ -20,9 +20,8 @@ import { cancelledError, throwIfCancelled } from '../cancel.ts';
 import { requireKey, requirePrefix, requireRange } from '../keys.ts';
 import { bucketLocation, type BucketPlace } from '../location.ts';
 import { createsOnly, proofKey } from '../network/conditional.ts';
-import { proven, type ProvableStore } from '../network/proven.ts';
 import type { ByteRange, ListedObject, ListOptions, ObjectStore, Recognizer } from '../store.ts';
-import { crc32Of, readBody } from './body.ts';
+import { crc32Of, readBody, readWindow } from './body.ts';
 import { hasCredentialsService, s3Client, type S3Credentials } from './client.ts';
 import { s3Error } from './errors.ts';
 
@@ -36,18 +35,14 @@ export interface S3Options extends BucketPlace {
 const checksumName = 'tidemark-crc32';
 
 /**
- * Opens a bucket, and proves that it can be written to and that its server has writes that only create. A store that
- * does not answer at the moment is opened all the same, and the proof is made before the first write.
- *
- * @throws a store's errors that do not pass; storage_refused when the server has no writes that only create
+ * Opens a bucket, of which nothing is asked yet: whoever may only read it can do so. That its server has writes that
+ * only create is seen before the first put, which throws storage_refused where it has none.
  */
 export async function openS3Store(given: S3Options): Promise<ObjectStore> {
-  const { options, credentials, log } = given;
-  const store = new S3Store(await s3Client(options, credentials), given);
-  return proven(store, options.request_timeout, log);
+  return new S3Store(await s3Client(given.options, given.credentials), given);
 }
 
-class S3Store implements ProvableStore {
+class S3Store implements ObjectStore {
   readonly location: string;
   readonly #client: S3Client;
   readonly #bucket: string;
@@ -70,7 +65,7 @@ class S3Store implements ProvableStore {
   }
 
   /** @throws storage_refused when the server has no writes that only create, and the settings insist on them */
-  async prove(signal: AbortSignal | undefined): Promise<boolean> {
+  async #prove(signal: AbortSignal | undefined): Promise<boolean> {
     if (this.#creates !== undefined) return this.#creates;
     const creates = await createsOnly((body, only) => this.#write(this.#root + proofKey, body, only, signal));
     if (!creates && this.#options.conditional_writes === 'required') {
@@ -93,7 +88,7 @@ class S3Store implements ProvableStore {
   async put(key: string, body: Uint8Array, signal?: AbortSignal): Promise<void> {
     const name = this.#name(key);
     throwIfCancelled(signal);
-    const creates = await this.prove(signal);
+    const creates = await this.#prove(signal);
     if (!creates && (await this.#exists(key, signal))) {
       throw new TidemarkError('object_exists', `There is already an object ${key} in ${this.location}.`);
     }
@@ -122,22 +117,27 @@ class S3Store implements ProvableStore {
     const { start, whole } = contentRange(answer);
     const wanted = range?.start ?? 0;
     const most = range?.length ?? Number.MAX_SAFE_INTEGER;
-    // A server that does not know ranges answers with the whole object.
+    // A server that does not know ranges answers with the whole object, which may be larger than any memory.
     const ignored = range !== undefined && answer.ContentRange === undefined;
+    const window = ignored && (wanted > 0 || (answer.ContentLength ?? Infinity) > most);
     try {
-      if (!ignored && start !== wanted) {
+      if (window) {
+        const object = { key, length: answer.ContentLength };
+        return await readWindow(answer.Body as Readable, object, { start: wanted, length: most }, signal);
+      }
+      if (start !== wanted) {
         throw new TidemarkError(
           'transfer_damaged',
           `${key} was asked for from byte ${wanted}, and came from ${start}.`,
         );
       }
       const expected = {
+        key,
         length: answer.ContentLength,
-        most: ignored ? Number.MAX_SAFE_INTEGER : most,
+        most,
         crc32: whole ? answer.Metadata?.[checksumName] : undefined,
       };
-      const bytes = await readBody(answer.Body as Readable, expected, { into, recognizes, signal });
-      return ignored ? bytes.subarray(Math.min(wanted, bytes.length), wanted + most) : bytes;
+      return await readBody(answer.Body as Readable, expected, { into, recognizes, signal });
     } catch (error) {
       throw s3Error(error, `read ${key}`, this.location, signal);
     } finally {

@@ -185,6 +185,16 @@ describe('settings from a file', () => {
   const least =
     'service_id: db1\nstate_directory: /s\nstorage: file:///b\nserver: { defaults_file: /my.cnf }\n';
 
+  test.each(['0', '16', '63K', '2G', '900G'])('refuse parts of %s', async (size) => {
+    const path = await file(`${least}backup: { part_size: ${size} }\n`);
+    expect(refusals(() => loadFromFile(agentSettings, path)).join()).toMatch(/part_size.*from 64K to 1G/);
+  });
+
+  test.each(['GLACIER', 'DEEP_ARCHIVE'])('refuse the storage class %s', async (name) => {
+    const path = await file(`${least}storage_options: { storage_class: ${name} }\n`);
+    expect(refusals(() => loadFromFile(agentSettings, path)).join()).toMatch(/storage_class.*not GLACIER/);
+  });
+
   test('are YAML or JSON, with sizes and durations as numbers of bytes and milliseconds', async () => {
     const yaml = loadFromFile(
       agentSettings,

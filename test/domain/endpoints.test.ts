@@ -14,7 +14,8 @@ const names: Record<string, string[]> = {
 async function resolve(host: string): Promise<string[]> {
   if (/^[\d.]+$|:/.test(host)) return [host];
   const found = names[host];
-  if (!found) throw new Error('ENOTFOUND');
+  if (host === 'silent.example.com') throw Object.assign(new Error('EAI_AGAIN'), { code: 'EAI_AGAIN' });
+  if (!found) throw Object.assign(new Error('ENOTFOUND'), { code: 'ENOTFOUND' });
   return found;
 }
 
@@ -73,6 +74,18 @@ describe('an endpoint', () => {
   ])('%s is refused beside %j', async (endpoint, listed, why) => {
     expect(await ask(endpoint, listed)).toEqual({ refused: expect.stringContaining(why) });
   });
+});
+
+test.each([
+  ['https://silent.example.com', ['silent.example.com']],
+  ['https://alias.example.net', ['silent.example.com']],
+])('%s beside %j is not known while the resolver is silent', async (endpoint, listed) => {
+  expect(await ask(endpoint, listed)).toEqual({
+    refused: expect.stringContaining('silent.example.com was not resolved'),
+    unknown: true,
+  });
+  // What does not hang on that name is known all the same.
+  expect(await ask('https://alias.example.net', ['s3.example.com', ...listed])).toHaveProperty('addresses');
 });
 
 test.each([

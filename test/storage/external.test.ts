@@ -1,4 +1,5 @@
 /** Customers' buckets as a store: where their credentials lead, and what their errors tell. */
+import { randomBytes } from 'node:crypto';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { type ClientRequest, createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -7,7 +8,9 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { storageOptions } from '../../config/storage.ts';
 import { gcsClient } from '../../storage/gcs/client.ts';
 import { openExternalStore } from '../../storage/external.ts';
-import { guardedLookup } from '../../storage/guarded-lookup.ts';
+import { guardedLookup, requireAllowed } from '../../storage/guarded-lookup.ts';
+import { withoutSecrets } from '../../storage/decorators/discreet.ts';
+import { s3Error } from '../../storage/s3/errors.ts';
 import { s3Client } from '../../storage/s3/client.ts';
 import type { ObjectStore } from '../../storage/store.ts';
 import { googleKey } from '../support/google-key.ts';
@@ -68,7 +71,7 @@ test('no secret that a server repeats gets into an error', async () => {
   const lines: string[] = [];
   const write = (fields: object, message: string): number => lines.push(JSON.stringify([fields, message]));
   const log = { debug: write, info: write, warn: write, error: write };
-  const opening = openExternalStore(
+  const store = await openExternalStore(
     {
       location: 's3://mine/folder',
       credentials: { ...credentials, endpointUrl: endpoint },
@@ -76,7 +79,7 @@ test('no secret that a server repeats gets into an error', async () => {
     },
     { options, log },
   );
-  const error = await opening.then(
+  const error = await store.put('key', Buffer.from('x')).then(
     () => undefined,
     (thrown: Error) => thrown,
   );
@@ -115,6 +118,50 @@ test('a connection to a name goes to its allowed addresses, and to no others', a
   expect(await ask('http://localhost:9000', ['10.0.0.7:9000'])).toMatchObject({ code: 'endpoint_refused' });
 });
 
+test('a name that is not resolved at the moment is no reason to refuse for good', async () => {
+  let code = '';
+  const failing = async (host: string): Promise<string[]> => {
+    if (host !== 's3.example.com') return ['10.0.0.7'];
+    throw Object.assign(new Error(code), { code });
+  };
+  const listed = ['s3.example.com', '10.0.0.7'];
+  const checked = (): Promise<string[]> => requireAllowed('https://s3.example.com', listed, failing);
+  const connected = async (): Promise<unknown> =>
+    await new Promise((resolve) => {
+      const lookup = guardedLookup('https://s3.example.com', listed, failing);
+      lookup('s3.example.com', { all: true }, (error, addresses) => resolve(error ?? addresses));
+    });
+  for (const passing of ['EAI_AGAIN', 'ETIMEOUT', 'ESERVFAIL']) {
+    code = passing;
+    await expect(checked()).rejects.toMatchObject({ code: 'storage_unavailable' });
+    expect(await connected()).toMatchObject({ code: 'storage_unavailable', retryable: true });
+  }
+  code = 'ENOTFOUND';
+  await expect(checked()).rejects.toMatchObject({ code: 'endpoint_refused' });
+  // It was there when it was checked.
+  expect(await connected()).toMatchObject({ code: 'storage_unavailable' });
+});
+
+test('of a secret that a server repeats in pieces, or cut short, no piece gets into an error', () => {
+  const { email: clientEmail, privateKey } = googleKey();
+  const said = (secrets: string[], text: string): string =>
+    (withoutSecrets(s3Error(new Error(text), 'read a', 's3://mine'), secrets) as Error).message;
+  const lines = privateKey.split('\n');
+  const whole = said([privateKey], `Bad key ${privateKey} of ${clientEmail}`);
+  for (const line of lines.filter((one) => one !== '')) expect(whole).not.toContain(line);
+  expect(whole).toContain('Bad key ***');
+  const token = randomBytes(300).toString('hex');
+  const cut = said([token], `The token ${token} is bad`);
+  expect(cut).toMatch(/The token \*\*\*…/);
+  expect(cut).not.toContain(token.slice(0, 12));
+  // Cut off after its first few characters.
+  for (const before of [100, 130, 139, 140, 142]) {
+    const few = said([token], `${'x '.repeat(before)}The token ${token} is bad`);
+    expect(few).not.toContain(token.slice(0, 4));
+  }
+  expect(said(['pass'], 'a pass here')).toContain('a *** here');
+});
+
 describe('a store that sends us elsewhere', () => {
   test.each([301, 302, 303, 307, 308])('of S3, by a %s, is not followed', async (status) => {
     const store = await sendingAway(status);
@@ -124,11 +171,11 @@ describe('a store that sends us elsewhere', () => {
       credentials: { ...credentials, endpointUrl: store.url },
       endpoints: [new URL(store.url).host],
     };
-    const opened = await openExternalStore(bucket, { options }).catch((error: unknown) => error as Error);
+    const opened = await openExternalStore(bucket, { options });
+    await askEverything(opened);
     // S3 says by these that the bucket is in another region.
-    if (opened instanceof Error) expect(opened).toMatchObject({ code: 'bucket_region_wrong' });
-    else await askEverything(opened);
-    expect([301, 307].includes(status)).toBe(opened instanceof Error);
+    if ([301, 307].includes(status))
+      await expect(opened.stat('a')).rejects.toMatchObject({ code: 'bucket_region_wrong' });
     expect(heard.slice(before)).toEqual([]);
     store.close();
   });
@@ -212,8 +259,8 @@ test('no line of a key that a server repeats gets into an error', async () => {
   process.env['STORAGE_EMULATOR_HOST'] = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   try {
     const bucket = { location: 'gs://mine', credentials: { scheme: 'gs', clientEmail, privateKey } } as const;
-    const opening = openExternalStore({ ...bucket, endpoints: [] }, { options });
-    await expect(opening).rejects.toMatchObject({
+    const store = await openExternalStore({ ...bucket, endpoints: [] }, { options });
+    await expect(store.put('key', Buffer.from('x'))).rejects.toMatchObject({
       code: 'storage_forbidden',
       message: expect.stringContaining('Wrong: ***'),
     });

@@ -1,10 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { createServer, type AddressInfo } from 'node:net';
 import { gcsEmulator } from '../../config/storage.ts';
 import { openGcsStore } from '../../storage/gcs/gcs-store.ts';
 import type { ObjectStore } from '../../storage/store.ts';
 import { startGcs, type TestGcs } from '../support/gcs.ts';
 import { HostileProxy, type Passing } from '../support/hostile-proxy.ts';
 import { conformance } from './conformance.ts';
+import { googleKey } from '../support/google-key.ts';
 import { until } from '../support/until.ts';
 import { failure, keysOf } from './support.ts';
 
@@ -34,9 +36,10 @@ async function putAside(bucket: string, name: string): Promise<void> {
 
 describe('opening a bucket of Google Cloud Storage', () => {
   test('that is not there is refused, and says so', async () => {
-    const opening = openGcsStore({ bucket: 'none-such', prefix: '', options: gcs.options() });
-    await expect(opening).rejects.toEqual(failure('bucket_missing'));
-    await expect(opening).rejects.toThrow(/gs:\/\/none-such: there is no such bucket. Make it/);
+    const store = await openGcsStore({ bucket: 'none-such', prefix: '', options: gcs.options() });
+    const put = store.put('key', Buffer.from('x'));
+    await expect(put).rejects.toEqual(failure('bucket_missing'));
+    await expect(put).rejects.toThrow(/gs:\/\/none-such: there is no such bucket. Make it/);
   });
 
   test('whose server does not answer now opens it all the same, and asking it fails', async () => {
@@ -45,7 +48,7 @@ describe('opening a bucket of Google Cloud Storage', () => {
     await expect(store.stat('key')).rejects.toEqual(failure('storage_unavailable'));
   });
 
-  test('whose server was away then is proven before the first write, once', async () => {
+  test('is proven to have writes that only create before the first one, once', async () => {
     const bucket = await gcs.bucket();
     const proxy = await HostileProxy.start(gcs.endpoint);
     const writes: string[] = [];
@@ -53,8 +56,8 @@ describe('opening a bucket of Google Cloud Storage', () => {
       if (passing.method === 'POST') writes.push(passing.url);
       return false;
     };
-    proxy.order({ kind: 'status', status: 503 });
     const store = await openGcsStore({ bucket, prefix: '', options: gcs.options({ endpoint: proxy.url }) });
+    await store.replace('other', Buffer.from('x'));
     proxy.order({ kind: 'never' }, watch);
     await store.put('a', Buffer.from('x'));
     expect(writes.length).toBeGreaterThan(1);
@@ -69,12 +72,51 @@ describe('opening a bucket of Google Cloud Storage', () => {
     process.env['GOOGLE_APPLICATION_CREDENTIALS'] = '/nowhere/key.json';
     try {
       const options = gcs.options({ endpoint: 'https://127.0.0.1:1' });
-      const opening = openGcsStore({ bucket: 'bucket', prefix: '', options });
-      await expect(opening).rejects.toEqual(failure('storage_credentials_refused'));
-      await expect(opening).rejects.toThrow(/'\/nowhere'.*GOOGLE_APPLICATION_CREDENTIALS/);
+      const store = await openGcsStore({ bucket: 'bucket', prefix: '', options });
+      const asked = store.stat('key');
+      await expect(asked).rejects.toEqual(failure('storage_credentials_refused'));
+      await expect(asked).rejects.toThrow(/'\/nowhere'.*GOOGLE_APPLICATION_CREDENTIALS/);
     } finally {
       if (before === undefined) delete process.env['GOOGLE_APPLICATION_CREDENTIALS'];
       else process.env['GOOGLE_APPLICATION_CREDENTIALS'] = before;
+    }
+  });
+
+  test('whose service for tokens fell silent once is asked anew, and works when it answers', async () => {
+    let connections = 0;
+    let silent = true;
+    const way = createServer((socket) => {
+      connections += 1;
+      socket.on('error', () => undefined);
+      if (!silent) socket.end('HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n');
+    });
+    await new Promise<void>((resolve) => way.listen(0, '127.0.0.1', resolve));
+    const proxy = `http://127.0.0.1:${(way.address() as AddressInfo).port}`;
+    const before = { ...process.env };
+    Object.assign(process.env, { HTTPS_PROXY: proxy, https_proxy: proxy });
+    for (const name of ['NO_PROXY', 'no_proxy']) delete process.env[name];
+    try {
+      const { email: client_email, privateKey: private_key } = googleKey();
+      const store = await openGcsStore({
+        bucket: 'bucket',
+        prefix: '',
+        options: gcs.options({ endpoint: undefined }),
+        credentials: { client_email, private_key },
+        tokenTimeoutMs: 1_000,
+      });
+      await expect(store.stat('key')).rejects.toEqual(failure('storage_timeout'));
+      await expect(store.stat('key')).rejects.toThrow(/service for tokens did not answer within 1 s/);
+      const asked = connections;
+      expect(asked).toBeGreaterThan(1);
+      silent = false;
+      await until(async () => {
+        const error: unknown = await store.stat('key').catch((thrown: unknown) => thrown);
+        return (error as { code?: unknown }).code !== 'storage_timeout';
+      }, 20_000);
+      expect(connections).toBeGreaterThan(asked);
+    } finally {
+      process.env = before;
+      way.close();
     }
   });
 

@@ -49,6 +49,9 @@ export function hostile(
       proxy = await HostileProxy.start(under.server);
       calm = await under.open(under.server);
       raw = await under.open(proxy.url);
+      // The first put asks for more than itself.
+      await calm.put('first/calm', Buffer.from('x'));
+      await raw.put('first/raw', Buffer.from('x'));
     });
     afterAll(async () => {
       await proxy?.close();

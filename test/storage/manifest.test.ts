@@ -1,10 +1,14 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { createHash } from 'node:crypto';
+import { truncate } from 'node:fs/promises';
+import path from 'node:path';
 import { objectKeys } from '../../domain/ids.ts';
 import type { Manifest } from '../../domain/manifest.ts';
-import { readManifest, writeManifest } from '../../storage/manifest.ts';
+import { mostManifestBytes, readManifest, writeManifest } from '../../storage/manifest.ts';
+import { mostParts, partSizeFor } from '../../storage/part-size.ts';
 import type { ObjectStore } from '../../storage/store.ts';
 import { backupId, putParts } from './backup.ts';
+import { watch } from './instrumented.ts';
 import { failure, newFolder, openAt, type Folder } from './support.ts';
 
 let folder: Folder;
@@ -72,6 +76,41 @@ describe('a manifest', () => {
     const reading = readManifest(store, backupId, '0'.repeat(64));
     await expect(reading).rejects.toEqual(failure('object_damaged'));
     await expect(reading).rejects.toThrow(/expected SHA-256 0{64}, found [0-9a-f]{64}/);
+  });
+
+  test('of more than a manifest can have is damaged, and no more of it is read than tells that', async () => {
+    await putContent('{}');
+    await truncate(path.join(folder.path, key), 50 * 1024 ** 3);
+    let asked: number | undefined;
+    const watched = watch(store);
+    const get = watched.get.bind(watched);
+    watched.get = (name, range, ...rest) => {
+      asked = range?.length;
+      return get(name, range, ...rest);
+    };
+    const reading = readManifest(watched, backupId, '0'.repeat(64));
+    await expect(reading).rejects.toEqual(failure('object_damaged'));
+    await expect(reading).rejects.toThrow(`more than the ${mostManifestBytes} bytes`);
+    expect(asked).toBe(mostManifestBytes + 1);
+  });
+
+  test('can name as many parts as a stream can have, whatever the length of the names', () => {
+    const part = {
+      key: objectKeys.part(`${'0'.repeat(32)}:${'s'.repeat(100)}:server`, mostParts),
+      bytes: 1024 ** 3,
+      sha256: '0'.repeat(64),
+    };
+    const text = (parts: unknown[]): string => JSON.stringify({ streams: [{ parts }] }, null, 2);
+    const bytes = text([part, part]).length - text([part]).length;
+    expect(bytes * mostParts).toBeLessThan(mostManifestBytes - 1024 * 1024);
+  });
+
+  test('has room for a stream of any size, because the parts of a large one are larger', () => {
+    const [wanted, tebibyte] = [16 * 1024 ** 2, 1024 ** 4];
+    expect(partSizeFor(wanted, 0)).toBe(wanted);
+    expect(partSizeFor(wanted, 2 * tebibyte)).toBe(wanted);
+    expect(partSizeFor(wanted, 10 * tebibyte)).toBe(70 * 1024 ** 2);
+    expect((100 * tebibyte) / partSizeFor(wanted, 100 * tebibyte)).toBeLessThan(mostParts);
   });
 
   test('of a later format is told from a damaged one', async () => {

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { storageOptions, type StorageOptions } from '../../config/storage.ts';
+import { probeBucket } from '../../storage/bucket-probe.ts';
 import { openStore } from '../../storage/open.ts';
 import type { ObjectStore } from '../../storage/store.ts';
 import { storeFaults, type StoreFault } from '../../storage/store.ts';
@@ -89,9 +90,9 @@ describe('a server without writes that only create', () => {
     'by which the condition is %s, is refused',
     async (conditional) => {
       answer = objects(conditional);
-      const opened = open();
-      await expect(opened).rejects.toEqual(failure('storage_refused'));
-      await expect(opened).rejects.toThrow('storage_options.conditional_writes: checked');
+      const put = (await open()).put('key', Buffer.from('x'));
+      await expect(put).rejects.toEqual(failure('storage_refused'));
+      await expect(put).rejects.toThrow('storage_options.conditional_writes: checked');
     },
   );
 
@@ -108,7 +109,8 @@ describe('a server without writes that only create', () => {
 
   test('is told from one that refuses what the settings ask for', async () => {
     answer = (_, response) => refuse(response, 400, 'InvalidStorageClass');
-    await expect(open({ storage_class: 'COLDEST' })).rejects.toThrow(/400 InvalidStorageClass/);
+    const store = await open({ storage_class: 'COLDEST' });
+    await expect(store.put('key', Buffer.from('x'))).rejects.toThrow(/400 InvalidStorageClass/);
   });
 });
 
@@ -120,6 +122,86 @@ test('a server that does not know ranges gives what was asked for all the same',
   expect((await store.get('key', { start: 8, length: 5 })).toString()).toBe('89');
   expect(await store.get('key', { start: 20, length: 5 })).toHaveLength(0);
   expect(await store.stat('key')).toEqual({ bytes: 10 });
+});
+
+test('a server that does not know ranges, with an object larger than any memory, is read no further than asked', async () => {
+  const piece = Buffer.alloc(100_000, 'x');
+  answer = (_, response) => {
+    response.writeHead(200, { 'content-length': 50 * 1024 ** 3 });
+    const more = (): void => {
+      if (!response.destroyed && response.write(piece)) setImmediate(more);
+    };
+    response.on('drain', more);
+    more();
+  };
+  const store = await open();
+  expect(await store.get('key', { start: 0, length: 1_000_000 })).toEqual(Buffer.alloc(1_000_000, 'x'));
+  expect(await store.get('key', { start: 500_000, length: 1_000 })).toEqual(Buffer.alloc(1_000, 'x'));
+});
+
+describe('credentials that may only read', () => {
+  test('open a bucket and read from it; only a write is refused', async () => {
+    answer = objects('honoured');
+    await (await open()).put('key', Buffer.from('content'));
+    const usual = answer;
+    answer = (request, response, body) =>
+      request.method === 'PUT' ? refuse(response, 403, 'AccessDenied') : usual(request, response, body);
+    const store = await open();
+    expect((await store.get('key')).toString()).toBe('content');
+    await expect(store.put('other', Buffer.from('x'))).rejects.toEqual(failure('storage_forbidden'));
+    await expect(probeBucket(store)).rejects.toEqual(failure('storage_forbidden'));
+  });
+
+  test.each(['AWS_USE_FIPS_ENDPOINT', 'AWS_USE_DUALSTACK_ENDPOINT'])(
+    'that were given with a bucket go where that says, whatever %s is in the environment',
+    async (variable) => {
+      answer = objects('honoured');
+      process.env[variable] = 'true';
+      try {
+        await expect((await open()).get('key')).rejects.toEqual(failure('object_missing'));
+      } finally {
+        delete process.env[variable];
+      }
+    },
+  );
+});
+
+describe('a probe of a bucket', () => {
+  const methods = (): (string | undefined)[] => asked.map(({ method }) => method);
+
+  test('removes what a put left whose answer was lost, and says what was wrong', async () => {
+    const usual = objects('honoured');
+    answer = (request, response, body) => {
+      const own = request.method === 'PUT' && request.url?.includes('probes');
+      if (request.method === 'DELETE') refuse(response, 403, 'AccessDenied');
+      else if (own) refuse(response, 500, 'InternalError');
+      else usual(request, response, body);
+    };
+    await expect(probeBucket(await open())).rejects.toEqual(failure('storage_unavailable'));
+    expect(methods().at(-1)).toBe('DELETE');
+  });
+});
+
+test('bytes that come wrong twice alike are damage of the object; twice in other ways, of the way', async () => {
+  let gets = 0;
+  let alike = true;
+  answer = (_, response) => {
+    gets += 1;
+    response.writeHead(200, { 'content-length': 4, 'x-amz-meta-tidemark-crc32': 'cbf43926' });
+    response.end(alike ? 'same' : String(1000 + gets));
+  };
+  const store = await open({ retry_for: 2_000 });
+  const damaged = store.get('key');
+  await expect(damaged).rejects.toEqual(failure('object_damaged'));
+  await expect(damaged).rejects.toThrow(
+    'The object key in s3://bucket/prefix is damaged: expected CRC-32 cbf43926',
+  );
+  expect(gets).toBe(2);
+  alike = false;
+  const spoilt = store.get('key');
+  await expect(spoilt).rejects.toEqual(failure('transfer_damaged'));
+  await expect(spoilt).rejects.toThrow('sent of key was changed on its way');
+  expect(gets).toBeGreaterThan(4);
 });
 
 describe('settings reach the server', () => {
@@ -172,6 +254,7 @@ describe('a refusal has its name', () => {
     [400, 'RequestTimeout', 'storage_timeout'],
     [507, 'InsufficientStorage', 'storage_full'],
     [400, 'InvalidArgument', 'storage_refused'],
+    [403, 'InvalidObjectState', 'storage_refused'],
   ];
 
   test.each(refusals)('%s %s is %s', async (status, code, fault, headers = {}, fields = '') => {

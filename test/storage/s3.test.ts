@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { open } from 'node:fs/promises';
+import path from 'node:path';
 import { storageOptions } from '../../config/storage.ts';
 import { openStore } from '../../storage/open.ts';
 import type { ObjectStore } from '../../storage/store.ts';
@@ -19,6 +21,20 @@ conformance('a bucket of S3', async () => {
   return { store: await open(), again: open, remove: async () => undefined };
 });
 
+test('an object whose bytes rotted in the store is told from one that was spoilt on its way, and named', async () => {
+  const bucket = await s3.bucket();
+  const [options, { credentials }] = [s3.options({ retry_for: 60_000 }), s3];
+  const store = await openStore(`s3://${bucket}/a`, { options, credentials });
+  await store.put('b/part-000001', Buffer.alloc(1_000, 7));
+  const file = path.join(s3.server.folderOf(bucket), 'a/b/part-000001');
+  const handle = await open(file, 'r+');
+  await handle.write(Buffer.from([6]), 0, 1, 500);
+  await handle.close();
+  const get = store.get('b/part-000001', { start: 0, length: 1_001 });
+  await expect(get).rejects.toEqual(failure('object_damaged'));
+  await expect(get).rejects.toThrow(/b\/part-000001 in s3:.* expected CRC-32 [0-9a-f]{8}, found [0-9a-f]{8}/);
+});
+
 describe('opening a bucket', () => {
   test('below different prefixes gives different stores', async () => {
     const bucket = await s3.bucket();
@@ -34,12 +50,14 @@ describe('opening a bucket', () => {
   });
 
   test('that is not there is refused, and says so', async () => {
-    const opened = openStore('s3://no-such-bucket/prefix', {
+    const store = await openStore('s3://no-such-bucket/prefix', {
       options: s3.options(),
       credentials: s3.credentials,
     });
-    await expect(opened).rejects.toEqual(failure('bucket_missing'));
-    await expect(opened).rejects.toThrow(/s3:\/\/no-such-bucket\/prefix.*no such bucket/);
+    await expect(store.get('key')).rejects.toEqual(failure('bucket_missing'));
+    const put = store.put('key', Buffer.from('x'));
+    await expect(put).rejects.toEqual(failure('bucket_missing'));
+    await expect(put).rejects.toThrow(/s3:\/\/no-such-bucket\/prefix.*no such bucket/);
   });
 
   test.each([
@@ -47,9 +65,10 @@ describe('opening a bucket', () => {
     ['a wrong secret', { secretAccessKey: 'wrong' }],
   ])('with %s is refused, and says so without it', async (_, change) => {
     const credentials = { ...s3.credentials, ...change };
-    const opened = openStore(`s3://${await s3.bucket()}`, { options: s3.options(), credentials });
-    await expect(opened).rejects.toEqual(failure('storage_credentials_refused'));
-    await expect(opened).rejects.not.toThrow(credentials.secretAccessKey);
+    const store = await openStore(`s3://${await s3.bucket()}`, { options: s3.options(), credentials });
+    const asked = store.stat('key');
+    await expect(asked).rejects.toEqual(failure('storage_credentials_refused'));
+    await expect(asked).rejects.not.toThrow(credentials.secretAccessKey);
   });
 
   test('whose server is away succeeds, and what is asked of it is tried again for as long as is set', async () => {

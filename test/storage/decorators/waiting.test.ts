@@ -57,6 +57,18 @@ describe('a rate limit', () => {
     expect(await msOf(() => on.get('there'))).toBeLessThan(15_000);
   });
 
+  test('is one for all stores of the process', async () => {
+    const other = await newFolder();
+    const limits = { upload_limit: 400_000, download_limit: 0 };
+    const [one, two] = [limited(store, limits), limited(await openAt(other.path), limits)];
+    const ms = await msOf(async () => {
+      await Promise.all([one, two].map((on) => on.put('first', Buffer.alloc(100_000))));
+      await one.put('second', Buffer.alloc(10));
+    });
+    expect(ms).toBeGreaterThan(495);
+    await other.remove();
+  });
+
   test('of nothing is no decorator at all', () => {
     expect(limited(store, { upload_limit: 0, download_limit: 0 })).toBe(store);
   });
