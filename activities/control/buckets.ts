@@ -83,6 +83,9 @@ export async function forgetUnneededBuckets({ client, catalog, log }: Plane): Pr
       }),
     );
     if (open.includes(true) || !(await catalog.forgetBucket(id))) continue;
-    log.info({ storage: location }, 'The credentials of a bucket that nothing needs any more were forgotten.');
+    log.info(
+      { storage: location },
+      'The credentials of a bucket that nothing needs any more were forgotten.',
+    );
   }
 }
