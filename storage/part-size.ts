@@ -15,5 +15,6 @@ const mebibyte = 1024 * 1024;
  * @example partSizeFor(16 * 1024 ** 2, 10 * 1024 ** 4) // 70 MiB
  */
 export function partSizeFor(wanted: number, expectedBytes: number): number {
-  return Math.max(wanted, Math.ceil(expectedBytes / plannedParts / mebibyte) * mebibyte);
+  const needed = expectedBytes / plannedParts;
+  return needed <= wanted ? wanted : Math.ceil(needed / mebibyte) * mebibyte;
 }

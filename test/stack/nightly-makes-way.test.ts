@@ -30,7 +30,7 @@ beforeAll(async () => {
   stack = await TestStack.start('makes-way', { apiSettings: nightly, controlSettings: nightly });
   service = await stack.addService('nights', {
     // A slow copy, so that there is a middle.
-    settings: { backup: { compression_level: 12, compression_threads: 1, part_size: '1M' } },
+    settings: { backup: { part_size: '1M' }, storage_options: { upload_limit: '8M' } },
   });
   await service.server.loadSample({ rows: 200 });
   await service.server.query('CREATE TABLE shop.bulk (id INT PRIMARY KEY, noise VARBINARY(1000))');

@@ -108,6 +108,7 @@ describe('a manifest', () => {
   test('has room for a stream of any size, because the parts of a large one are larger', () => {
     const [wanted, tebibyte] = [16 * 1024 ** 2, 1024 ** 4];
     expect(partSizeFor(wanted, 0)).toBe(wanted);
+    expect(partSizeFor(64 * 1024, 100 * 1024 ** 2)).toBe(64 * 1024);
     expect(partSizeFor(wanted, 2 * tebibyte)).toBe(wanted);
     expect(partSizeFor(wanted, 10 * tebibyte)).toBe(70 * 1024 ** 2);
     expect((100 * tebibyte) / partSizeFor(wanted, 100 * tebibyte)).toBeLessThan(mostParts);
