@@ -6,6 +6,7 @@ import { auditIn } from './audit.ts';
 import { agentsIn } from './agents.ts';
 import { backupsIn } from './backups.ts';
 import { copiesIn } from './copies.ts';
+import { chainsIn } from './chains.ts';
 import { type Backend, Database } from './database.ts';
 import { externalBucketsIn } from './external-buckets.ts';
 import { idempotencyIn } from './idempotency.ts';
@@ -81,6 +82,7 @@ export async function openCatalog(location: string, options: { password?: string
     ...yieldingIn(database),
     ...externalBucketsIn(database),
     ...copiesIn(database),
+    ...chainsIn(database),
   };
 }
 

@@ -125,7 +125,7 @@ type CandidateRow = Pick<
   | 'status'
   | 'created_at'
   | 'ended_at'
-  | 'reference_full_backup'
+  | 'parent_backup'
   | 'stored_bytes'
   | 'due_since'
 > & { known_damaged: number | null };
@@ -150,7 +150,7 @@ async function backupsOf(db: Kysely<Tables>, serviceId: string): Promise<Candida
       'backups.status',
       'backups.created_at',
       'backups.ended_at',
-      'backups.reference_full_backup',
+      'backups.parent_backup',
       'backups.stored_bytes',
       'backups.due_since',
     ])
@@ -181,7 +181,7 @@ function factsOf(rows: readonly CandidateRow[], pins: ReadonlyMap<string, string
     type: row.type,
     status: row.status,
     createdAt: row.created_at,
-    dependsOn: row.reference_full_backup === '' ? [] : [row.reference_full_backup],
+    dependsOn: row.parent_backup === '' ? [] : [row.parent_backup],
     storedBytes: row.stored_bytes,
     ...(row.known_damaged === 1 && { damaged: true as const }),
     ...present({ endedAt: row.ended_at, dueSince: row.due_since }),

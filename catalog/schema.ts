@@ -103,6 +103,8 @@ export interface BackupsTable {
   ended_at: string | null;
   point_in_time: string | null;
   reference_full_backup: string;
+  /** Empty: it builds on none. */
+  parent_backup: string;
   binlog_file: string | null;
   binlog_position: number | null;
   binlog_gtid: string | null;

@@ -8,6 +8,7 @@ import type { BinlogPosition } from '../domain/manifest.ts';
 import type { BackupType, OperationStatus, RestoreMode } from '../domain/operations.ts';
 import type { Progress } from '../domain/progress.ts';
 import type { AgentCatalog } from './agent-types.ts';
+import type { ChainCatalog } from './chain-types.ts';
 import type { ApiKeyCatalog } from './api-key-types.ts';
 import type { CopyCatalog } from './copy-types.ts';
 import type { ExternalBucketCatalog, ExternalBucketRecord } from './external-bucket-types.ts';
@@ -60,7 +61,10 @@ export interface BackupRecord {
   endedAt?: string;
   /** The instant that the backup restores to. */
   pointInTime?: string;
+  /** The full that an incremental rests on; empty on a full. */
   referenceFullBackup: string;
+  /** What it directly builds on; empty on a full. */
+  parentBackup: string;
   binlog?: BinlogPosition;
   storedBytes: number;
   uncompressedBytes: number;
@@ -163,7 +167,8 @@ export interface Catalog
     YieldingCatalog,
     VerificationCatalog,
     ExternalBucketCatalog,
-    CopyCatalog {
+    CopyCatalog,
+    ChainCatalog {
   /**
    * Brings the schema up to date. Several processes may call it at once.
    *

@@ -2,9 +2,9 @@
 import { z } from 'zod';
 import type { EncryptionPolicy } from '../domain/encryption.ts';
 import type { CopyStorage } from './copies.ts';
-import type { ServiceDefaults } from '../domain/service-settings.ts';
+import type { ChainSettings, ServiceDefaults } from '../domain/service-settings.ts';
 import { parseNightlyWindow } from '../domain/nightly.ts';
-import { nightlyWindow, recipientList, retentionDays, unencryptedBackups } from './values.ts';
+import { nightlyWindow, recipientList, retentionDays, unencryptedBackups, wholeNumber } from './values.ts';
 
 export const serviceDefaultSettings = {
   retention_days: retentionDays
@@ -27,6 +27,22 @@ export const serviceDefaultSettings = {
   unencrypted_backups: unencryptedBackups
     .default('allowed')
     .describe('Whether a backup may be taken that is encrypted for nobody'),
+  incremental_base: z
+    .enum(['last', 'full'])
+    .default('last')
+    .describe(
+      'What an incremental builds on, where its service is not set otherwise; last: the newest backup of the chain, which makes short backups; full: the full, which makes short restores',
+    ),
+  max_chain: wholeNumber(0, 1000)
+    .prefault(7)
+    .describe(
+      'The most incrementals that a restore has to apply; a scheduled one beyond takes a full instead',
+    ),
+  max_share: wholeNumber(1, 1000)
+    .prefault(100)
+    .describe(
+      "How much the incrementals of a chain may have, in percent of their full's size; beyond, a scheduled one takes a full instead",
+    ),
 };
 
 export function serviceDefaultsOf(settings: {
@@ -36,6 +52,9 @@ export function serviceDefaultsOf(settings: {
   recipients: string[];
   unencrypted_backups: EncryptionPolicy['unencrypted'];
   copies: CopyStorage[];
+  incremental_base: ChainSettings['base'];
+  max_chain: number;
+  max_share: number;
 }): ServiceDefaults {
   const nightlyWindow = parseNightlyWindow(settings.nightly_window);
   if (!nightlyWindow) throw new Error(`"${settings.nightly_window}" passed for a window`);
@@ -46,5 +65,10 @@ export function serviceDefaultsOf(settings: {
     encryption: { recipients: settings.recipients, unencrypted: settings.unencrypted_backups },
     copies: settings.copies.filter(({ everyService }) => everyService).map(({ location }) => location),
     copyLocations: settings.copies.map(({ location }) => location),
+    chain: {
+      base: settings.incremental_base,
+      maxChain: settings.max_chain,
+      maxShare: settings.max_share,
+    },
   };
 }

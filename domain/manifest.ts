@@ -1,7 +1,15 @@
 /** What a manifest says. Times are RFC 3339 in UTC, sizes bytes, digests SHA-256 in hex. */
 import type { Layout } from './layout.ts';
 
-export const manifestFormat = 1;
+/** What is written. Format 1, of before there were incremental backups, has neither `dataBytes` nor a lineage's `server`. */
+export const manifestFormat = 2;
+
+/** The types of backups that are files of a server, and not statements. */
+export type PhysicalType = 'full' | 'incremental';
+
+export function isPhysical<T extends string>(type: T): type is T & PhysicalType {
+  return type === 'full' || type === 'incremental';
+}
 
 export interface PartRecord {
   /** Key relative to the storage's prefix. */
@@ -26,17 +34,23 @@ export interface BinlogPosition {
 }
 
 export interface Manifest {
-  format: typeof manifestFormat;
+  format: number;
   backupId: string;
   serviceId: string;
   serviceName: string;
-  type: 'full';
+  type: PhysicalType;
   deploymentId: string;
   workflowId: string;
   agentId: string;
   lineage: {
     /** The id of the backup that this one builds on; empty on a full. */
     parent: string;
+    /**
+     * Tells one life of a server's data from another: LSNs do not. Empty when it is not known, and then nothing can build
+     * on the backup.
+     */
+    server: string;
+    /** 0 on a full; else the parent's `toLsn`. */
     fromLsn: number;
     toLsn: number;
     lastLsn: number;
@@ -52,6 +66,8 @@ export interface Manifest {
   streams: StreamRecord[];
   /** Bytes of the stream before compression: what a restore writes to disk, nearly. */
   uncompressedBytes: number;
+  /** What the server's files took when it was taken, bytes: what a restore of it comes to. 0: not known. */
+  dataBytes: number;
   storedBytes: number;
   startedAt: string;
   endedAt: string;
@@ -59,14 +75,28 @@ export interface Manifest {
   pointInTime: string;
 }
 
+/** What an incremental builds on, as its agent has to know it. */
+export interface BackupBase {
+  backupId: string;
+  /** The life of the server's data, as in its lineage. */
+  server: string;
+  toLsn: number;
+  serverVersion: string;
+  binlog?: BinlogPosition;
+}
+
 /** Everything of a manifest that a workflow carries: the parts stay in the store. */
 export interface BackupSummary {
   backupId: string;
+  /** Left out by agents of an earlier version, which take fulls. */
+  type?: PhysicalType;
   manifestKey: string;
   /** Digest of the manifest's own bytes. */
   manifestSha256: string;
   storedBytes: number;
   uncompressedBytes: number;
+  /** Left out by agents of an earlier version. */
+  dataBytes?: number;
   binlog?: BinlogPosition;
   serverVersion: string;
   startedAt: string;

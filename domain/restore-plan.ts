@@ -25,6 +25,20 @@ export interface BackupFacts {
   memoryTables: string[];
   /** Where it can be read, when it is in more than one place. */
   sources?: BackupSource[];
+  /** Of an incremental: what it builds on, from the full on. */
+  chain?: ChainedFacts[];
+  /** Of an incremental: what the server's files took; 0 when that is not known. */
+  dataBytes?: number;
+}
+
+/** A backup that another one builds on. */
+export interface ChainedFacts {
+  backupId: string;
+  manifestSha256: string;
+  storedBytes: number;
+  uncompressedBytes: number;
+  /** age public keys; empty: not encrypted. */
+  recipients: string[];
 }
 
 /** What a host can open encrypted backups with. */
@@ -45,6 +59,8 @@ export interface TargetFacts {
   identities?: HostIdentities;
   /** Size of the redo log that the server makes. */
   redoBytes: number;
+  /** It restores incrementals. Left out by an agent of an earlier version. */
+  appliesChains?: true;
 }
 
 export interface RestorePlan {
@@ -61,16 +77,17 @@ export interface RestorePlan {
 const workingRoom = 64 * 1024 * 1024;
 
 /**
- * @throws tool_missing, tool_version_mismatch, layout_unsupported, identity_unavailable, disk_full
+ * @throws tool_missing, agent_outdated, tool_version_mismatch, layout_unsupported, identity_unavailable, disk_full
  */
 export function planRestore(backup: BackupFacts, target: TargetFacts, mode: RestoreMode): RestorePlan {
   refuseMissingTools(backup, target);
+  refuseOldAgent(backup, target);
   refuseOtherMajor(backup, target);
   refuseLayout(backup, target);
   const directory = dataDirectory(target.layout);
   const space = target.space.find((entry) => entry.directory === directory);
   const bytesFree = (space?.freeBytes ?? 0) + (mode === 'in-place' ? (space?.usedBytes ?? 0) : 0);
-  const bytesNeeded = backup.uncompressedBytes + target.redoBytes + workingRoom;
+  const bytesNeeded = roomFor(backup) + target.redoBytes + workingRoom;
   if (bytesFree < bytesNeeded) {
     const advice =
       mode === 'in-place'
@@ -87,11 +104,31 @@ export function planRestore(backup: BackupFacts, target: TargetFacts, mode: Rest
   return {
     backupId: backup.backupId,
     mode,
-    bytesToFetch: backup.storedBytes,
+    bytesToFetch: linksOf(backup).reduce((sum, { storedBytes }) => sum + storedBytes, 0),
     bytesNeeded,
     bytesFree,
     warnings,
   };
+}
+
+/** A backup with all that it builds on, from the full on. */
+function linksOf(backup: BackupFacts): ChainedFacts[] {
+  return [...(backup.chain ?? []), backup];
+}
+
+/** What the copy takes while it is made: of an incremental, one at a time lies beside it. Bytes. */
+function roomFor(backup: BackupFacts): number {
+  const [full, ...incrementals] = linksOf(backup).map(({ uncompressedBytes }) => uncompressedBytes);
+  const largest = Math.max(0, ...incrementals);
+  return Math.max(full ?? 0, backup.dataBytes ?? 0) + largest;
+}
+
+function refuseOldAgent({ chain }: BackupFacts, target: TargetFacts): void {
+  if (!chain || target.appliesChains) return;
+  throw new TidemarkError(
+    'agent_outdated',
+    'The backup is an incremental, and the agent of the target is of a version that cannot restore those. Upgrade the agent.',
+  );
 }
 
 function refuseMissingTools(backup: BackupFacts, target: TargetFacts): void {
@@ -100,7 +137,9 @@ function refuseMissingTools(backup: BackupFacts, target: TargetFacts): void {
     ['mbstream', target.tools.mbstream],
     ['zstd', target.tools.zstd],
   ];
-  if (backup.encrypted) needed.push(['age', target.tools.age]);
+  const encrypted = (backup.chain ?? []).map(({ recipients }) => recipients).filter((all) => all.length > 0);
+  if (backup.encrypted) encrypted.push(backup.recipients);
+  if (encrypted.length > 0) needed.push(['age', target.tools.age]);
   const missing = needed.filter(([, version]) => version === '').map(([name]) => name);
   if (missing.length > 0) {
     throw new TidemarkError(
@@ -108,7 +147,7 @@ function refuseMissingTools(backup: BackupFacts, target: TargetFacts): void {
       `On the target's host there is no ${missing.join(', ')}. Install it.`,
     );
   }
-  if (backup.encrypted) refuseWithoutIdentity(backup.recipients, target.identities);
+  for (const recipients of encrypted) refuseWithoutIdentity(recipients, target.identities);
 }
 
 /** @throws identity_unavailable, naming the recipients one of which is needed */

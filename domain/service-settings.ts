@@ -3,12 +3,24 @@ import type { EncryptionPolicy } from './encryption.ts';
 import type { NightlyWindow } from './nightly.ts';
 import type { RetentionPolicy } from './retention.ts';
 
+/** How long chains of incrementals grow. */
+export interface ChainSettings {
+  /** What an incremental builds on: the newest backup of the chain, or its full. */
+  base: 'last' | 'full';
+  /** The most incrementals that a restore has to apply. */
+  maxChain: number;
+  /** How much the incrementals of a chain may have, in percent of their full's size, until a full is taken in time. */
+  maxShare: number;
+}
+
 export interface ServiceSettings {
   retention?: RetentionPolicy;
   /** In place of the deployment's recipients; an empty list is no encryption. */
   encryption?: Pick<EncryptionPolicy, 'recipients'>;
   /** Locations, in place of the deployment's; an empty list is no copy. */
   copies?: string[];
+  /** What is left out follows the deployment. */
+  chain?: Partial<ChainSettings>;
 }
 
 /** What holds for every service of the deployment. */
@@ -22,6 +34,7 @@ export interface ServiceDefaults {
   copies: string[];
   /** All that a service may name. */
   copyLocations: string[];
+  chain: ChainSettings;
 }
 
 /** What a service's settings are changed to; `default` makes one follow the deployment again. */
@@ -43,4 +56,9 @@ export function orderedEncryption(settings: ServiceSettings, defaults: ServiceDe
 export function orderedCopies(settings: ServiceSettings, defaults: ServiceDefaults): string[] {
   const wanted = settings.copies ?? defaults.copies;
   return defaults.copyLocations.filter((location) => wanted.includes(location));
+}
+
+/** How a service's chains grow. */
+export function chainSettingsOf(settings: ServiceSettings, defaults: ServiceDefaults): ChainSettings {
+  return { ...defaults.chain, ...settings.chain };
 }

@@ -132,6 +132,7 @@ function contradictions(manifest: Manifest, backupId: string): string[] {
   };
   same('backupId', backupId, manifest.backupId);
   same('serviceId', parseBackupId(backupId)?.serviceId ?? '', manifest.serviceId);
+  faults.push(...lineageFaults(manifest));
   let index = 0;
   for (const stream of manifest.streams) {
     for (const part of stream.parts) {
@@ -142,6 +143,23 @@ function contradictions(manifest: Manifest, backupId: string): string[] {
   }
   same('streams', new Set(manifest.streams.map(({ name }) => name)).size, manifest.streams.length);
   same('storedBytes', sum(manifest.streams), manifest.storedBytes);
+  return faults;
+}
+
+/** A full rests on nothing; an incremental on another backup of the same service, and not on itself. */
+function lineageFaults({
+  type,
+  backupId,
+  serviceId,
+  lineage: { parent, fromLsn, toLsn },
+}: Manifest): string[] {
+  const faults: string[] = [];
+  if ((type === 'full') !== (parent === ''))
+    faults.push(`lineage.parent: "${parent}" on a backup of the type ${type}`);
+  if (parent !== '' && (parent === backupId || parseBackupId(parent)?.serviceId !== serviceId))
+    faults.push(`lineage.parent: ${parent} is not another backup of ${serviceId}`);
+  if (type === 'full' && fromLsn !== 0) faults.push(`lineage.fromLsn: expected 0, found ${fromLsn}`);
+  if (toLsn < fromLsn) faults.push(`lineage.toLsn: ${toLsn} is before ${fromLsn}`);
   return faults;
 }
 

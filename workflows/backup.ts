@@ -1,4 +1,4 @@
-/** The runbook of a backup: wait for our turn, reach the agent and its server, copy, confirm, record. */
+/** The runbook of a backup: wait for our turn, reach the agent and its server, choose what it builds on, copy, confirm, record. */
 import {
   CancellationScope,
   log,
@@ -17,6 +17,7 @@ import type { HostBackupInput } from '../activities/host/contract.ts';
 import { type AbsentServer, absentServer, serverWork } from './absent-server.ts';
 import { agentProxies, type ControlPlane, controlPlaneOf, reachAgent, type ReachedAgent } from './agents.ts';
 import { agreeOnBucket } from './buckets.ts';
+import { chainBroken, findBase, type Footing, takeFullInstead } from './chain.ts';
 import { type Dismissal, heedDismissal } from './dismissal.ts';
 import { type Ending, endingOf, failureOf, findingOf } from './failures.ts';
 import { beginNarrative, type Narrative } from './narrative.ts';
@@ -34,6 +35,8 @@ interface BackupRun {
   agent?: ReachedAgent;
   /** Of a backup that goes to a customer's: known once the agent has tried it. */
   bucket?: SealedBucket;
+  /** What it builds on, or is not to. */
+  footing: Footing;
 }
 
 /** @throws ApplicationFailure whose type is the stable name of what went wrong */
@@ -55,6 +58,7 @@ export async function backup(input: BackupInput): Promise<BackupSummary> {
 function setUp(input: BackupInput): BackupRun {
   return {
     input,
+    footing: { insteadOf: [], repeats: false },
     dismissal: heedDismissal(),
     yielding: heedRestores(),
     plane: controlPlaneOf(input.timings),
@@ -86,9 +90,14 @@ async function takeNow(run: BackupRun): Promise<BackupSummary> {
   await work?.meet();
   absent?.answered();
   if (input.external) await tryBucket(run, agent);
+  if (input.type === 'incremental') await findBase(run);
   await markRunning(run);
   absent?.copying();
-  return await (work ?? agent.bulk).takeBackup(orderOf(run, agent));
+  const copy = (): Promise<BackupSummary> => (work ?? agent.bulk).takeBackup(orderOf(run, agent));
+  return await copy().catch(async (error: unknown) => {
+    await takeFullInstead(run, chainBroken(error));
+    return await copy();
+  });
 }
 
 /** Meanwhile the service is free: a restore may be what brings the server back. */
@@ -141,8 +150,8 @@ async function tryBucket(run: BackupRun, agent: ReachedAgent): Promise<void> {
   run.bucket = await agreeOnBucket(plane, agent, { backupId, purpose: 'backup' });
 }
 
-async function markRunning({ input, plane, story }: BackupRun): Promise<void> {
-  const message = 'The server is being copied.';
+async function markRunning({ input, plane, story, footing }: BackupRun): Promise<void> {
+  const message = ['The server is being copied.', ...footing.insteadOf].join(' ');
   story.tell('copying', message);
   await plane.control.updateBackup({
     backupId: input.backupId,
@@ -152,7 +161,7 @@ async function markRunning({ input, plane, story }: BackupRun): Promise<void> {
   });
 }
 
-function orderOf({ input, bucket }: BackupRun, agent: ReachedAgent): HostBackupInput {
+function orderOf({ input, bucket, footing }: BackupRun, agent: ReachedAgent): HostBackupInput {
   const { workflowId } = workflowInfo();
   return {
     backupId: input.backupId,
@@ -161,18 +170,22 @@ function orderOf({ input, bucket }: BackupRun, agent: ReachedAgent): HostBackupI
     deploymentId: agent.deploymentId,
     ...(agent.encryption && { encryption: agent.encryption }),
     ...(bucket && { bucket }),
+    ...(footing.base && { base: footing.base }),
   };
 }
 
 /** The manifest exists, so the backup does: from here on nothing calls it off. */
-async function confirm({ input, plane, story, agent }: BackupRun, summary: BackupSummary): Promise<void> {
+async function confirm(
+  { input, plane, story, agent, footing }: BackupRun,
+  summary: BackupSummary,
+): Promise<void> {
   await CancellationScope.nonCancellable(async () => {
     story.tell('recording', 'The copy is complete and is being recorded.');
     await plane.reading(input.external).confirmBackup({
       ...summary,
       ...(agent?.encryption && { encryption: agent.encryption }),
     });
-    const message = ['Backup has succeeded.', ...summary.warnings].join(' ');
+    const message = ['Backup has succeeded.', ...footing.insteadOf, ...summary.warnings].join(' ');
     story.succeed('done', message, summary.uncompressedBytes);
     await plane.control.updateBackup({
       backupId: input.backupId,

@@ -85,6 +85,7 @@ async function sideBySide(
   const report = await telling(run, 'fetching', fetching, () => agent.bulk.fetchBackup(order));
   noteFetch(run, facts, report);
   await telling(run, 'preparing', 'The copy is being prepared.', () => agent.bulk.prepareBackup(order));
+  await applyChain(run, order, 'The copy is being prepared', (step) => agent.bulk.applyIncremental(step));
   const { reached, warnings = [] } = await telling(
     run,
     'checking',
@@ -108,12 +109,27 @@ async function inPlace(run: RestoreRun, { agent, order, facts }: PlannedRestore)
   const report = await telling(run, 'fetching', notReady, () => agent.patientBulk.fetchBackup(order));
   noteFetch(run, facts, report);
   await telling(run, 'preparing', notReady, () => agent.patientBulk.prepareBackup(order));
+  await applyChain(run, order, notReady, (step) => agent.patientBulk.applyIncremental(step));
   const { reached, warnings = [] } = await telling(run, 'checking', notReady, () =>
     agent.patientBulk.checkCopy(order),
   );
   run.warnings.push(...warnings);
   await telling(run, 'cutting_over', notReady, () => agent.patient.startServer(order));
   return { ...reached, not_serving_ms: Date.now() - stoppedAt };
+}
+
+/** The incrementals of a chain, each brought into the copy by itself. */
+async function applyChain(
+  run: RestoreRun,
+  order: HostRestoreInput,
+  doing: string,
+  apply: (step: HostRestoreInput & { number: number }) => Promise<void>,
+): Promise<void> {
+  const count = order.chain?.length ?? 0;
+  for (let number = 1; number <= count; number += 1) {
+    const message = doing === notReady ? notReady : `${doing}: incremental ${number} of ${count}.`;
+    await telling(run, 'preparing', message, () => apply({ ...order, number }));
+  }
 }
 
 function setUp(input: RestoreInput): RestoreRun {
@@ -200,8 +216,10 @@ async function plan(run: RestoreRun): Promise<PlannedRestore> {
   const bucket = input.external
     ? await agreeOnBucket(plane, agent, { backupId, purpose: 'restore' })
     : undefined;
-  const order = orderOf(input, facts.manifestSha256, bucket);
-  const host = await agent.control.inspectHost({ ...order, encrypted: facts.encrypted });
+  const chain = facts.chain?.map(({ backupId: id, manifestSha256 }) => ({ backupId: id, manifestSha256 }));
+  const order = { ...orderOf(input, facts.manifestSha256, bucket), ...(chain && { chain }) };
+  const encrypted = facts.encrypted || (facts.chain ?? []).some(({ recipients }) => recipients.length > 0);
+  const host = await agent.control.inspectHost({ ...order, encrypted });
   run.warnings.push(...planRestore(facts, host, input.mode).warnings);
   if (!facts.sources) return { agent, order, facts };
   const [first, ...others] = planSources(facts.sources, host.copies);

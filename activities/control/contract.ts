@@ -1,7 +1,7 @@
 /** The activities that any control worker can do: they touch the catalog, Temporal and the object store. */
 import type { CopyStatus } from '../../domain/copies.ts';
 import type { EncryptionPolicy } from '../../domain/encryption.ts';
-import type { BackupSummary } from '../../domain/manifest.ts';
+import type { BackupBase, BackupSummary } from '../../domain/manifest.ts';
 import type {
   BackupInput,
   OperationStatus,
@@ -43,6 +43,15 @@ export interface ControlActivities {
    *   sealing_key_missing
    */
   sealBucket(input: { backupId: string; agentId: string }): Promise<SealedBucket>;
+  /**
+   * What an incremental builds on, proven to be there and written down; or why there is nothing. Says besides whether its
+   * order repeats, so that a full may be taken in its place.
+   */
+  chooseBase(input: {
+    backupId: string;
+  }): Promise<({ base: BackupBase; reason?: never } | NoBaseAnswer) & { repeats: boolean }>;
+  /** A backup that was to be an incremental is taken as a full. */
+  becomeFull(input: { backupId: string; message: string }): Promise<void>;
   updateBackup(input: {
     backupId: string;
     status?: OperationStatus;
@@ -124,6 +133,12 @@ export interface ControlActivities {
     schedules: number;
     nextMs: number;
   }>;
+}
+
+export interface NoBaseAnswer {
+  base?: never;
+  /** A sentence. */
+  reason: string;
 }
 
 /** What a control worker does of long work, on a queue of its own. */

@@ -1,5 +1,6 @@
 /** All activities of the control plane. */
 import { bucketActivities } from './buckets.ts';
+import { chainActivities } from './chains.ts';
 import type { ControlActivities, ControlBulkActivities } from './contract.ts';
 import { copyActivities, copyBulkActivities } from './copies.ts';
 import { dismissalActivities } from './dismissals.ts';
@@ -18,6 +19,7 @@ export function controlActivities(plane: Plane): ControlActivities {
     ...placeActivities(plane),
     ...recordActivities(plane),
     ...bucketActivities(plane),
+    ...chainActivities(plane),
     ...registrationActivities(plane),
     ...dismissalActivities(plane),
     ...runActivities(plane),

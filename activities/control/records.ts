@@ -1,16 +1,17 @@
 /** The rows of backups and restores, moved along as their workflows go. */
+import type { BackupRecord } from '../../catalog/types.ts';
 import { requireEncryptedFor } from '../../domain/encryption.ts';
 import { messageOf, TidemarkError } from '../../domain/errors.ts';
+import type { Manifest } from '../../domain/manifest.ts';
 import { isFinal } from '../../domain/operations.ts';
+import type { ChainedFacts } from '../../domain/restore-plan.ts';
 import { orderedEncryption } from '../../domain/service-settings.ts';
-import type { BackupRecord } from '../../catalog/types.ts';
-import { type BackupSource, managedStorage } from '../../domain/copies.ts';
-import { readManifest, type ReadManifest } from '../../storage/manifest.ts';
-import { firstOf } from '../../storage/replicas.ts';
+import { readManifest } from '../../storage/manifest.ts';
 import { statParts } from '../../storage/verify.ts';
 import { beating } from '../heartbeat.ts';
 import { orderCopiesOf } from './copies.ts';
 import { storeOf } from './buckets.ts';
+import { type Link, readChain, sourcesOf } from './links.ts';
 import type { ControlActivities } from './contract.ts';
 import type { Plane } from './plane.ts';
 
@@ -46,7 +47,9 @@ export function recordActivities(plane: Plane): RecordActivities {
           endedAt: summary.endedAt,
           pointInTime: summary.pointInTime,
           storedBytes: summary.storedBytes,
-          uncompressedBytes: summary.uncompressedBytes,
+          // What a restore needs: for an incremental, more than what it holds.
+          uncompressedBytes:
+            summary.type === 'incremental' ? (summary.dataBytes ?? 0) : summary.uncompressedBytes,
           manifestSha256: summary.manifestSha256,
           ...(summary.binlog && { binlog: summary.binlog }),
         }),
@@ -66,9 +69,11 @@ export function recordActivities(plane: Plane): RecordActivities {
     },
 
     async confirmBackup({ backupId, manifestSha256, encryption }) {
+      const backup = await catalog.findBackup(backupId);
       await beating(async () => {
         const store = await storeOf(plane, backupId);
         const { manifest } = await readManifest(store, backupId, manifestSha256);
+        if (backup) requireOrderedType(backup, manifest);
         if (encryption) requireEncryptedFor(encryption, manifest.pipeline.recipients);
         await statParts(store, manifest);
       });
@@ -77,7 +82,10 @@ export function recordActivities(plane: Plane): RecordActivities {
     async readBackup({ backupId }) {
       const backup = await catalog.findBackup(backupId);
       if (!backup) throw new TidemarkError('backup_not_found', `There is no backup "${backupId}".`);
-      const { manifest, sha256, sources } = await beating(() => readWhole(plane, backup));
+      const links = await beating(() => readChain(plane, backup));
+      const { manifest, sha256 } = links.at(-1) ?? links[0];
+      const before = links.slice(0, -1);
+      const sources = sourcesOf(links);
       return {
         backupId,
         manifestSha256: sha256,
@@ -91,42 +99,10 @@ export function recordActivities(plane: Plane): RecordActivities {
         pointInTime: manifest.pointInTime,
         memoryTables: manifest.memoryTables,
         ...(sources.length > 1 && { sources }),
+        ...(before.length > 0 && { dataBytes: manifest.dataBytes, chain: before.map(chainedFacts) }),
       };
     },
   };
-}
-
-/**
- * The manifest of a backup from the first place that has it and every part, and where else it may be read: that place
- * first.
- *
- * @throws object_missing, object_damaged, naming every place with its reason
- */
-async function readWhole(
-  plane: Plane,
-  { id, method, manifestSha256 }: BackupRecord,
-): Promise<ReadManifest & { sources: BackupSource[] }> {
-  const own: BackupSource = { location: managedStorage, shown: plane.store.location };
-  const places = [{ source: own, store: await storeOf(plane, id) }];
-  const copies = method === 'external' ? [] : ((await plane.catalog.findCopies([id])).get(id) ?? []);
-  // In the order of the settings: what stands first there is asked first.
-  for (const [location, store] of plane.copies) {
-    const made = copies.some((copy) => copy.location === location && copy.status === 'Succeeded');
-    if (made) places.push({ source: { location, shown: location }, store });
-  }
-  const stores = places.map(({ store }) => store);
-  const { answer, place, refusals } = await firstOf(stores, `The backup ${id}`, async (store, signal) => {
-    const read = await readManifest(store, id, manifestSha256, signal);
-    await statParts(store, read.manifest, signal);
-    return read;
-  });
-  const sources = [...places.slice(place), ...places.slice(0, place)].map(
-    ({ source, store }): BackupSource => {
-      const refusal = refusals.find(({ location }) => location === store.location)?.error.message;
-      return { ...source, ...(refusal !== undefined && { refusal }) };
-    },
-  );
-  return { ...answer, sources };
 }
 
 /** The backup has succeeded, whatever becomes of its copies: what cannot be begun now, the reconciler begins. */
@@ -136,6 +112,25 @@ async function beginCopies(plane: Plane, backupId: string): Promise<void> {
   } catch (error) {
     plane.log.warn({ backup: backupId, reason: messageOf(error) }, 'Its copies are begun a little later.');
   }
+}
+
+function chainedFacts({ manifest, sha256 }: Link): ChainedFacts {
+  return {
+    backupId: manifest.backupId,
+    manifestSha256: sha256,
+    storedBytes: manifest.storedBytes,
+    uncompressedBytes: manifest.uncompressedBytes,
+    recipients: manifest.pipeline.recipients,
+  };
+}
+
+/** An agent of an earlier version knows of no incrementals, and takes a full whatever is ordered. */
+function requireOrderedType({ type, id }: BackupRecord, manifest: Manifest): void {
+  if (manifest.type === type) return;
+  throw new TidemarkError(
+    'agent_outdated',
+    `The agent took the ${type} backup ${id} as a ${manifest.type} one: it is of an earlier version. Upgrade the agent.`,
+  );
 }
 
 function withoutAgent(serviceId: string): TidemarkError {

@@ -40,7 +40,7 @@ export function verificationBulkActivities(plane: Plane): Pick<ControlBulkActivi
             if (!backup && id === backupId)
               throw new TidemarkError('backup_not_found', `The backup "${id}" was removed meanwhile.`);
             return {
-              parent: backup?.referenceFullBackup ?? '',
+              parent: backup?.parentBackup ?? '',
               ...(backup && backup.manifestSha256 !== '' && { manifestSha256: backup.manifestSha256 }),
             };
           },

@@ -6,9 +6,10 @@ import { TidemarkError } from '../../domain/errors.ts';
 import { objectKeys } from '../../domain/ids.ts';
 import { type BackupSummary, type Manifest, manifestFormat } from '../../domain/manifest.ts';
 import { measure } from '../../domain/progress.ts';
-import { type FullBackupFacts, startFullBackup } from '../../mariadb/backup/full.ts';
+import { type PhysicalBackupFacts, startPhysicalBackup } from '../../mariadb/backup/physical.ts';
 import type { Attempt } from '../../mariadb/context.ts';
 import { inspectLayout } from '../../mariadb/server/layout.ts';
+import { requireLineage } from '../../mariadb/server/lineage.ts';
 import { readManifest, writeManifest } from '../../storage/manifest.ts';
 import { partSizeFor } from '../../storage/part-size.ts';
 import { writeParts } from '../../storage/parts.ts';
@@ -101,7 +102,20 @@ async function copy(
   // Looked at while the copy goes on: it is for the manifest, and for how large this will be.
   const inspecting = inspectLayout(server);
   inspecting.catch(() => undefined);
-  const running = await startFullBackup({ server, layout: inspecting, backup: settings, attempt: trial });
+  const { base } = order;
+  const knowing = inspecting.then((layout) =>
+    requireLineage({ server, layout, stateDirectory: host.settings.state_directory, base }),
+  );
+  knowing.catch(() => undefined);
+  // An incremental on data that is not what its base was taken of would be worth nothing.
+  if (base) await knowing;
+  const running = await startPhysicalBackup({
+    server,
+    layout: inspecting,
+    backup: settings,
+    attempt: trial,
+    ...(base && { base }),
+  });
   const begun = Date.now();
   const reporting = setInterval(() => {
     const { bytesRead, bytesEstimated } = running.progress();
@@ -111,8 +125,8 @@ async function copy(
   }, reportMs);
   try {
     // A layout that cannot be inspected ends the backup before it is copied.
-    const layout = await inspecting;
-    let facts: FullBackupFacts | undefined;
+    const [layout, lineage] = await Promise.all([inspecting, knowing]);
+    let facts: PhysicalBackupFacts | undefined;
     const stream = await writeParts(store, {
       keyOf: (index) => objectKeys.part(order.backupId, index),
       source: running.output,
@@ -127,6 +141,7 @@ async function copy(
     const manifest = describe(host, order, {
       facts,
       layout,
+      lineage,
       stream,
       startedAt: running.startedAt,
       recipients: settings.recipients,
@@ -145,12 +160,15 @@ function describe(
   {
     facts,
     layout,
+    lineage,
     stream,
     startedAt,
     recipients,
   }: {
-    facts: FullBackupFacts;
+    facts: PhysicalBackupFacts;
     layout: Manifest['server']['layout'];
+    /** The life of the server's data. */
+    lineage: string;
     stream: Omit<Manifest['streams'][number], 'name'>;
     startedAt: string;
     recipients: string[];
@@ -162,11 +180,17 @@ function describe(
     backupId: order.backupId,
     serviceId: order.serviceId,
     serviceName: settings.service_name ?? settings.service_id,
-    type: 'full',
+    type: order.base ? 'incremental' : 'full',
     deploymentId: order.deploymentId,
     workflowId: order.workflowId,
     agentId,
-    lineage: { parent: '', fromLsn: facts.fromLsn, toLsn: facts.toLsn, lastLsn: facts.lastLsn },
+    lineage: {
+      parent: order.base?.backupId ?? '',
+      server: lineage,
+      fromLsn: facts.fromLsn,
+      toLsn: facts.toLsn,
+      lastLsn: facts.lastLsn,
+    },
     ...(facts.binlog && { binlog: facts.binlog }),
     server: { version: facts.serverVersion, name: settings.server_name ?? settings.service_id, layout },
     tool: { name: 'mariadb-backup', version: facts.toolVersion },
@@ -174,6 +198,7 @@ function describe(
     pipeline: { compression: 'zstd', recipients },
     streams: [{ name: 'data', ...stream }],
     uncompressedBytes: facts.uncompressedBytes,
+    dataBytes: facts.dataBytes,
     storedBytes: stream.bytes,
     startedAt,
     endedAt: facts.endedAt,
@@ -184,10 +209,12 @@ function describe(
 function summarize(manifest: Manifest, sha256: string, warnings: string[]): BackupSummary {
   return {
     backupId: manifest.backupId,
+    type: manifest.type,
     manifestKey: objectKeys.manifest(manifest.backupId),
     manifestSha256: sha256,
     storedBytes: manifest.storedBytes,
     uncompressedBytes: manifest.uncompressedBytes,
+    dataBytes: manifest.dataBytes,
     ...(manifest.binlog && { binlog: manifest.binlog }),
     serverVersion: manifest.server.version,
     startedAt: manifest.startedAt,

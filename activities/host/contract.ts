@@ -1,6 +1,6 @@
 /** The activities of an agent: they run beside the database server that they work on. */
 import type { Layout } from '../../domain/layout.ts';
-import type { BackupSummary } from '../../domain/manifest.ts';
+import type { BackupBase, BackupSummary } from '../../domain/manifest.ts';
 import type { EncryptionPolicy } from '../../domain/encryption.ts';
 import type { RestoreMode, SealedBucket } from '../../domain/operations.ts';
 import type { HostIdentities } from '../../domain/restore-plan.ts';
@@ -22,6 +22,8 @@ export interface HostInspection {
   redoBytes: number;
   /** Locations that its settings name beside its storage; left out by an agent of an earlier version. */
   copies?: string[];
+  /** It restores incrementals. Left out by an agent of an earlier version. */
+  appliesChains?: true;
 }
 
 export interface HostBackupInput {
@@ -34,6 +36,8 @@ export interface HostBackupInput {
   encryption?: EncryptionPolicy;
   /** A customer's bucket; left out for the agent's own storage. */
   bucket?: SealedBucket;
+  /** Of an incremental: what it builds on. */
+  base?: BackupBase;
 }
 
 /** Names one restore's work on the host. */
@@ -50,6 +54,14 @@ export interface HostRestoreInput {
   sources?: string[];
   /** The customer's bucket that the backup lies in; left out for the agent's own storage. */
   bucket?: SealedBucket;
+  /** Of an incremental: what it builds on, from the full on. */
+  chain?: BackupLink[];
+}
+
+/** One backup of a chain. */
+export interface BackupLink {
+  backupId: string;
+  manifestSha256: string;
 }
 
 /** Short orders: task queue `agent:<id>:control`. */
@@ -109,12 +121,15 @@ export interface PutBackResult {
 
 /** Long work: task queue `agent:<id>:bulk`. */
 export interface HostBulkActivities {
+  /** @throws chain_broken when the server does not go on where the base of an incremental ends */
   takeBackup(input: HostBackupInput): Promise<BackupSummary>;
   /** Reads every object of a backup and compares its digest: before an in-place restore empties anything. */
   verifyObjects(input: HostRestoreInput): Promise<void>;
-  /** Fetches and unpacks the backup into the staging directory. Starts over when called again. */
+  /** Fetches and unpacks the backup, of a chain its full, into the staging directory. Starts over when called again. */
   fetchBackup(input: HostRestoreInput): Promise<FetchReport | undefined>;
   prepareBackup(input: HostRestoreInput): Promise<void>;
+  /** Fetches an incremental of the chain and applies it to the prepared copy. @param input `number` counts from 1 */
+  applyIncremental(input: HostRestoreInput & { number: number }): Promise<void>;
   /** Starts a private server on the copy, checks it, sets GTID state and the agent's account, stops it, lays the files out. */
   checkCopy(
     input: HostRestoreInput,

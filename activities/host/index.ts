@@ -7,6 +7,7 @@ import { backupActivities } from './backup.ts';
 import { bucketActivities } from './bucket.ts';
 import type { HostBulkActivities, HostControlActivities } from './contract.ts';
 import type { Host } from './host.ts';
+import { incrementalActivities } from './incremental.ts';
 import { restoreActivities } from './restore.ts';
 import { swapActivities } from './swap.ts';
 
@@ -28,7 +29,8 @@ export function hostControlActivities(host: Host): HostControlActivities {
 export function hostBulkActivities(host: Host): HostBulkActivities {
   const { takeBackup } = backupActivities(host);
   const { verifyObjects, fetchBackup, prepareBackup, checkCopy } = restoreActivities(host);
-  return { takeBackup, verifyObjects, fetchBackup, prepareBackup, checkCopy };
+  const { applyIncremental } = incrementalActivities(host);
+  return { takeBackup, verifyObjects, fetchBackup, prepareBackup, applyIncremental, checkCopy };
 }
 
 async function meetServer({ settings }: Host): Promise<void> {

@@ -5,9 +5,10 @@ import type { Writable } from 'node:stream';
 import { TidemarkError } from '../../domain/errors.ts';
 import { dataDirectory, type Layout } from '../../domain/layout.ts';
 import type { Manifest } from '../../domain/manifest.ts';
-import { measure, startOf } from '../../domain/progress.ts';
+import { measure, type RestorePhase, startOf } from '../../domain/progress.ts';
 import { refuseWithoutIdentity } from '../../domain/restore-plan.ts';
 import type { Attempt } from '../../mariadb/context.ts';
+import { forgetApplied, markApplied } from '../../mariadb/restore/applied.ts';
 import { type ProgramName, programVersion } from '../../mariadb/programs.ts';
 import { checkCopy } from '../../mariadb/restore/check.ts';
 import { syncFileSystem } from '../../mariadb/restore/commands.ts';
@@ -27,7 +28,13 @@ import type { Replicas } from '../../storage/replicas.ts';
 import { verifyBackup } from '../../storage/verify.ts';
 import { beating } from '../heartbeat.ts';
 import { attempt } from './attempt.ts';
-import type { FetchReport, HostBulkActivities, HostControlActivities, HostRestoreInput } from './contract.ts';
+import type {
+  BackupLink,
+  FetchReport,
+  HostBulkActivities,
+  HostControlActivities,
+  HostRestoreInput,
+} from './contract.ts';
 import { type Host, operationFolder } from './host.ts';
 import { identitiesFor } from './identities.ts';
 import { manifestOf } from './kept-manifest.ts';
@@ -77,27 +84,36 @@ export function restoreActivities(host: Host): RestoreActivities {
             : { recipients: [], fault: '' },
           copies: [...host.copies.keys()],
           redoBytes: Number((await readServerOptions(server)).get('innodb_log_file_size') ?? 0),
+          appliesChains: true as const,
         };
       }),
 
     async verifyObjects(order) {
       await attempt(host, { operation: operationOf(order), phase: 'planning' }, async (trial) => {
         const { signal, report } = trial;
-        const manifest = await manifestOf(host, order, trial.folder);
+        const links = await Promise.all(
+          linksOf(order).map((link) => manifestOf(host, order, trial.folder, link)),
+        );
         const { from } = await sourcesFor(host, order);
+        const total = links.reduce((sum, { storedBytes }) => sum + storedBytes, 0);
         const begun = Date.now();
-        await verifyBackup(from, manifest, {
-          ahead: host.settings.restore.parts_ahead,
-          signal,
-          onProgress: (bytes) => {
-            report(measure('planning', bytes, manifest.storedBytes, Date.now() - begun));
-          },
-        });
+        let before = 0;
+        for (const manifest of links) {
+          await verifyBackup(from, manifest, {
+            ahead: host.settings.restore.parts_ahead,
+            signal,
+            onProgress: (bytes) => {
+              report(measure('planning', before + bytes, total, Date.now() - begun));
+            },
+          });
+          before += manifest.storedBytes;
+        }
         // Asked for again when all was read, which can take hours: next, the data goes.
-        const { recipients } = manifest.pipeline;
+        const encrypted = links.map(({ pipeline }) => pipeline.recipients).filter((all) => all.length > 0);
+        if (encrypted.length === 0) return;
         // Not as the fetch asks: to try again would be to read all once more, and nothing is lost yet.
-        if (recipients.length > 0)
-          refuseWithoutIdentity(recipients, await inspectIdentities(host.settings.restore, trial));
+        const identities = await inspectIdentities(host.settings.restore, trial);
+        for (const recipients of encrypted) refuseWithoutIdentity(recipients, identities);
       });
     },
 
@@ -109,8 +125,6 @@ export function restoreActivities(host: Host): RestoreActivities {
 
     async prepareBackup(order) {
       await attempt(host, { operation: operationOf(order), phase: 'preparing' }, async (trial) => {
-        const { server, restore } = host.settings;
-        const manifest = await patiently(order, () => manifestOf(host, order, trial.folder));
         const { directory } = await enterSite(host, order);
         if (await lostInPowerCut(trial.folder)) {
           host.log.warn(
@@ -119,16 +133,7 @@ export function restoreActivities(host: Host): RestoreActivities {
           );
           await patiently(order, () => unpack(host, order, trial));
         }
-        trial.report(startOf('preparing'));
-        const expected = { toLsn: manifest.lineage.toLsn };
-        // What was unpacked is still in memory for the most part; it gets to the disk while the copy is prepared.
-        await both(
-          prepareCopy({ server, restore, directory, attempt: trial, expected }),
-          syncFileSystem(directory, trial),
-        );
-        // What preparing wrote after that.
-        await syncFileSystem(directory, trial);
-        await markSynced(trial.folder);
+        await prepare(host, order, trial);
       });
     },
 
@@ -179,9 +184,21 @@ async function both(first: Promise<void>, second: Promise<void>): Promise<void> 
   }
 }
 
-/** Fetches and unpacks the backup into its place; what an earlier try left there goes first. */
-async function unpack(host: Host, order: HostRestoreInput, trial: Attempt): Promise<FetchReport> {
-  const manifest = await manifestOf(host, order, trial.folder);
+/** The backup and all that it builds on, from the full on. */
+export function linksOf({
+  chain = [],
+  backupId,
+  manifestSha256,
+}: HostRestoreInput): [BackupLink, ...BackupLink[]] {
+  const [first, ...others] = chain;
+  const own = { backupId, manifestSha256 };
+  return first ? [first, ...others, own] : [own];
+}
+
+/** Fetches and unpacks the full into its place; what an earlier try left there goes first. */
+export async function unpack(host: Host, order: HostRestoreInput, trial: Attempt): Promise<FetchReport> {
+  await forgetApplied(trial.folder);
+  const manifest = await manifestOf(host, order, trial.folder, linksOf(order)[0]);
   const { directory, staging, layout } = await enterSite(host, order);
   if (order.mode === 'side-by-side') {
     await createStaging(staging, await serverOwner(host.settings.server, dataDirectory(layout)));
@@ -194,15 +211,40 @@ async function unpack(host: Host, order: HostRestoreInput, trial: Attempt): Prom
   return found;
 }
 
+/** Prepares the full, by itself. */
+export async function prepare(host: Host, order: HostRestoreInput, trial: Attempt): Promise<void> {
+  const { server, restore } = host.settings;
+  const manifest = await patiently(order, () => manifestOf(host, order, trial.folder, linksOf(order)[0]));
+  const { directory } = await enterSite(host, order);
+  trial.report(startOf('preparing'));
+  const expected = { toLsn: manifest.lineage.toLsn };
+  // What was unpacked is still in memory for the most part; it gets to the disk while the copy is prepared.
+  await both(
+    prepareCopy({ server, restore, directory, attempt: trial, expected }),
+    syncFileSystem(directory, trial),
+  );
+  // What preparing wrote after that.
+  await syncFileSystem(directory, trial);
+  await markSynced(trial.folder);
+  await markApplied(trial.folder, 0);
+}
+
 /** Each part is checked before a byte of it is handed to the programs, and the programs have the last word. */
-async function fetchInto(
+export async function fetchInto(
   host: Host,
   {
     manifest,
     from,
     directory,
     attempt: trial,
-  }: { manifest: Manifest; from: Replicas; directory: string; attempt: Attempt },
+    phase = 'fetching',
+  }: {
+    manifest: Manifest;
+    from: Replicas;
+    directory: string;
+    attempt: Attempt;
+    phase?: RestorePhase;
+  },
 ): Promise<void> {
   const { server, restore } = host.settings;
   const [stream] = manifest.streams;
@@ -217,7 +259,7 @@ async function fetchInto(
     reuse: true,
     signal: trial.signal,
     onProgress: (bytes) => {
-      trial.report(measure('fetching', bytes, manifest.storedBytes, Date.now() - begun));
+      trial.report(measure(phase, bytes, manifest.storedBytes, Date.now() - begun));
     },
   });
   let broken = false;

@@ -8,6 +8,7 @@ import { lowerGuard } from '../../mariadb/cutover/guard.ts';
 import { putBack } from '../../mariadb/cutover/put-back.ts';
 import { beginInPlace, emptyData } from '../../mariadb/restore/in-place.ts';
 import { closeInPlace } from '../../mariadb/restore/in-place-record.ts';
+import { endLineage } from '../../mariadb/server/lineage.ts';
 import { startServer, stopServer } from '../../mariadb/server/lifecycle.ts';
 import { serverOwner } from '../../mariadb/server/owner.ts';
 import { attempt, type AttemptOptions } from './attempt.ts';
@@ -31,6 +32,7 @@ export function swapActivities(host: Host): SwapActivities {
     async cutOver(order) {
       return await attempt(host, whole(order, 'cutting_over'), async (trial) => {
         trial.report(startOf('cutting_over'));
+        await endLineage(host.settings.state_directory);
         const result = await cutOver(await swapOf(host, order));
         await rm(trial.folder, { recursive: true, force: true });
         return result;
@@ -56,6 +58,7 @@ export function swapActivities(host: Host): SwapActivities {
     async emptyData(order) {
       await attempt(host, whole(order, 'stopping'), async () => {
         const swap = await swapOf(host, order);
+        await endLineage(host.settings.state_directory);
         const owner = await serverOwner(swap.server, dataDirectory(swap.layout));
         await emptyData({ ...swap, owner });
       });

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { z } from '@hono/zod-openapi';
 import type { BackupRecord, ServiceRecord } from '../../catalog/types.ts';
 import { TidemarkError } from '../../domain/errors.ts';
+import { isPhysical } from '../../domain/manifest.ts';
 import { isServiceId, parseBackupId, workflowIds } from '../../domain/ids.ts';
 import type { Parts } from '../context.ts';
 import { findService } from '../find.ts';
@@ -169,10 +170,10 @@ function refuseNotRestorable(backup: BackupRecord): void {
       `The backup "${backup.id}" is ${backup.status}: ${backup.message} Choose one that Succeeded.`,
     );
   }
-  if (backup.type !== 'full') {
+  if (!isPhysical(backup.type)) {
     throw new TidemarkError(
       'not_available',
-      `Restoring a backup of the type "${backup.type}" is not available yet: choose one of the type "full".`,
+      `Restoring a backup of the type "${backup.type}" is not available yet: choose one of the type "full" or "incremental".`,
     );
   }
 }

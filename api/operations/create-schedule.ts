@@ -3,11 +3,14 @@ import { randomBytes } from 'node:crypto';
 import { z } from '@hono/zod-openapi';
 import type { ExternalBucketRecord } from '../../catalog/external-bucket-types.ts';
 import type { ServiceRecord } from '../../catalog/types.ts';
+import { chooseBase } from '../../domain/chain.ts';
 import { spreadOffset } from '../../domain/cron-runs.ts';
 import { joinedEncryption, noEncryption, requireRecipients } from '../../domain/encryption.ts';
+import { TidemarkError } from '../../domain/errors.ts';
 import { formatBackupId, workflowIds } from '../../domain/ids.ts';
+import type { PhysicalType } from '../../domain/manifest.ts';
 import type { BackupType } from '../../domain/operations.ts';
-import { orderedEncryption } from '../../domain/service-settings.ts';
+import { chainSettingsOf, orderedEncryption } from '../../domain/service-settings.ts';
 import { requireRole } from '../auth/caller.ts';
 import type { Parts } from '../context.ts';
 import { requireAllowedEndpoint, sealedBucket } from '../external-bucket.ts';
@@ -33,7 +36,7 @@ export const createSchedule = operation({
   path: '/backups/schedules',
   summary: 'Order a backup',
   description:
-    'With `"schedule": "once"` the backup begins as soon as the service is free and its agent is there. With a cron expression, read in UTC, it repeats, which needs the role administrator; each run begins a little later than the expression says, by an offset that is the schedule\'s own. Of the types there is `full` (also called `physical`). With `external_storage` the backups go to a bucket of your own, which is tried before each one; what is wrong with it is the message of that backup and of the schedule.',
+    'With `"schedule": "once"` the backup begins as soon as the service is free and its agent is there. With a cron expression, read in UTC, it repeats, which needs the role administrator; each run begins a little later than the expression says, by an offset that is the schedule\'s own. Of the types there are `full` (also called `physical`) and `incremental`, which holds what was changed since the newest backup of the chain, in the same storage; where there is none, a single one is refused, and a run of a schedule takes a full and says so. With `external_storage` the backups go to a bucket of your own, which is tried before each one; what is wrong with it is the message of that backup and of the schedule.',
   role: 'operator',
   params: nothing,
   query: scheduleQuery,
@@ -45,6 +48,7 @@ export const createSchedule = operation({
     'invalid_schedule',
     'not_available',
     'service_not_found',
+    'chain_broken',
     'encryption_required',
     'temporal_unavailable',
   ],
@@ -56,23 +60,43 @@ export const createSchedule = operation({
     if (external) await requireAllowedEndpoint(external.credentials, parts.externalEndpoints);
     await requireEncryption(service, parts);
     const order = { service, type, schedule: body.schedule };
+    if (body.schedule === 'once' && type === 'incremental')
+      await requireBase(service, external?.path.location, parts);
     if (query.explain) return explain(order, parts.orders.scheduleSpreadMs, Date.now());
     const bucket = external && sealedBucket(parts.keyRing, external.path.location, external.credentials);
     return body.schedule === 'once'
-      ? orderBackup({ service, bucket }, parts, receipt)
+      ? orderBackup({ service, type, bucket }, parts, receipt)
       : orderRepeating({ ...order, bucket }, parts, receipt);
   },
 });
 
 /** @throws not_available for types that are well formed and not there yet */
-export function availableType(type: ScheduleRequest['backup_type']): 'full' {
+export function availableType(type: ScheduleRequest['backup_type']): PhysicalType {
+  if (type === 'incremental') return type;
   if (type === 'full' || type === 'physical') return 'full';
   throw notAvailable(
     type === 'snapshot'
       ? 'This deployment has no volume snapshots.'
       : `Backups of the type "${type}" are not available yet.`,
-    'Ask for "backup_type": "full".',
+    'Ask for "backup_type": "full" or "incremental".',
   );
+}
+
+/**
+ * What the catalog tells; the run itself reads the chain's manifests, and asks the server.
+ *
+ * @throws chain_broken
+ */
+async function requireBase(
+  { serviceId }: ServiceRecord,
+  location: string | undefined,
+  { catalog, defaults }: Parts,
+): Promise<void> {
+  const settings = (await catalog.findServiceSettings([serviceId])).get(serviceId) ?? {};
+  const limits = { ...chainSettingsOf(settings, defaults), maxShare: Infinity };
+  const choice = chooseBase(await catalog.chainFacts(serviceId, location), limits);
+  if (!('reason' in choice)) return;
+  throw new TidemarkError('chain_broken', `${choice.reason} Take a full backup: "backup_type": "full".`);
 }
 
 /** @throws encryption_required when this deployment, or the agent, would refuse the backup */
@@ -86,7 +110,11 @@ async function requireEncryption(service: ServiceRecord, { catalog, defaults }: 
 }
 
 async function orderBackup(
-  { service, bucket }: { service: ServiceRecord; bucket: ExternalBucketRecord | undefined },
+  {
+    service,
+    type,
+    bucket,
+  }: { service: ServiceRecord; type: PhysicalType; bucket: ExternalBucketRecord | undefined },
   parts: Parts,
   receipt: ReceiptFor<ScheduleView>,
 ): Promise<ScheduleView> {
@@ -97,7 +125,7 @@ async function orderBackup(
   const { schedule: created } = await catalog.createOneTimeBackup({
     organization,
     service,
-    type: 'full',
+    type,
     backupId,
     message: 'Backup is scheduled.',
     workflowId: (scheduleId) => workflowIds.backup(backupId, scheduleId),
@@ -109,7 +137,7 @@ async function orderBackup(
     scheduleId: created.id,
     serviceId,
     organization,
-    type: 'full',
+    type,
     ...(bucket && { external: true }),
     timings: orders.timings,
   });

@@ -7,8 +7,10 @@ import { joinedEncryption, noEncryption, requireRecipients } from '../../domain/
 import { minuteWithin, nightlyCron, nightlyTime } from '../../domain/nightly.ts';
 import {
   applySettings,
+  type ChainSettings,
   orderedEncryption,
   type ServiceDefaults,
+  type ServiceSettings,
   type ServiceSettingsPatch,
 } from '../../domain/service-settings.ts';
 import { findService } from '../find.ts';
@@ -30,7 +32,7 @@ export const updateService = operation({
   path: '/services/{id}',
   summary: 'Change what a service is set to',
   description:
-    'What is not named stays. `"default"` makes the service follow the deployment again. `retention`, `nightly`, `encryption` and `copies` are carried out; the other settings are answered with `not_available`, and then nothing is changed.',
+    'What is not named stays. `"default"` makes the service follow the deployment again. `retention`, `nightly`, `encryption`, `copies` and `chain` are carried out; the other settings are answered with `not_available`, and then nothing is changed.',
   role: 'administrator',
   params: z.strictObject({ id: z.string() }),
   query: nothing,
@@ -41,7 +43,8 @@ export const updateService = operation({
     const record = await findService(parts.catalog, id, organization);
     refuseNotAvailable(body);
     refuseUnknownCopies(body, parts.defaults);
-    const change = changeOf(body);
+    const known = await parts.catalog.findServiceSettings([record.serviceId]);
+    const change = changeOf(body, known.get(record.serviceId) ?? {});
     requireRecipientsWith(change, record, parts.defaults);
     if (Object.keys(change).length > 0) await parts.catalog.updateServiceSettings(record.serviceId, change);
     if (body.nightly) await setNightly(record, body.nightly, parts);
@@ -49,14 +52,29 @@ export const updateService = operation({
   },
 });
 
-function changeOf({ retention, encryption, copies }: ServiceSettingsRequest): ServiceSettingsPatch {
+function changeOf(
+  { retention, encryption, copies, chain }: ServiceSettingsRequest,
+  known: ServiceSettings,
+): ServiceSettingsPatch {
   return {
     ...(retention && { retention: retention.days === 'default' ? 'default' : { days: retention.days } }),
     ...(encryption && {
       encryption: encryption.recipients === 'default' ? 'default' : { recipients: encryption.recipients },
     }),
     ...(copies && { copies }),
+    ...(chain && { chain: changedChain(chain, known.chain ?? {}) }),
   };
+}
+
+/** What is not named stays, and what is "default" goes. */
+function changedChain(
+  asked: NonNullable<ServiceSettingsRequest['chain']>,
+  known: Partial<ChainSettings>,
+): Partial<ChainSettings> {
+  const { incremental_base: base, max_chain: maxChain, max_share: maxShare } = asked;
+  const named = Object.entries({ base, maxChain, maxShare }).filter(([, value]) => value !== undefined);
+  const merged = Object.entries<unknown>({ ...known, ...Object.fromEntries(named) });
+  return Object.fromEntries(merged.filter(([, value]) => value !== 'default'));
 }
 
 /** @throws encryption_required when no backup could be taken any more */
@@ -92,7 +110,7 @@ function refuseNotAvailable(body: ServiceSettingsRequest): void {
   if (asked.length === 0) return;
   throw notAvailable(
     `${asked.join(', ')} ${asked.length === 1 ? 'is' : 'are'} not available yet.`,
-    'What can be set is "retention", "nightly", "encryption" and "copies"; nothing was changed.',
+    'What can be set is "retention", "nightly", "encryption", "copies" and "chain"; nothing was changed.',
   );
 }
 

@@ -79,13 +79,6 @@ const furtherSettings = {
     )
     .optional()
     .openapi({ description: 'Archiving of binlogs, and how often; not available yet' }),
-  chain: z
-    .strictObject(
-      { full_every: duration.optional(), most_incrementals: wholeNumber(0, 1000).optional() },
-      { error: 'an object with full_every and most_incrementals' },
-    )
-    .optional()
-    .openapi({ description: 'How long a chain of incrementals may grow; not available yet' }),
   dump: z
     .strictObject(
       { include: tables.optional(), exclude: tables.optional() },
@@ -134,6 +127,23 @@ export const serviceSettingsRequest = z
         'Where its backups are copied to, in place of what the deployment says: locations that the deployment knows. An empty list: nowhere; `"default"`, or null: as the deployment says',
       example: ['gs://backups-elsewhere/production'],
     }),
+    chain: z
+      .strictObject(
+        {
+          incremental_base: z
+            .enum(['last', 'full', 'default'], { error: '"last", "full" or "default"' })
+            .optional(),
+          max_chain: orDefault(0, 1000).optional(),
+          max_share: orDefault(1, 1000).optional(),
+        },
+        { error: 'an object with incremental_base, max_chain and max_share' },
+      )
+      .optional()
+      .openapi({
+        description:
+          'How chains of incrementals grow. `incremental_base`: what one builds on, the newest backup of the chain (`last`) or its full. `max_chain`: the most that a restore has to apply. `max_share`: how much they may have together, in percent of the full. What is not named here stays.',
+        example: { incremental_base: 'last', max_chain: 7 },
+      }),
     ...furtherSettings,
   })
   .refine((body) => Object.keys(body).length > 0, {
@@ -179,6 +189,13 @@ export const copiesView = z.strictObject({
 
 /** Part of a service, as it is shown. */
 export const retentionView = policy;
+
+/** Part of a service, as it is shown. */
+export const chainView = z.strictObject({
+  incremental_base: z.enum(['last', 'full']),
+  max_chain: z.int(),
+  max_share: z.int(),
+});
 
 const verdict = z.strictObject({
   id: z.string(),

@@ -1,7 +1,7 @@
 /** Services, an addition of ours. */
 import { z } from '@hono/zod-openapi';
 import { instant, paging, wallClock } from './common.ts';
-import { copiesView, encryptionView, retentionView } from './service-settings.ts';
+import { chainView, copiesView, encryptionView, retentionView } from './service-settings.ts';
 
 const agent = z.strictObject({
   id: z.string(),
@@ -45,6 +45,7 @@ export const service = z
     retention: retentionView,
     encryption: encryptionView.openapi({ description: 'Whom its new backups are encrypted for' }),
     copies: copiesView.openapi({ description: 'Where its backups are copied to' }),
+    chain: chainView.openapi({ description: 'How its chains of incrementals grow' }),
     nightly: z
       .strictObject({
         state: z.enum(['scheduled', 'suspended', 'deleted', 'none']),

@@ -5,6 +5,7 @@ import { tellSchedule } from '../../domain/schedule.ts';
 import { joinedEncryption, noEncryption } from '../../domain/encryption.ts';
 import {
   orderedCopies,
+  chainSettingsOf,
   orderedEncryption,
   type ServiceDefaults,
   type ServiceSettings,
@@ -61,8 +62,14 @@ export function serviceView(
       locations: orderedCopies(settings, defaults),
       origin: settings.copies ? 'service' : 'deployment',
     },
+    chain: chainView(settings, defaults),
     nightly: nightlyView(nightly, now),
   };
+}
+
+function chainView(settings: ServiceSettings, defaults: ServiceDefaults): ServiceView['chain'] {
+  const { base, maxChain, maxShare } = chainSettingsOf(settings, defaults);
+  return { incremental_base: base, max_chain: maxChain, max_share: maxShare };
 }
 
 function encryptionView(

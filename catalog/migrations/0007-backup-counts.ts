@@ -56,11 +56,14 @@ const take = (row: string): string => {
   delete from backup_counts where ${rows} and count = 0;`;
 };
 
+/** For a row that changed what it is counted by. */
+export const countAnew = `${take('old')} ${add('new')}`;
+
 const sqliteTriggers = [
   `create trigger backups_counted_in after insert on backups begin ${add('new')} end`,
   `create trigger backups_counted_out after delete on backups begin ${take('old')} end`,
   `create trigger backups_counted_anew after update of status on backups when old.status <> new.status
-   begin ${take('old')} ${add('new')} end`,
+   begin ${countAnew} end`,
 ];
 
 const postgresTriggers = [

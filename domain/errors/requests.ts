@@ -26,6 +26,12 @@ export const requestErrors = {
     'The request is well formed, but this deployment cannot carry it out yet.',
     'The message names what is available instead.',
   ),
+  chain_broken: entry(
+    400,
+    false,
+    'There is no backup that an incremental could build on.',
+    'Take a full backup: `"backup_type": "full"`; the next incremental builds on it. A scheduled incremental does so by itself.',
+  ),
   unauthorized: entry(
     401,
     false,

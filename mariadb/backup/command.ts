@@ -1,4 +1,4 @@
-/** The programs of a full backup with their arguments, and the files they need while they run. */
+/** The programs of a physical backup with their arguments, and the files they need while they run. */
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { BackupSettings, ServerSettings } from '../../config/agent.ts';
@@ -55,7 +55,10 @@ export async function backupStages(
   server: ServerSettings,
   backup: BackupSettings,
   scratch: Scratch,
-  { checkpoint }: { checkpoint: boolean },
+  {
+    checkpoint,
+    fromLsn,
+  }: { checkpoint: boolean; /** Only what was changed since; left out for a full. */ fromLsn?: number },
 ): Promise<Stage[]> {
   const stages: Stage[] = [
     {
@@ -70,6 +73,7 @@ export async function backupStages(
         `--extra-lsndir=${scratch.facts}`,
         // One descriptor a table is held open; the tool takes less where the system allows less.
         '--open-files-limit=65535',
+        ...(fromLsn === undefined ? [] : [`--incremental-lsn=${fromLsn}`]),
         ...(checkpoint ? ['--innodb-log-checkpoint-now=ON'] : []),
       ],
     },

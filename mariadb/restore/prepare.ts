@@ -26,15 +26,35 @@ export interface PrepareOptions {
  * @throws prepare_failed, disk_full, tool_missing; the signal's reason when it was aborted
  */
 export async function prepareCopy(options: PrepareOptions): Promise<void> {
-  const { server, directory, attempt } = options;
   const before = await requireCheckpoints(options);
   if (before.prepared) return;
+  await runPrepare(options, []);
+}
+
+/**
+ * Brings an unpacked incremental into a prepared copy. What it is, and what the copy is, is used up by that: once it was
+ * interrupted, neither can be used again.
+ * @param options `expected.toLsn` is where the copy ends afterwards; `fromLsn` where it ends now
+ * @throws prepare_failed, disk_full, tool_missing; the signal's reason when it was aborted
+ */
+export async function applyIncremental(
+  options: PrepareOptions & { incremental: string; expected: { fromLsn: number; toLsn: number } },
+): Promise<void> {
+  const { expected, incremental } = options;
+  const before = await requireCheckpoints({ ...options, expected: { toLsn: expected.fromLsn } });
+  if (!before.prepared) throw new Error('an incremental for a copy that is not prepared');
+  await requireCheckpoints({ ...options, directory: incremental });
+  await runPrepare(options, [`--incremental-dir=${incremental}`]);
+}
+
+async function runPrepare(options: PrepareOptions, further: readonly string[]): Promise<void> {
+  const { server, directory, attempt } = options;
   const useful = smallCopyBytes + (await usedBytes(directory));
   const memory = await workingMemory(options.restore.memory_share, useful);
   const program = await findProgram(server, 'mariadb-backup');
   const result = await runProgram(
     program,
-    ['--prepare', `--use-memory=${memory}`, `--target-dir=${directory}`],
+    ['--prepare', `--use-memory=${memory}`, `--target-dir=${directory}`, ...further],
     { folder: attempt.folder, signal: attempt.signal, keepBytes: 64 * 1024 },
   );
   if (result.code !== 0 || !/completed OK!\s*$/.test(result.stderr)) {

@@ -36,6 +36,8 @@ export interface Staging {
   restoreId: number;
   /** The directory that the new data is materialized in. */
   data: string;
+  /** Where an incremental is unpacked before it is brought into the copy; on the same file system. */
+  incremental: string;
   members: StagedMember[];
 }
 
@@ -49,7 +51,7 @@ export interface Owner {
 export function stagingFor(layout: Layout, restoreId: number): Staging {
   const members = layout.members.map((member) => stage(member, restoreId));
   const data = members.find((member) => member.live === dataDirectory(layout));
-  return { restoreId, data: data?.incoming ?? '', members };
+  return { restoreId, data: data?.incoming ?? '', incremental: incrementalOf(members), members };
 }
 
 /** The places of a restore that replaces the server's files where they are: the new ones go there directly. Pure. */
@@ -58,7 +60,12 @@ export function stagingInPlace(layout: Layout, restoreId: number): Staging {
     ...stage(member, restoreId),
     incoming: member.directory,
   }));
-  return { restoreId, data: dataDirectory(layout), members };
+  return { restoreId, data: dataDirectory(layout), incremental: incrementalOf(members), members };
+}
+
+function incrementalOf(members: readonly StagedMember[]): string {
+  const folder = members.find(({ kind }) => kind === 'data')?.folder ?? '';
+  return path.join(folder, 'incremental');
 }
 
 function stage(member: LayoutMember, restoreId: number): StagedMember {
@@ -125,6 +132,7 @@ async function give(directory: string, owner: Owner, mode: number): Promise<void
 
 /** Removes what a restore materialized. What it replaced stays where it is kept. */
 export async function removeStaging(staging: Pick<Staging, 'members'>): Promise<void> {
+  await rm(incrementalOf(staging.members), { recursive: true, force: true });
   for (const member of staging.members) {
     const mark = missingMark(member);
     const made = !(await isMissing(mark));

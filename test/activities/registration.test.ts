@@ -55,6 +55,7 @@ beforeAll(async () => {
       encryption: noEncryption,
       copies: [],
       copyLocations: [],
+      chain: { base: 'last', maxChain: 7, maxShare: 100 },
     },
     retention: { intervalMs: 1_000, graceMs: 0 },
     copies: new Map(),

@@ -70,8 +70,7 @@ describe('POST /backups/schedules', () => {
   });
 
   test.each([
-    [{ backup_type: 'incremental' }, 'not available yet. Ask for "backup_type": "full"'],
-    [{ backup_type: 'binarylog' }, 'not available yet'],
+    [{ backup_type: 'binarylog' }, 'not available yet. Ask for "backup_type": "full" or "incremental"'],
     [{ backup_type: 'dump' }, 'not available yet'],
     [{ backup_type: 'logical' }, 'not available yet'],
     [{ backup_type: 'snapshot' }, 'no volume snapshots'],
@@ -80,6 +79,15 @@ describe('POST /backups/schedules', () => {
     const answer = await api.ask('POST', schedules, { body: { ...order, ...change } });
     expect([answer.status, answer.errors]).toEqual([400, ['not_available']]);
     expect(answer.messages).toContain(hint);
+  });
+
+  test('refuses a single incremental where nothing is there to build on, and takes one by a schedule', async () => {
+    const single = await api.ask('POST', schedules, { body: { ...order, backup_type: 'incremental' } });
+    expect([single.status, single.errors]).toEqual([400, ['chain_broken']]);
+    expect(single.messages).toContain('Take a full backup: "backup_type": "full"');
+    const repeating = { ...order, backup_type: 'incremental', schedule: '0 4 * * *' };
+    const answer = await api.ask('POST', schedules, { body: repeating });
+    expect([answer.status, answer.body['type']]).toEqual([200, 'incremental']);
   });
 
   test('says everything that is wrong with a body at once', async () => {

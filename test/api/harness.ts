@@ -111,6 +111,7 @@ export const serviceDefaults: ServiceDefaults = {
   nightly: true,
   nightlyWindow: { startMinute: 0, minutes: 360 },
   encryption: noEncryption,
+  chain: { base: 'last', maxChain: 7, maxShare: 100 },
 };
 
 /** A ring with one key that is always the same. */

@@ -200,12 +200,22 @@ describe('a change', () => {
     expect(body).toMatchObject({ retention: { days: 4 }, nightly: { schedule: '1 6 * * *' } });
   });
 
+  test('to a chain keeps what is not named, and "default" follows the deployment again', async () => {
+    expect(await shown()).toMatchObject({
+      chain: { incremental_base: 'last', max_chain: 7, max_share: 100 },
+    });
+    await change({ chain: { incremental_base: 'full', max_chain: 3 } });
+    const { body } = await change({ chain: { max_share: 50, max_chain: 'default' } });
+    expect(body).toMatchObject({ chain: { incremental_base: 'full', max_chain: 7, max_share: 50 } });
+    await change({ chain: { incremental_base: 'default', max_share: 'default' } });
+    expect(await shown()).toMatchObject({
+      chain: { incremental_base: 'last', max_chain: 7, max_share: 100 },
+    });
+  });
+
   test.each([
     [{ binlog: { archive: true, interval: '10s' } }, '"binlog" is'],
-    [
-      { chain: { full_every: '7d', most_incrementals: 6 }, keep_previous: '48h' },
-      '"chain", "keep_previous" are',
-    ],
+    [{ drill: '0 5 * * 0', keep_previous: '48h' }, '"keep_previous", "drill" are'],
     [{ dump: { include: ['shop', 'shop.orders'] }, retention: { days: 1 } }, '"dump" is'],
     [{ drill: '0 5 * * 0' }, '"drill" is'],
   ])('to %j is not available yet, and changes nothing', async (body, words) => {
@@ -242,7 +252,9 @@ describe('a change', () => {
     ],
     [{ copies: [{ storage: 's3://x' }] }, '"copies"'],
     [{ copies: 'yes' }, '"copies" has to be a list'],
-    [{ chain: { most_incrementals: -1 } }, 'a whole number from 0 to 1000'],
+    [{ chain: { max_chain: -1 } }, 'a whole number from 0 to 1000, or "default"'],
+    [{ chain: { incremental_base: 'first' } }, '"last", "full" or "default"'],
+    [{ chain: { full_every: '7d' } }, '"chain.full_every" is unknown here'],
     [{ dump: { exclude: ['a.b.c'] } }, 'a database or a table'],
     [{ keep_previous: 3600 }, '30s, 10m, 24h or 7d'],
     [{ drill: 'once' }, 'a cron expression of five fields'],

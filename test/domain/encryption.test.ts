@@ -18,6 +18,7 @@ function defaultsWith(encryption: EncryptionPolicy): ServiceDefaults {
     encryption,
     copies: [],
     copyLocations: [],
+    chain: { base: 'last', maxChain: 7, maxShare: 100 },
   };
 }
 

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { backupSettings } from '../../config/agent.ts';
-import { startFullBackup, type RunningBackup } from '../../mariadb/backup/full.ts';
+import { startPhysicalBackup, type RunningBackup } from '../../mariadb/backup/physical.ts';
 import { endLeftovers, processStart } from '../../mariadb/processes/record.ts';
 import { isServing } from '../../mariadb/server/lifecycle.ts';
 import { checkServer } from '../../mariadb/server/requirements.ts';
@@ -32,7 +32,7 @@ afterEach(async () => {
 });
 
 async function start(attempt: TestAttempt, settings = server.settings): Promise<RunningBackup> {
-  const running = await startFullBackup({
+  const running = await startPhysicalBackup({
     server: settings,
     layout: inspectLayout(settings),
     backup,

@@ -5,7 +5,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { backupSettings, type BackupSettings } from '../../config/agent.ts';
-import { startFullBackup, type FullBackupFacts, type RunningBackup } from '../../mariadb/backup/full.ts';
+import {
+  startPhysicalBackup,
+  type PhysicalBackupFacts,
+  type RunningBackup,
+} from '../../mariadb/backup/physical.ts';
 import { inspectLayout } from '../../mariadb/server/layout.ts';
 import { testAttempt, type TestAttempt } from '../support/attempts.ts';
 import { drain, writeAll } from '../support/drain.ts';
@@ -27,7 +31,7 @@ afterEach(async () => {
 
 async function start(attempt: TestAttempt, settings: Partial<BackupSettings> = {}): Promise<RunningBackup> {
   const backup = { ...backupSettings.parse({}), ...settings };
-  const running = await startFullBackup({
+  const running = await startPhysicalBackup({
     server: server.settings,
     layout: inspectLayout(server.settings),
     backup,
@@ -40,7 +44,7 @@ async function start(attempt: TestAttempt, settings: Partial<BackupSettings> = {
 async function backUp(
   attempt: TestAttempt,
   settings: Partial<BackupSettings> = {},
-): Promise<{ file: string; facts: FullBackupFacts; running: RunningBackup }> {
+): Promise<{ file: string; facts: PhysicalBackupFacts; running: RunningBackup }> {
   const running = await start(attempt, settings);
   const file = path.join(attempt.folder, 'stream');
   await writeAll(running.output, file);
@@ -185,7 +189,7 @@ describe('a full backup', () => {
     await chmod(path.join(programs, 'mariadb-backup'), 0o755);
     const other = { ...server.settings, programs };
     await expect(
-      startFullBackup({
+      startPhysicalBackup({
         server: other,
         layout: inspectLayout(other),
         backup: backupSettings.parse({}),

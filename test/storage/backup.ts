@@ -28,7 +28,7 @@ export async function putParts(store: ObjectStore): Promise<Manifest> {
     deploymentId: 'd-1',
     workflowId: 'backup/orders/1/eda30a6c7d1b4e0f9a8b7c6d5e4f3a2b',
     agentId: 'a-1',
-    lineage: { parent: '', fromLsn: 0, toLsn: 61_234, lastLsn: 61_300 },
+    lineage: { parent: '', server: 'life-1', fromLsn: 0, toLsn: 61_234, lastLsn: 61_300 },
     binlog: { file: 'binlog.000002', position: 342, gtid: '0-1-17' },
     server: {
       version: '10.11.19-MariaDB',
@@ -46,6 +46,7 @@ export async function putParts(store: ObjectStore): Promise<Manifest> {
     memoryTables: ['`shop`.`sessions`'],
     pipeline: { compression: 'zstd', recipients: [] },
     uncompressedBytes: 20_000,
+    dataBytes: 20_000,
     storedBytes: 4500,
     startedAt: '2026-01-31T02:00:00.000Z',
     endedAt: '2026-01-31T02:00:07.000Z',

@@ -47,7 +47,7 @@ describe('a manifest', () => {
   test('is JSON with a line for each field, the same bytes whatever the order of its fields was', async () => {
     const { sha256 } = await writeManifest(store, manifest);
     const text = (await store.get(key)).toString();
-    expect(text.startsWith('{\n  "format": 1,\n  "backupId": ')).toBe(true);
+    expect(text.startsWith('{\n  "format": 2,\n  "backupId": ')).toBe(true);
     expect(text.endsWith('\n}\n')).toBe(true);
     const turned = Object.fromEntries(Object.entries(manifest).reverse()) as unknown as Manifest;
     expect((await writeManifest(store, turned)).sha256).toBe(sha256);
@@ -114,11 +114,39 @@ describe('a manifest', () => {
     expect((100 * tebibyte) / partSizeFor(wanted, 100 * tebibyte)).toBeLessThan(mostParts);
   });
 
+  test('of format 1 says neither whose data it is of nor how large that was', async () => {
+    const { dataBytes: _dataBytes, lineage, ...known } = manifest;
+    const { server: _server, ...before } = lineage;
+    await putContent({ ...known, format: 1, lineage: before });
+    expect((await readManifest(store, backupId)).manifest).toEqual({
+      ...manifest,
+      format: 1,
+      dataBytes: 0,
+      lineage: { ...lineage, server: '' },
+    });
+  });
+
+  test.each([
+    [{ type: 'incremental' }, { parent: '' }, 'lineage.parent: "" on a backup of the type incremental'],
+    [{ type: 'full' }, { parent: backupId }, 'on a backup of the type full'],
+    [{ type: 'incremental' }, { parent: backupId }, 'is not another backup of orders'],
+    [
+      { type: 'incremental' },
+      { parent: `${'1'.repeat(32)}:other:other-0` },
+      'is not another backup of orders',
+    ],
+    [{ type: 'full' }, { fromLsn: 7 }, 'lineage.fromLsn: expected 0, found 7'],
+    [{ type: 'full' }, { toLsn: -1 }, 'lineage.toLsn'],
+  ] as const)('of %j with the lineage %j contradicts itself', async (change, lineage, says) => {
+    await putContent({ ...manifest, ...change, lineage: { ...manifest.lineage, ...lineage } });
+    await expect(readManifest(store, backupId)).rejects.toThrow(says);
+  });
+
   test('of a later format is told from a damaged one', async () => {
-    await putContent({ format: 2, everything: 'is different' });
+    await putContent({ format: 3, everything: 'is different' });
     const reading = readManifest(store, backupId);
     await expect(reading).rejects.toEqual(failure('not_available'));
-    await expect(reading).rejects.toThrow(/format 2.*formats up to 1/);
+    await expect(reading).rejects.toThrow(/format 3.*formats up to 2/);
   });
 
   test.each([

@@ -25,7 +25,10 @@ export interface BackupBody {
   service_id: string;
   status: string;
   message: string;
+  schedule_id: number;
+  reference_full_backup: string;
   backup_size: number;
+  disk_size_bytes: number;
   binlog_gtid_position: string;
   progress?: { phase: string; percent: number; bytes_done: number };
   copies?: { location: string; status: string; message: string }[];
@@ -201,10 +204,10 @@ export class TestStack {
     return fileForm(service.server.settings);
   }
 
-  async orderBackup(serviceId: string): Promise<string> {
+  async orderBackup(serviceId: string, type = 'full'): Promise<string> {
     const { status, body } = await this.#order('/backups/schedules', {
       service_id: serviceId,
-      backup_type: 'full',
+      backup_type: type,
       schedule: 'once',
     });
     if (status !== 200) throw new Error(`the backup was refused: ${JSON.stringify(body)}`);
@@ -236,8 +239,8 @@ export class TestStack {
     return await until(() => this.backupOf(backupId), isOver, `the end of backup ${backupId}`);
   }
 
-  async takeBackup(serviceId: string): Promise<BackupBody> {
-    const backup = await this.backupEnd(await this.orderBackup(serviceId));
+  async takeBackup(serviceId: string, type = 'full'): Promise<BackupBody> {
+    const backup = await this.backupEnd(await this.orderBackup(serviceId, type));
     if (backup.status !== 'Succeeded') throw new Error(`the backup failed: ${backup.message}`);
     return backup;
   }

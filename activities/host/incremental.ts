@@ -1,0 +1,76 @@
+/** Bringing a prepared copy forward: the incrementals of its chain, one after the other. */
+import { mkdir, rm } from 'node:fs/promises';
+import { startOf } from '../../domain/progress.ts';
+import type { Attempt } from '../../mariadb/context.ts';
+import { appliedTo, markApplied, markApplying } from '../../mariadb/restore/applied.ts';
+import { syncFileSystem } from '../../mariadb/restore/commands.ts';
+import { applyIncremental } from '../../mariadb/restore/prepare.ts';
+import { removeEmptyFolders } from '../../mariadb/restore/staging.ts';
+import { lostInPowerCut, markSynced, markUnpacked } from '../../mariadb/restore/unpacked.ts';
+import { attempt } from './attempt.ts';
+import type { HostBulkActivities, HostRestoreInput } from './contract.ts';
+import type { Host } from './host.ts';
+import { manifestOf } from './kept-manifest.ts';
+import { patiently } from './patience.ts';
+import { enterSite, fetchInto, linksOf, operationOf, prepare, unpack } from './restore.ts';
+import { sourcesFor } from './sources.ts';
+
+export function incrementalActivities(host: Host): Pick<HostBulkActivities, 'applyIncremental'> {
+  return {
+    async applyIncremental({ number, ...order }) {
+      await attempt(host, { operation: operationOf(order), phase: 'preparing' }, (trial) =>
+        patiently(order, () => bringTo(host, order, number, trial)),
+      );
+    },
+  };
+}
+
+/**
+ * Brings the copy to the state of an incremental, `number` counted from 1 behind the full. One that was interrupted
+ * before in the middle of an incremental, or by a power cut, is made anew from the full.
+ */
+async function bringTo(host: Host, order: HostRestoreInput, number: number, trial: Attempt): Promise<void> {
+  let applied = (await lostInPowerCut(trial.folder)) ? undefined : await appliedTo(trial.folder);
+  if (applied === undefined) {
+    host.log.warn(
+      { operation: operationOf(order) },
+      'An incremental was interrupted while it was applied: the copy is made anew from the full.',
+    );
+    await unpack(host, order, trial);
+    await prepare(host, order, trial);
+    applied = 0;
+  }
+  for (let next = applied + 1; next <= number; next += 1) await apply(host, order, next, trial);
+}
+
+async function apply(host: Host, order: HostRestoreInput, number: number, trial: Attempt): Promise<void> {
+  const { server, restore } = host.settings;
+  const { directory, staging } = await enterSite(host, order);
+  const { incremental } = staging;
+  const manifest = await manifestOf(host, order, trial.folder, linksOf(order)[number]);
+  const { from } = await sourcesFor(host, order);
+  try {
+    await rm(incremental, { recursive: true, force: true });
+    await mkdir(incremental, { recursive: true, mode: 0o700 });
+    await fetchInto(host, { manifest, from, directory: incremental, attempt: trial, phase: 'preparing' });
+    // From here on no bytes are counted: it takes what it takes.
+    trial.report(startOf('preparing'));
+    await markApplying(trial.folder, number);
+    await markUnpacked(trial.folder);
+    const { fromLsn, toLsn } = manifest.lineage;
+    await applyIncremental({
+      server,
+      restore,
+      directory,
+      incremental,
+      attempt: trial,
+      expected: { fromLsn, toLsn },
+    });
+    await syncFileSystem(directory, trial);
+    await markSynced(trial.folder);
+    await markApplied(trial.folder, number);
+  } finally {
+    await rm(incremental, { recursive: true, force: true });
+    for (const member of staging.members) if (member.kind === 'data') await removeEmptyFolders(member);
+  }
+}
