@@ -84,7 +84,7 @@ export function chooseBase(
 }
 
 /** The chain that ends with a backup; undefined where one of those that it needs is not there. */
-export function chainTo(member: ChainMember, byId: ReadonlyMap<string, ChainMember>): Chain | undefined {
+function chainTo(member: ChainMember, byId: ReadonlyMap<string, ChainMember>): Chain | undefined {
   let chain: [ChainMember, ...ChainMember[]] = [member];
   while (chain[0].parent !== '') {
     const parent = byId.get(chain[0].parent);

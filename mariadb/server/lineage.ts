@@ -66,7 +66,7 @@ async function currentLsn(connection: Connection): Promise<number> {
  *
  * @param lsn where its redo log stands now
  */
-export async function currentLineage(stateDirectory: string, layout: Layout, lsn: number): Promise<string> {
+async function currentLineage(stateDirectory: string, layout: Layout, lsn: number): Promise<string> {
   const file = await identityOf(systemTablespace(layout));
   const known = await readRecord(stateDirectory);
   const same = known && file !== '' && known.file === file && lsn >= known.lsn;
@@ -115,7 +115,7 @@ async function readRecord(stateDirectory: string): Promise<LineageRecord | undef
  *
  * This finds a file system that was put back to a snapshot, under the same files.
  */
-export async function binlogBreak(
+async function binlogBreak(
   connection: Connection,
   noted: BinlogPosition | undefined,
 ): Promise<string | undefined> {
