@@ -87,7 +87,7 @@ export function byteSizeWithin(least: string, most: string) {
 
 /** Where objects are kept; storage/open.ts says more of what is wrong with one. */
 export const storageLocation = text(
-  /^(file:\/\/\/|s3:\/\/|gs:\/\/).+/,
+  /^(file:\/\/\/.+|(s3|gs):\/\/[A-Za-z0-9._-]{1,222}(\/(?!(.*\/)?\.\.?(\/|$)).*)?)$/s,
   'a local directory as file:///path, or a bucket as s3://bucket/prefix or gs://bucket/prefix',
 ).describe('Where backups are stored');
 

@@ -40,7 +40,7 @@ export function keyRing(text: string, path: string): KeyRing {
     if (key) return key;
     throw new TidemarkError(
       'sealing_key_missing',
-      `What is asked for was sealed under the key ${id}, which is not in the sealing key file: put its line back, below the first.`,
+      `What is asked for was sealed under the key ${id}, which is not in the sealing key file: put its line back, below the first. If it is there, this process was started before it was: start it again.`,
     );
   };
   const digestWith = (key: SealingKey, plain: string, context: string): string =>

@@ -57,8 +57,15 @@ export function decoded<T>(location: string, read: (url: URL) => T): T {
 export function wrongLocation(location: string, why: string, cause?: unknown): TidemarkError {
   return new TidemarkError(
     'invalid_setting',
-    `The storage location ${JSON.stringify(location)} ${why}. Write a local directory as file:///path, a bucket as ` +
+    `The storage location ${JSON.stringify(withoutSecrets(location))} ${why}. Write a local directory as file:///path, a bucket as ` +
       's3://bucket/prefix or gs://bucket/prefix.',
     { cause },
+  );
+}
+
+/** Somebody may have put the keys of a bucket before its name, as into other addresses. */
+function withoutSecrets(location: string): string {
+  return location.replace(/^([a-z0-9]+:\/\/)[^/]*([@:])[^/@:]*/i, (_all, scheme: string, end: string) =>
+    end === '@' ? `${scheme}***@***` : `${scheme}***`,
   );
 }

@@ -190,6 +190,20 @@ describe('settings from a file', () => {
     expect(refusals(() => loadFromFile(agentSettings, path)).join()).toMatch(/part_size.*from 64K to 1G/);
   });
 
+  test.each([
+    's3:/x',
+    's3://',
+    's3://AKIA:secret@bucket/x',
+    's3://AKIA:secret/x',
+    'gs://bucket/../x',
+    'gs://bucket/a/..',
+  ])('refuse the storage %s, and show no secret of it', async (location) => {
+    const path = await file(least.replace('file:///b', location));
+    const said = refusals(() => loadFromFile(agentSettings, path)).join();
+    expect(said).toMatch(/storage.*s3:\/\/bucket\/prefix/);
+    expect(said).not.toContain('secret');
+  });
+
   test.each(['GLACIER', 'DEEP_ARCHIVE'])('refuse the storage class %s', async (name) => {
     const path = await file(`${least}storage_options: { storage_class: ${name} }\n`);
     expect(refusals(() => loadFromFile(agentSettings, path)).join()).toMatch(/storage_class.*not GLACIER/);

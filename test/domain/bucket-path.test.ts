@@ -54,3 +54,11 @@ test.each([
 ])('%j is refused', (path) => {
   expect(parseBucketPath(path)).toEqual({ wrong: expect.stringContaining('s3://name/folder') });
 });
+
+test.each(['s3://AKIA:secret@bucket/x', 's3://AKIA:secret/x', 'gs://secret@bucket'])(
+  'the store refuses %s without showing what may be a key',
+  (location) => {
+    expect(() => parseBucket(location)).toThrow('does not name a bucket');
+    expect(() => parseBucket(location)).not.toThrow('secret');
+  },
+);
