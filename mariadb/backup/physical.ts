@@ -146,6 +146,7 @@ export async function startPhysicalBackup({
         );
       }
       uncompressedBytes = bytesCompressed(results[1]?.stderr ?? '') ?? bytesRead;
+      if (!base) bytesRead = uncompressedBytes;
       return describe({
         facts,
         scratch,

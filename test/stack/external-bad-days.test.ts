@@ -7,6 +7,7 @@ import { openCatalog } from '../../catalog/open.ts';
 import { objectKeys, scheduleIds } from '../../domain/ids.ts';
 import { startS3, type TestS3 } from '../support/s3.ts';
 import { type Refusal, S3Gate } from '../support/s3-gate.ts';
+import { beginRun } from '../support/schedule-run.ts';
 import { type BackupBody, TestStack, type TestService, until } from '../support/stack.ts';
 
 interface ScheduleBody {
@@ -95,11 +96,12 @@ async function run(id: number): Promise<BackupBody> {
     ({ info }) => info.runningActions.length === 0,
     'the end of the run before',
   );
-  await handle(id).trigger('SKIP');
-  const { backup_id: backupId = '' } = await until(
-    () => read(id),
-    (schedule) => schedule.backup_id !== undefined && schedule.backup_id !== before,
-    'the run',
+  const backupId = await beginRun(
+    () => handle(id).trigger('SKIP'),
+    async () => {
+      const { backup_id: latest } = await read(id);
+      return latest === before ? undefined : latest;
+    },
   );
   return await stack.backupEnd(backupId);
 }

@@ -7,6 +7,7 @@ import type { Catalog } from '../../catalog/types.ts';
 import { scheduleIds } from '../../domain/ids.ts';
 import { settleSchedule } from '../../temporal/schedules.ts';
 import { recordHistory } from '../support/histories.ts';
+import { beginRun } from '../support/schedule-run.ts';
 import { ready, TestStack, type TestService, until } from '../support/stack.ts';
 
 interface ScheduleBody {
@@ -80,13 +81,13 @@ async function nextInTemporal(id: number): Promise<string | undefined> {
 /** Begins a run now, as if it were due, and waits for its backup to be there. */
 async function run(id: number): Promise<string> {
   const before = (await read(id)).backup_id;
-  await handle(id).trigger('SKIP');
-  const { backup_id: backupId } = await until(
-    () => read(id),
-    (schedule) => schedule.backup_id !== undefined && schedule.backup_id !== before,
-    'the run',
+  return await beginRun(
+    () => handle(id).trigger('SKIP'),
+    async () => {
+      const { backup_id: latest } = await read(id);
+      return latest === before ? undefined : latest;
+    },
   );
-  return backupId ?? '';
 }
 
 describe('a schedule that repeats', () => {
