@@ -172,13 +172,17 @@ describe('a chain', () => {
       sha256: createHash('sha256').update(body).digest('hex'),
     };
     await store.put(record.key, body);
-    await writeManifest(store, {
+    const { toLsn } = manifest.lineage;
+    const content = {
       ...manifest,
       backupId: child,
-      lineage: { ...manifest.lineage, parent },
+      type: 'incremental',
+      lineage: { ...manifest.lineage, parent, fromLsn: toLsn, toLsn: toLsn + 1, lastLsn: toLsn + 1 },
       storedBytes: body.length,
       streams: [{ name: 'data', bytes: body.length, parts: [record] }],
-    });
+    };
+    // As it is: what is not right is not written by those who take backups.
+    await store.put(objectKeys.manifest(child), Buffer.from(JSON.stringify(content)));
   }
 
   const examineChild = async (recorded = ''): Promise<Examination> =>
@@ -216,13 +220,13 @@ describe('a chain', () => {
   });
 
   test.each([
-    ['itself', child, /^expected a parent that was taken before it/],
-    ['another service', `${'d'.repeat(32)}:billing:b-0`, /^expected a backup of the same service/],
-    ['what is no backup', 'nonsense', /^expected a backup of the same service/],
-  ])('that leads to %s is damage, and is followed no further', async (_what, parent, finding) => {
+    ['itself', child],
+    ['another service', `${'d'.repeat(32)}:billing:b-0`],
+    ['what is no backup', 'nonsense'],
+  ])('that leads to %s is damage, and is followed no further', async (_what, parent) => {
     await putChild(parent);
     const found = await examineChild();
-    expect(found).toMatchObject({ objectsCount: 2, damagedCount: 1 });
-    expect(found.damaged[0]?.finding).toMatch(finding);
+    expect(found).toMatchObject({ objectsCount: 1, damagedCount: 1 });
+    expect(found.damaged[0]?.finding).toContain(`lineage.parent: ${parent} is not another backup of orders`);
   });
 });
