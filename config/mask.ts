@@ -31,9 +31,11 @@ export function printable(name: string, value: unknown): string {
 
 /** A text with secrets in addresses, in queries and of age as `***`. */
 export function maskText(value: string): string {
-  return withoutSecretKeys(value)
-    // No bucket has a colon in its name: somebody has put keys there.
-    .replace(/^((?:s3|gs):\/\/[^/:@]*:)[^/@]*(?=\/|$)/, '$1***')
-    .replace(/(\/\/[^/:@?]*:).*@/s, '$1***@')
-    .replace(/([?&][^=&]*(?:password|secret|token|key)[^=&]*=)[^&]*/gi, '$1***');
+  return (
+    withoutSecretKeys(value)
+      // No bucket has a colon in its name: somebody has put keys there.
+      .replace(/^((?:s3|gs):\/\/[^/:@]*:)[^/@]*(?=\/|$)/, '$1***')
+      .replace(/(\/\/[^/:@?]*:).*@/s, '$1***@')
+      .replace(/([?&][^=&]*(?:password|secret|token|key)[^=&]*=)[^&]*/gi, '$1***')
+  );
 }
