@@ -78,6 +78,8 @@ export const workflowIds = {
   agent: (agentId: string): string => `agent/${agentId}`,
   /** One question whether an agent is there; the nonce tells questions apart. */
   ping: (agentId: string, nonce: string): string => `agent/${agentId}/ping/${nonce}`,
+  /** Following the binlog of a service: one for as long as there is the service. */
+  follow: (serviceId: string): string => `follow/${serviceId}`,
   reconcile: (): string => 'reconcile',
   retention: (): string => 'retention',
 };
@@ -100,14 +102,26 @@ export const controlTaskQueue = 'tidemark';
 /** Long work of the control workers, a little at a time, so that what is short never waits for it. */
 export const controlBulkTaskQueue = 'tidemark:bulk';
 
-export type AgentQueue = 'control' | 'bulk';
+export type AgentQueue = 'control' | 'bulk' | 'follow';
 
-/** The task queues of one agent: `agent:<agent_id>:control` and `:bulk`. */
+/** The task queues of one agent: `agent:<agent_id>:control`, `:bulk` and `:follow`. */
 export function agentTaskQueue(agentId: string, queue: AgentQueue): string {
   return `agent:${agentId}:${queue}`;
 }
 
-/** Keys in an object store: segments joined by `/`, relative to the storage's prefix. */
+/** A range of one binlog file of one timeline. */
+interface SegmentKey {
+  timeline: string;
+  file: string;
+  start: number;
+  end: number;
+}
+
+function rangeName(start: number, end: number): string {
+  return [start, end].map((position) => String(position).padStart(12, '0')).join('-');
+}
+
+/** Keys in an object store: path segments joined by `/`, relative to the storage's prefix. */
 export const objectKeys = {
   service: (serviceId: string): string => `${serviceId}/service.json`,
   /** Where the backups of a service lie, each in a folder named by the hex of its id. */
@@ -122,6 +136,17 @@ export const objectKeys = {
   manifest: (backupId: string): string => `${objectKeys.backupFolder(backupId)}/manifest.json`,
   /** Who writes a backup. */
   writer: (backupId: string): string => `${objectKeys.backupFolder(backupId)}/writer.json`,
+  timelinesFolder: (serviceId: string): string => `${serviceId}/timelines`,
+  timeline: (serviceId: string, timeline: string): string =>
+    `${objectKeys.timelinesFolder(serviceId)}/${timeline}/timeline.json`,
+  /** The folder of one archived binlog file. */
+  binlogFolder: (serviceId: string, timeline: string, file: string): string =>
+    `${objectKeys.timelinesFolder(serviceId)}/${timeline}/${file}`,
+  /** Positions have 12 digits, so that names sort as the ranges do: `000000000000-000000524288`. */
+  segmentHeader: (serviceId: string, { timeline, file, start, end }: SegmentKey): string =>
+    `${objectKeys.binlogFolder(serviceId, timeline, file)}/${rangeName(start, end)}.json`,
+  segment: (serviceId: string, key: SegmentKey & { encrypted: boolean }): string =>
+    `${objectKeys.binlogFolder(serviceId, key.timeline, key.file)}/${rangeName(key.start, key.end)}.zst${key.encrypted ? '.age' : ''}`,
   /** Written, read and deleted to see that a customer's bucket can be used. */
   bucketProbe: (nonce: string): string => `.tidemark/probes/bucket-${nonce}`,
   /** Proof that two processes see the same store. */
