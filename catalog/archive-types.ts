@@ -21,11 +21,16 @@ export interface StretchFacts {
   toFile: string;
   toPosition: number;
   toGtid: string;
-  /** The instants that it covers: of its first event or sample, and of its last. Left out while it has no event. */
+  /**
+   * The instants that it covers: `t0` of its first and of its last sample, or of its events where nobody sampled. Left
+   * out while it has neither.
+   */
   fromTime?: string;
   toTime?: string;
   /** Parts of that time in which nobody looked at the commit clock. */
   unsampled: { from: string; to: string }[];
+  /** Of the binlogs, and of the objects that hold them. */
+  bytes: number;
   storedBytes: number;
   segments: number;
 }

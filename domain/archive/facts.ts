@@ -41,7 +41,7 @@ export interface SegmentFacts {
   /** Of its first and its last event; left out when it has none with a time. */
   firstEventAt?: string;
   lastEventAt?: string;
-  /** `t0` of the first and `t1` of the last sample of the commit clock in it; left out when nobody looked. */
+  /** `t0` of the first and of the last sample of the commit clock in it; left out when nobody looked. */
   sampledFrom?: string;
   sampledTo?: string;
   /** It ends with the event that closes its file. */
@@ -78,6 +78,11 @@ export interface TimelineFacts {
   parent?: string;
   /** Where on the parent it begins; left out with it. */
   branch?: ArchivePoint;
+  /**
+   * Everything that was confirmed on the parent by this instant lies before the branch point. Left out while nobody
+   * knows; a restore to an instant knows it.
+   */
+  branchTime?: string;
   /** Where its own binlogs begin. */
   begins: ArchivePoint;
   cause: TimelineCause;
