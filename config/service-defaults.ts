@@ -4,7 +4,14 @@ import type { EncryptionPolicy } from '../domain/encryption.ts';
 import type { CopyStorage } from './copies.ts';
 import type { ChainSettings, ServiceDefaults } from '../domain/service-settings.ts';
 import { parseNightlyWindow } from '../domain/nightly.ts';
-import { nightlyWindow, recipientList, retentionDays, unencryptedBackups, wholeNumber } from './values.ts';
+import {
+  interval,
+  nightlyWindow,
+  recipientList,
+  retentionDays,
+  unencryptedBackups,
+  wholeNumber,
+} from './values.ts';
 
 export const serviceDefaultSettings = {
   retention_days: retentionDays
@@ -43,6 +50,23 @@ export const serviceDefaultSettings = {
     .describe(
       "How much the incrementals of a chain may have, in percent of their full's size; beyond, a scheduled one takes a full instead",
     ),
+  binlog_archive: z
+    .enum(['on', 'off'])
+    .default('on')
+    .describe(
+      'Whether binlogs are archived from the first full backup on, where their service is not set otherwise',
+    ),
+  archive_interval: interval
+    .prefault('10s')
+    .describe(
+      'How long what is new in a binlog waits at most until it is shipped, where its service is not set otherwise: what can be lost with a host',
+    ),
+  full_after_hole: z
+    .enum(['on', 'off'])
+    .default('on')
+    .describe(
+      'Whether a full backup is taken at once where binlogs are missing from the archive, or the server goes on with others, where its service is not set otherwise',
+    ),
 };
 
 export function serviceDefaultsOf(settings: {
@@ -55,6 +79,9 @@ export function serviceDefaultsOf(settings: {
   incremental_base: ChainSettings['base'];
   max_chain: number;
   max_share: number;
+  binlog_archive: 'on' | 'off';
+  archive_interval: number;
+  full_after_hole: 'on' | 'off';
 }): ServiceDefaults {
   const nightlyWindow = parseNightlyWindow(settings.nightly_window);
   if (!nightlyWindow) throw new Error(`"${settings.nightly_window}" passed for a window`);
@@ -69,6 +96,11 @@ export function serviceDefaultsOf(settings: {
       base: settings.incremental_base,
       maxChain: settings.max_chain,
       maxShare: settings.max_share,
+    },
+    binlog: {
+      archive: settings.binlog_archive === 'on',
+      intervalMs: settings.archive_interval,
+      fullAfterHole: settings.full_after_hole === 'on',
     },
   };
 }

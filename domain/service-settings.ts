@@ -13,6 +13,15 @@ export interface ChainSettings {
   maxShare: number;
 }
 
+/** How the binlogs of a service are archived. */
+export interface BinlogSettings {
+  archive: boolean;
+  /** How long what is new in the binlog waits at most until it is shipped, milliseconds. */
+  intervalMs: number;
+  /** Whether a full is taken at once where a hole or another timeline was found. */
+  fullAfterHole: boolean;
+}
+
 export interface ServiceSettings {
   retention?: RetentionPolicy;
   /** In place of the deployment's recipients; an empty list is no encryption. */
@@ -21,6 +30,8 @@ export interface ServiceSettings {
   copies?: string[];
   /** What is left out follows the deployment. */
   chain?: Partial<ChainSettings>;
+  /** Likewise. */
+  binlog?: Partial<BinlogSettings>;
 }
 
 /** What holds for every service of the deployment. */
@@ -35,6 +46,7 @@ export interface ServiceDefaults {
   /** All that a service may name. */
   copyLocations: string[];
   chain: ChainSettings;
+  binlog: BinlogSettings;
 }
 
 /** What a service's settings are changed to; `default` makes one follow the deployment again. */
@@ -61,4 +73,9 @@ export function orderedCopies(settings: ServiceSettings, defaults: ServiceDefaul
 /** How a service's chains grow. */
 export function chainSettingsOf(settings: ServiceSettings, defaults: ServiceDefaults): ChainSettings {
   return { ...defaults.chain, ...settings.chain };
+}
+
+/** How its binlogs are archived. */
+export function binlogSettingsOf(settings: ServiceSettings, defaults: ServiceDefaults): BinlogSettings {
+  return { ...defaults.binlog, ...settings.binlog };
 }

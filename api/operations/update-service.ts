@@ -4,9 +4,11 @@ import type { ServiceRecord } from '../../catalog/types.ts';
 import { spreadOffset } from '../../domain/cron-runs.ts';
 import { TidemarkError } from '../../domain/errors.ts';
 import { joinedEncryption, noEncryption, requireRecipients } from '../../domain/encryption.ts';
+import { parseDuration } from '../../domain/durations.ts';
 import { minuteWithin, nightlyCron, nightlyTime } from '../../domain/nightly.ts';
 import {
   applySettings,
+  type BinlogSettings,
   type ChainSettings,
   orderedEncryption,
   type ServiceDefaults,
@@ -32,7 +34,7 @@ export const updateService = operation({
   path: '/services/{id}',
   summary: 'Change what a service is set to',
   description:
-    'What is not named stays. `"default"` makes the service follow the deployment again. `retention`, `nightly`, `encryption`, `copies` and `chain` are carried out; the other settings are answered with `not_available`, and then nothing is changed.',
+    'What is not named stays. `"default"` makes the service follow the deployment again. `retention`, `nightly`, `encryption`, `copies`, `chain` and `binlog` are carried out; the other settings are answered with `not_available`, and then nothing is changed.',
   role: 'administrator',
   params: z.strictObject({ id: z.string() }),
   query: nothing,
@@ -53,7 +55,7 @@ export const updateService = operation({
 });
 
 function changeOf(
-  { retention, encryption, copies, chain }: ServiceSettingsRequest,
+  { retention, encryption, copies, chain, binlog }: ServiceSettingsRequest,
   known: ServiceSettings,
 ): ServiceSettingsPatch {
   return {
@@ -63,18 +65,35 @@ function changeOf(
     }),
     ...(copies && { copies }),
     ...(chain && { chain: changedChain(chain, known.chain ?? {}) }),
+    ...(binlog && { binlog: changedBinlog(binlog, known.binlog ?? {}) }),
   };
 }
 
-/** What is not named stays, and what is "default" goes. */
 function changedChain(
   asked: NonNullable<ServiceSettingsRequest['chain']>,
   known: Partial<ChainSettings>,
 ): Partial<ChainSettings> {
   const { incremental_base: base, max_chain: maxChain, max_share: maxShare } = asked;
-  const named = Object.entries({ base, maxChain, maxShare }).filter(([, value]) => value !== undefined);
+  return changed({ base, maxChain, maxShare }, known);
+}
+
+function changedBinlog(
+  asked: NonNullable<ServiceSettingsRequest['binlog']>,
+  known: Partial<BinlogSettings>,
+): Partial<BinlogSettings> {
+  const { archive, interval, full_after_hole: fullAfterHole } = asked;
+  const intervalMs = interval === undefined || interval === 'default' ? interval : parseDuration(interval);
+  return changed({ archive, intervalMs, fullAfterHole }, known);
+}
+
+/** What is not named stays, and what is "default" goes. */
+function changed<T extends object>(
+  asked: { [K in keyof T]: T[K] | 'default' | undefined },
+  known: Partial<T>,
+): Partial<T> {
+  const named = Object.entries(asked).filter(([, value]) => value !== undefined);
   const merged = Object.entries<unknown>({ ...known, ...Object.fromEntries(named) });
-  return Object.fromEntries(merged.filter(([, value]) => value !== 'default'));
+  return Object.fromEntries(merged.filter(([, value]) => value !== 'default')) as Partial<T>;
 }
 
 /** @throws encryption_required when no backup could be taken any more */
@@ -110,7 +129,7 @@ function refuseNotAvailable(body: ServiceSettingsRequest): void {
   if (asked.length === 0) return;
   throw notAvailable(
     `${asked.join(', ')} ${asked.length === 1 ? 'is' : 'are'} not available yet.`,
-    'What can be set is "retention", "nightly", "encryption", "copies" and "chain"; nothing was changed.',
+    'What can be set is "retention", "nightly", "encryption", "copies", "chain" and "binlog"; nothing was changed.',
   );
 }
 

@@ -6,6 +6,7 @@ import { unencryptedChoices } from '../../domain/encryption.ts';
 import { backupTypes, operationStatuses } from '../../domain/operations.ts';
 import { longestRetentionDays } from '../../domain/retention.ts';
 import { parseSchedule } from '../../domain/schedule.ts';
+import { parseDuration } from '../../domain/durations.ts';
 import { instant } from './common.ts';
 
 /** A whole number, or the word that makes the service follow the deployment again. */
@@ -18,7 +19,7 @@ function orDefault(least: number, most: number) {
 
 const recipientsRule = `a list, each ${recipientRule}; or "default"`;
 
-const truth = z.boolean({ error: 'true or false' });
+const truth = z.union([z.boolean(), z.literal('default')], { error: 'true, false or "default"' });
 
 function wholeNumber(least: number, most: number) {
   const phrase = `a whole number from ${least} to ${most}`;
@@ -30,6 +31,16 @@ const duration = z
   .string({ error: span })
   .regex(/^[1-9]\d{0,8}(ms|s|m|h|d)$/, span)
   .openapi({ example: '24h' });
+
+const intervalRule = 'from 1s to 1d, a whole number and a unit: 10s, 5m or 1h; or "default"';
+const archiveInterval = z
+  .string({ error: intervalRule })
+  .regex(/^([1-9]\d{0,8}(ms|s|m|h|d)|default)$/, intervalRule)
+  .refine((value) => {
+    const ms = parseDuration(value);
+    return value === 'default' || (ms >= 1_000 && ms <= 86_400_000);
+  }, intervalRule)
+  .openapi({ example: '10s' });
 
 function listOf<T extends z.ZodType>(item: T, phrase: string) {
   return z.array(item, { error: phrase }).max(100, phrase);
@@ -72,13 +83,6 @@ function recipient() {
 
 /** What only later versions can do; validated like the rest. */
 const furtherSettings = {
-  binlog: z
-    .strictObject(
-      { archive: truth.optional(), interval: duration.optional() },
-      { error: 'an object with archive and interval' },
-    )
-    .optional()
-    .openapi({ description: 'Archiving of binlogs, and how often; not available yet' }),
   dump: z
     .strictObject(
       { include: tables.optional(), exclude: tables.optional() },
@@ -144,6 +148,21 @@ export const serviceSettingsRequest = z
           'How chains of incrementals grow. `incremental_base`: what one builds on, the newest backup of the chain (`last`) or its full. `max_chain`: the most that a restore has to apply. `max_share`: how much they may have together, in percent of the full. What is not named here stays.',
         example: { incremental_base: 'last', max_chain: 7 },
       }),
+    binlog: z
+      .strictObject(
+        {
+          archive: truth.optional(),
+          interval: archiveInterval.optional(),
+          full_after_hole: truth.optional(),
+        },
+        { error: 'an object with archive, interval and full_after_hole' },
+      )
+      .optional()
+      .openapi({
+        description:
+          'Archiving of its binlogs, from its first full backup on. `archive`: whether. `interval`: how long what is new waits at most until it is shipped. `full_after_hole`: whether a full is taken at once where binlogs are missing, or the server goes on with others. What is not named here stays.',
+        example: { archive: true, interval: '10s' },
+      }),
     ...furtherSettings,
   })
   .refine((body) => Object.keys(body).length > 0, {
@@ -189,6 +208,13 @@ export const copiesView = z.strictObject({
 
 /** Part of a service, as it is shown. */
 export const retentionView = policy;
+
+/** Part of a service, as it is shown. */
+export const binlogArchiveView = z.strictObject({
+  archive: z.boolean(),
+  interval: z.string(),
+  full_after_hole: z.boolean(),
+});
 
 /** Part of a service, as it is shown. */
 export const chainView = z.strictObject({

@@ -1,7 +1,13 @@
 /** Services, an addition of ours. */
 import { z } from '@hono/zod-openapi';
 import { instant, paging, wallClock } from './common.ts';
-import { chainView, copiesView, encryptionView, retentionView } from './service-settings.ts';
+import {
+  binlogArchiveView,
+  chainView,
+  copiesView,
+  encryptionView,
+  retentionView,
+} from './service-settings.ts';
 
 const agent = z.strictObject({
   id: z.string(),
@@ -46,6 +52,7 @@ export const service = z
     encryption: encryptionView.openapi({ description: 'Whom its new backups are encrypted for' }),
     copies: copiesView.openapi({ description: 'Where its backups are copied to' }),
     chain: chainView.openapi({ description: 'How its chains of incrementals grow' }),
+    archiving: binlogArchiveView.openapi({ description: 'How its binlogs are archived' }),
     nightly: z
       .strictObject({
         state: z.enum(['scheduled', 'suspended', 'deleted', 'none']),

@@ -1,9 +1,11 @@
 /** A service's record as the API shows it. */
 import type { NightlyRecord } from '../../catalog/retention-types.ts';
 import type { BackupRecord, ServiceRecord } from '../../catalog/types.ts';
+import { formatDuration } from '../../domain/durations.ts';
 import { tellSchedule } from '../../domain/schedule.ts';
 import { joinedEncryption, noEncryption } from '../../domain/encryption.ts';
 import {
+  binlogSettingsOf,
   orderedCopies,
   chainSettingsOf,
   orderedEncryption,
@@ -63,8 +65,14 @@ export function serviceView(
       origin: settings.copies ? 'service' : 'deployment',
     },
     chain: chainView(settings, defaults),
+    archiving: binlogView(settings, defaults),
     nightly: nightlyView(nightly, now),
   };
+}
+
+function binlogView(settings: ServiceSettings, defaults: ServiceDefaults): ServiceView['archiving'] {
+  const { archive, intervalMs, fullAfterHole } = binlogSettingsOf(settings, defaults);
+  return { archive, interval: formatDuration(intervalMs), full_after_hole: fullAfterHole };
 }
 
 function chainView(settings: ServiceSettings, defaults: ServiceDefaults): ServiceView['chain'] {

@@ -59,6 +59,7 @@ export async function openDeployment(
       copies: [],
       copyLocations: [],
       chain: { base: 'last', maxChain: 7, maxShare: 100 },
+      binlog: { archive: false, intervalMs: 10_000, fullAfterHole: true },
     },
     scheduleSpreadMs: 300_000,
     retention: { intervalMs: 3_600_000, graceMs: 0 },

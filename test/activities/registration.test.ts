@@ -56,6 +56,7 @@ beforeAll(async () => {
       copies: [],
       copyLocations: [],
       chain: { base: 'last', maxChain: 7, maxShare: 100 },
+      binlog: { archive: false, intervalMs: 10_000, fullAfterHole: true },
     },
     retention: { intervalMs: 1_000, graceMs: 0 },
     copies: new Map(),

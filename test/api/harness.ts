@@ -112,6 +112,7 @@ export const serviceDefaults: ServiceDefaults = {
   nightlyWindow: { startMinute: 0, minutes: 360 },
   encryption: noEncryption,
   chain: { base: 'last', maxChain: 7, maxShare: 100 },
+  binlog: { archive: true, intervalMs: 10_000, fullAfterHole: true },
 };
 
 /** A ring with one key that is always the same. */

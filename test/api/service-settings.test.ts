@@ -214,7 +214,6 @@ describe('a change', () => {
   });
 
   test.each([
-    [{ binlog: { archive: true, interval: '10s' } }, '"binlog" is'],
     [{ drill: '0 5 * * 0', keep_previous: '48h' }, '"keep_previous", "drill" are'],
     [{ dump: { include: ['shop', 'shop.orders'] }, retention: { days: 1 } }, '"dump" is'],
     [{ drill: '0 5 * * 0' }, '"drill" is'],
@@ -223,6 +222,24 @@ describe('a change', () => {
     expect([answer.status, answer.errors]).toEqual([400, ['not_available']]);
     expect(answer.messages).toContain(words);
     expect((await shown())['retention']).toEqual({ days: 7, origin: 'deployment' });
+  });
+
+  test('of its archiving is shown, what is not named stays, and "default" follows the deployment again', async () => {
+    const usual = { archive: true, interval: '10s', full_after_hole: true };
+    expect((await shown())['archiving']).toMatchObject(usual);
+    const changed = await change({ binlog: { archive: false, interval: '90s' } });
+    expect([changed.status, changed.body['archiving']]).toMatchObject([
+      200,
+      { ...usual, archive: false, interval: '90s' },
+    ]);
+    await change({ binlog: { full_after_hole: false } });
+    expect((await shown())['archiving']).toMatchObject({
+      archive: false,
+      interval: '90s',
+      full_after_hole: false,
+    });
+    await change({ binlog: { archive: 'default', interval: 'default', full_after_hole: 'default' } });
+    expect((await shown())['archiving']).toMatchObject(usual);
   });
 
   test.each([
@@ -242,8 +259,10 @@ describe('a change', () => {
       '"nightly.minute" has to be left out when hour is "default"',
     ],
     [{ nightly: { hour: 3, minute: 60 } }, 'a whole number from 0 to 59'],
-    [{ binlog: { archive: 'yes' } }, 'true or false'],
-    [{ binlog: { interval: '0s' } }, 'a whole number and a unit'],
+    [{ binlog: { archive: 'yes' } }, 'true, false or "default"'],
+    [{ binlog: { interval: '0s' } }, 'from 1s to 1d, a whole number and a unit'],
+    [{ binlog: { interval: '25h' } }, 'from 1s to 1d, a whole number and a unit'],
+    [{ binlog: { spool: '1G' } }, '"binlog.spool" is unknown here'],
     [{ encryption: { recipients: ['ssh-rsa AAAA'] } }, 'an age public key'],
     [{ encryption: { recipients: 'none' } }, 'or "default"'],
     [

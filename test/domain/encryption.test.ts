@@ -19,6 +19,7 @@ function defaultsWith(encryption: EncryptionPolicy): ServiceDefaults {
     copies: [],
     copyLocations: [],
     chain: { base: 'last', maxChain: 7, maxShare: 100 },
+    binlog: { archive: true, intervalMs: 10_000, fullAfterHole: true },
   };
 }
 

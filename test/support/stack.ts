@@ -114,6 +114,8 @@ export class TestStack {
       TIDEMARK_RECONCILE_INTERVAL: '2s',
       // No backup of its own accord in the middle of a test.
       TIDEMARK_NIGHTLY: 'off',
+      // Nor anything that follows its server, unless that is what is tested.
+      TIDEMARK_BINLOG_ARCHIVE: 'off',
       ...options.controlSettings,
     });
   }
