@@ -21,6 +21,8 @@ import {
 /** How long Temporal, and after it the workflow, may take before the catalog answers alone. Milliseconds. */
 const describeMs = 1_500;
 const queryMs = 1_500;
+/** For how long an answer of Temporal's serves others who ask the same: agents report some two seconds apart. Milliseconds. */
+const freshMs = 500;
 /** How many operations are remembered; a forgotten one only loses the promise that nothing goes back. */
 const remembered = 1_000;
 
@@ -35,8 +37,18 @@ const heartbeat = z.object({
   etaSeconds: figure,
 });
 
+type Followed = BackupRecord | RestoreRecord | VerificationRecord;
+
 /** What is known now and not in the catalog yet. */
 type Live = { progress: Progress; message?: string };
+
+interface Look {
+  /** What the catalog said when it began. */
+  stored: string;
+  /** When it is old, by the process's clock. */
+  until: number;
+  live: Promise<Live | undefined>;
+}
 
 export interface LiveProgress {
   /** The record with the newest progress and message. Never fails: without Temporal it is what the catalog says. */
@@ -47,27 +59,33 @@ export interface LiveProgress {
 
 export function progressThrough(client: Client): LiveProgress {
   const highest = new Map<string, Progress>();
-  const asked = new Map<string, Promise<Live | undefined>>();
+  const asked = new Map<string, Look>();
 
-  /** Many may watch one operation, and each answer costs a look by Temporal: those who ask at once share one. */
-  function shared(workflowId: string): Promise<Live | undefined> {
-    const running = asked.get(workflowId);
-    if (running) return running;
-    const live = liveOf(client, workflowId).finally(() => asked.delete(workflowId));
-    asked.set(workflowId, live);
-    return live;
+  /**
+   * Many may watch one operation, and each answer costs a look by Temporal: those who ask within a moment share one,
+   * unless the catalog has it a step further since.
+   */
+  function shared(workflowId: string, { status, progress, message }: Followed): Promise<Live | undefined> {
+    const stored = [status, progress?.phase, message].join('\n');
+    const before = asked.get(workflowId);
+    if (before?.stored === stored && performance.now() < before.until) return before.live;
+    const look: Look = { stored, until: Infinity, live: liveOf(client, workflowId) };
+    void look.live.then(() => (look.until = performance.now() + freshMs));
+    remember(asked, workflowId, look);
+    return look.live;
   }
 
-  async function follow<R extends BackupRecord | RestoreRecord | VerificationRecord>(
+  async function follow<R extends Followed>(
     workflowId: string,
     phases: readonly Phase[],
     record: R,
   ): Promise<R> {
     if (isFinal(record.status)) {
       highest.delete(workflowId);
+      asked.delete(workflowId);
       return record;
     }
-    const live = await shared(workflowId);
+    const live = await shared(workflowId, record);
     const before = highest.get(workflowId);
     const next = live?.progress ?? laterPhase(phases, before, record.progress);
     if (!next) return record;

@@ -20,7 +20,7 @@ import type { BenchOptions } from './options.ts';
 import type { OurProcess } from './processes.ts';
 
 /** Between two looks at a running operation: what it adds to a wall time is half of it. */
-const lookMs = 50;
+const lookMs = 100;
 
 export type Say = (message: string) => void;
 
