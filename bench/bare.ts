@@ -13,9 +13,15 @@ import type { Bench } from './subject.ts';
  * Backs up into the file `backup` of `folder`, which is made.
  *
  * @param recipient an age public key that it is encrypted for; empty: for nobody
+ * @param fromLsn only what was changed since; left out for a full
  */
-export function bareBackup(service: StackService, folder: string, recipient = ''): Promise<Steps> {
-  return script('bare-backup.sh', [service.defaults_file, folder, recipient]);
+export function bareBackup(
+  service: StackService,
+  folder: string,
+  { recipient = '', fromLsn }: { recipient?: string | undefined; fromLsn?: number } = {},
+): Promise<Steps> {
+  const args = [service.defaults_file, folder, recipient];
+  return script('bare-backup.sh', fromLsn === undefined ? args : [...args, String(fromLsn)]);
 }
 
 /** The parts of a backup, one after the other in one file: both ways restore the same bytes. @returns the file */

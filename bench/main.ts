@@ -1,11 +1,12 @@
 /** `npm run bench`: Tidemark against the same programs in a shell, and its lists. bench/README.md says how to read it. */
-import { benchBinlog } from './binlog.ts';
 import { CommanderError } from 'commander';
 import { messageOf } from '../domain/errors.ts';
 import { Interrupted, interruption } from '../embedded/signals.ts';
 import { inTemporaryFolder } from '../embedded/temporary.ts';
 import { benchApi } from './api.ts';
 import { benchBackup } from './backup.ts';
+import { benchBinlog } from './binlog.ts';
+import { benchIncremental } from './incremental.ts';
 import { parseBenchOptions, type BenchOptions } from './options.ts';
 import { benchRestore } from './restore.ts';
 import { benchStores } from './stores.ts';
@@ -40,10 +41,12 @@ async function main(args: string[]): Promise<number> {
 
 async function measure(setting: Setting): Promise<object> {
   const { what } = setting.options;
+  if (what === 'api' || what === 'binlog') throw new Error(`${what} needs no stack`);
   if (what === 'stores') return await benchStores(setting);
   return await withStack(setting, {}, async (bench) => {
     await load(bench);
-    return what === 'backup' ? await benchBackup(bench) : await benchRestore(bench);
+    const benches = { backup: benchBackup, incremental: benchIncremental, restore: benchRestore };
+    return await benches[what](bench);
   });
 }
 

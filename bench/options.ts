@@ -6,8 +6,10 @@ import { z } from 'zod';
 import { byteSize } from '../config/values.ts';
 import { placeNames, type PlaceName } from './places.ts';
 
+const subjects = ['backup', 'incremental', 'restore', 'stores', 'api', 'binlog'] as const;
+
 export interface BenchOptions {
-  what: 'backup' | 'restore' | 'stores' | 'api' | 'binlog';
+  what: (typeof subjects)[number];
   /** Of the data, in bytes. 0: a server as it was made. */
   size: number;
   /** How often each way is measured. */
@@ -31,9 +33,7 @@ export function parseBenchOptions(args: readonly string[]): BenchOptions {
     .description(
       'Measures Tidemark against the same programs in a shell, in turns; and how long its lists take.',
     )
-    .addArgument(
-      new Argument('<what>', 'what to measure').choices(['backup', 'restore', 'stores', 'api', 'binlog']),
-    )
+    .addArgument(new Argument('<what>', 'what to measure').choices(subjects))
     .addOption(
       new Option('--size <bytes>', 'of the data, such as 1G or 0').argParser(size).default(1024 ** 3, '1G'),
     )

@@ -98,7 +98,7 @@ async function measureBackup(
   const bareFolder = join(folder, 'bare');
   const bare = async (): Promise<number> => {
     const ms = await taken.bare.during(async () => {
-      const steps = await bareBackup(service, bareFolder, age?.recipient);
+      const steps = await bareBackup(service, bareFolder, { recipient: age?.recipient });
       return () => Promise.resolve(steps);
     });
     const upload = await timed(() => place.upload(join(bareFolder, 'backup')));

@@ -67,8 +67,12 @@ export async function load({ service, options, say }: Bench): Promise<void> {
   await loadBulk(connection, options.size);
 }
 
-export async function backUp({ stack, service }: Bench): Promise<Backup> {
-  const { backup_id: id = '' } = await stack.client.orderBackup(service.service_id);
+export async function backUp(
+  { stack, service }: Bench,
+  type: 'full' | 'incremental' = 'full',
+): Promise<Backup> {
+  const order = { backup_type: type, schedule: 'once', service_id: service.service_id };
+  const { backup_id: id = '' } = await stack.client.createSchedule(order);
   return succeeded(() => stack.client.backup(id));
 }
 

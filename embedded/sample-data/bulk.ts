@@ -32,6 +32,17 @@ export async function loadBulk(connection: Connection, bytes: number): Promise<v
   }
 }
 
+/** Gives `percent` of the rows of each table, the first ones, another content, without the binlog. */
+export async function changeBulk(connection: Connection, percent: number): Promise<void> {
+  await connection.query('SET SESSION sql_log_bin = 0');
+  for (let table = 1; table <= tableCount; table += 1) {
+    const name = `${bulkDatabase}.rows${table}`;
+    await connection.query(
+      `UPDATE ${name} SET k = k + 1 WHERE id <= (SELECT * FROM (SELECT MAX(id) FROM ${name}) AS top) * ${percent} / 100`,
+    );
+  }
+}
+
 /** Groups of eleven random digits with dashes between them. */
 function digits(groups: number): string {
   const group = "LPAD(FLOOR(RAND() * 99999999999), 11, '0')";

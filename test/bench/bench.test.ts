@@ -32,6 +32,21 @@ test('a backup is measured in both ways', async () => {
   });
 });
 
+test('an incremental is measured in both ways, beside the size of its full', async () => {
+  expect(await bench(['incremental', '--size', '1M'])).toEqual({
+    bench: 'incremental',
+    size_bytes: 1024 ** 2,
+    runs: 1,
+    ours_ms: [positive],
+    bare_ms: [positive],
+    ours_median_ms: positive,
+    bare_median_ms: positive,
+    ratio: positive,
+    stored_bytes: positive,
+    full_stored_bytes: positive,
+  });
+});
+
 test('a restore is measured in both ways, with the time in which the server did not serve', async () => {
   expect(await bench(['restore', '--size', '1M'])).toEqual({
     bench: 'restore',
