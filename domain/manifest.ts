@@ -1,14 +1,32 @@
 /** What a manifest says. Times are RFC 3339 in UTC, sizes bytes, digests SHA-256 in hex. */
 import type { Layout } from './layout.ts';
 
-/** What is written. Format 1, of before there were incremental backups, has neither `dataBytes` nor a lineage's `server`. */
-export const manifestFormat = 2;
+/**
+ * What is written. Format 1, of before there were incremental backups, has neither `dataBytes` nor a lineage's `server`;
+ * format 2 knows no dumps.
+ */
+export const manifestFormat = 3;
 
 /** The types of backups that are files of a server, and not statements. */
 export type PhysicalType = 'full' | 'incremental';
 
 export function isPhysical<T extends string>(type: T): type is T & PhysicalType {
   return type === 'full' || type === 'incremental';
+}
+
+/** The types of backups that lie in a store under a manifest. */
+export type StoredType = PhysicalType | 'dump';
+
+export function isStored<T extends string>(type: T): type is T & StoredType {
+  return isPhysical(type) || type === 'dump';
+}
+
+/** What a dump holds. */
+export interface DumpContent {
+  /** By name, in the order in which they stand in it. */
+  databases: string[];
+  /** All that the server has, users included: a restore replaces the server. Else it replaces these databases alone. */
+  whole: boolean;
 }
 
 export interface PartRecord {
@@ -18,7 +36,9 @@ export interface PartRecord {
   sha256: string;
 }
 
-/** A stream of a backup: the parts in their order, and their size together. Streams of a full: one, named `data`. */
+/**
+ * A stream of a backup: the parts in their order, and their size together. There is one, named `data`, of a dump `dump`.
+ */
 export interface StreamRecord {
   name: string;
   bytes: number;
@@ -38,7 +58,7 @@ export interface Manifest {
   backupId: string;
   serviceId: string;
   serviceName: string;
-  type: PhysicalType;
+  type: StoredType;
   deploymentId: string;
   workflowId: string;
   agentId: string;
@@ -50,7 +70,7 @@ export interface Manifest {
      * on the backup.
      */
     server: string;
-    /** 0 on a full; else the parent's `toLsn`. */
+    /** 0 on a full; else the parent's `toLsn`. A dump knows of no LSNs: all are 0. */
     fromLsn: number;
     toLsn: number;
     lastLsn: number;
@@ -59,6 +79,8 @@ export interface Manifest {
   binlog?: BinlogPosition;
   server: { version: string; name: string; layout: Layout };
   tool: { name: string; version: string };
+  /** Of a dump. */
+  dump?: DumpContent;
   /** Tables whose content is lost at a restart and so is not in the backup, as `db`.`table`. */
   memoryTables: string[];
   /** `recipients`: age public keys that the stream is encrypted for; empty: not encrypted. */
@@ -89,7 +111,7 @@ export interface BackupBase {
 export interface BackupSummary {
   backupId: string;
   /** Left out by agents of an earlier version, which take fulls. */
-  type?: PhysicalType;
+  type?: StoredType;
   manifestKey: string;
   /** Digest of the manifest's own bytes. */
   manifestSha256: string;

@@ -8,7 +8,7 @@ import type { BackupRecord, PlaceRecord, RestoreRecord } from '../../catalog/typ
 import type { VerificationRecord } from '../../catalog/verification-types.ts';
 import { messageOf } from '../../domain/errors.ts';
 import { workflowIds } from '../../domain/ids.ts';
-import { isPhysical } from '../../domain/manifest.ts';
+import { isStored } from '../../domain/manifest.ts';
 import { isFinal, type OperationStatus, type RestoreInput } from '../../domain/operations.ts';
 import {
   startBackup,
@@ -114,7 +114,7 @@ async function settleBackup(plane: Plane, backup: BackupRecord, outcome: Outcome
   if (isYoung(backup.createdAt)) return;
   const workflowId = workflowIds.backup(backup.id, backup.scheduleId);
   const state = await workflowState(plane, workflowId);
-  if (state === 'missing' && backup.status === 'Scheduled' && isPhysical(backup.type)) {
+  if (state === 'missing' && backup.status === 'Scheduled' && isStored(backup.type)) {
     const { id, scheduleId, serviceId, organization, type, method } = backup;
     await startBackup(plane.client, {
       backupId: id,

@@ -5,7 +5,7 @@ import { parseCron } from '../../domain/cron.ts';
 import { nextRun } from '../../domain/cron-runs.ts';
 import { TidemarkError } from '../../domain/errors.ts';
 import { formatBackupId, workflowIds } from '../../domain/ids.ts';
-import { isPhysical } from '../../domain/manifest.ts';
+import { isStored } from '../../domain/manifest.ts';
 import { isFinal } from '../../domain/operations.ts';
 import type { ControlActivities } from './contract.ts';
 import type { Plane } from './plane.ts';
@@ -32,7 +32,7 @@ export function runActivities(plane: Plane): Pick<ControlActivities, 'beginRun' 
       });
       if ('refused' in begun) return { message: refusals[begun.refused] };
       const { id: backupId, serviceId, organization, type, method } = begun.backup;
-      if (!isPhysical(type)) {
+      if (!isStored(type)) {
         throw new TidemarkError('not_available', `Backups of the type "${type}" are not available yet.`);
       }
       const intent = await catalog.findScheduleIntent(scheduleId);

@@ -47,7 +47,7 @@ describe('a manifest', () => {
   test('is JSON with a line for each field, the same bytes whatever the order of its fields was', async () => {
     const { sha256 } = await writeManifest(store, manifest);
     const text = (await store.get(key)).toString();
-    expect(text.startsWith('{\n  "format": 2,\n  "backupId": ')).toBe(true);
+    expect(text.startsWith('{\n  "format": 3,\n  "backupId": ')).toBe(true);
     expect(text.endsWith('\n}\n')).toBe(true);
     const turned = Object.fromEntries(Object.entries(manifest).reverse()) as unknown as Manifest;
     expect((await writeManifest(store, turned)).sha256).toBe(sha256);
@@ -143,10 +143,10 @@ describe('a manifest', () => {
   });
 
   test('of a later format is told from a damaged one', async () => {
-    await putContent({ format: 3, everything: 'is different' });
+    await putContent({ format: 4, everything: 'is different' });
     const reading = readManifest(store, backupId);
     await expect(reading).rejects.toEqual(failure('not_available'));
-    await expect(reading).rejects.toThrow(/format 3.*formats up to 2/);
+    await expect(reading).rejects.toThrow(/format 4.*formats up to 3/);
   });
 
   test.each([
