@@ -6,34 +6,7 @@ import type {
   SegmentFacts,
   TimelineFacts,
 } from '../domain/archive/facts.ts';
-
-/**
- * Segments that follow one another without a gap, as one: what is asked for first, and small however old a service is.
- * Kept together with the segments.
- */
-export interface StretchFacts {
-  timeline: string;
-  /** The first segment's file and start, and the state there. */
-  fromFile: string;
-  fromPosition: number;
-  fromGtid: string;
-  /** Where its last whole transaction ends, and the state there. */
-  toFile: string;
-  toPosition: number;
-  toGtid: string;
-  /**
-   * The instants that it covers: `t0` of its first and of its last sample, or of its events where nobody sampled. Left
-   * out while it has neither.
-   */
-  fromTime?: string;
-  toTime?: string;
-  /** Parts of that time in which nobody looked at the commit clock. */
-  unsampled: { from: string; to: string }[];
-  /** Of the binlogs, and of the objects that hold them. */
-  bytes: number;
-  storedBytes: number;
-  segments: number;
-}
+import type { StretchFacts } from '../domain/archive/stretches.ts';
 
 export interface ArchiveCatalog {
   /** One transaction. What is known already changes nothing; a hole that goes on is ended by the same one with an end. */

@@ -159,6 +159,7 @@ function changesOf(patch: BackupPatch): Partial<BackupRow> {
     binlog_file: binlog?.file,
     binlog_position: binlog?.position,
     binlog_gtid: binlog?.gtid,
+    timeline: patch.timeline,
     stored_bytes: patch.storedBytes,
     uncompressed_bytes: patch.uncompressedBytes,
     manifest_sha256: patch.manifestSha256,
@@ -190,6 +191,7 @@ export function recordOf(row: BackupRow): BackupRecord {
       endedAt: row.ended_at,
       pointInTime: row.point_in_time,
       binlog: binlogOf(row),
+      timeline: row.timeline,
       progress: row.progress === null ? undefined : (JSON.parse(row.progress) as BackupRecord['progress']),
     }),
   };

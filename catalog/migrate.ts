@@ -15,6 +15,7 @@ import { up as verifications } from './migrations/0011-verifications.ts';
 import { up as externalBuckets } from './migrations/0012-external-buckets.ts';
 import { up as copies } from './migrations/0013-copies.ts';
 import { up as chains } from './migrations/0015-chains.ts';
+import { up as archive } from './migrations/0016-archive.ts';
 import type { Tables } from './schema.ts';
 
 /** A name, once released, never changes, and neither does what is behind it: databases remember it. */
@@ -32,6 +33,7 @@ const migrations: Record<string, Migration> = {
   '0012-external-buckets': { up: externalBuckets },
   '0013-copies': { up: copies },
   '0015-chains': { up: chains },
+  '0016-archive': { up: archive },
 };
 
 /**

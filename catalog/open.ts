@@ -2,6 +2,7 @@
 import { Kysely, sql } from 'kysely';
 import { TidemarkError } from '../domain/errors.ts';
 import { apiKeysIn } from './api-keys.ts';
+import { archiveIn } from './archive.ts';
 import { auditIn } from './audit.ts';
 import { agentsIn } from './agents.ts';
 import { backupsIn } from './backups.ts';
@@ -83,6 +84,7 @@ export async function openCatalog(location: string, options: { password?: string
     ...externalBucketsIn(database),
     ...copiesIn(database),
     ...chainsIn(database),
+    ...archiveIn(database),
   };
 }
 

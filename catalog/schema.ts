@@ -2,10 +2,12 @@
  * The tables of the catalog as they are now, for Kysely. The migrations make them; both databases have the same.
  *
  * - Times are text, RFC 3339 in UTC with milliseconds: their order as text is their order in time, on both.
+ *   Those of archived binlogs have microseconds.
  * - JSON is text: nothing in it is searched for, so no database has to know its inside.
  * - Truth values are 0 and 1, because SQLite has no others.
  */
 import type { Generated, Selectable } from 'kysely';
+import type { HoleCause } from '../domain/archive/facts.ts';
 import type { BackupType, OperationStatus, RestoreMode, Role } from '../domain/operations.ts';
 import type { AuditOutcome, AuditRecord } from './request-types.ts';
 import type { CopyStatus } from '../domain/copies.ts';
@@ -30,6 +32,11 @@ export interface Tables {
   verifications: VerificationsTable;
   external_buckets: ExternalBucketsTable;
   copies: CopiesTable;
+  segments: SegmentsTable;
+  stretches: StretchesTable;
+  timelines: TimelinesTable;
+  archive_holes: ArchiveHolesTable;
+  follow_states: FollowStatesTable;
 }
 
 interface ServicesTable {
@@ -108,6 +115,8 @@ export interface BackupsTable {
   binlog_file: string | null;
   binlog_position: number | null;
   binlog_gtid: string | null;
+  /** Of its binlog. Null where the manifest does not say. */
+  timeline: string | null;
   stored_bytes: number;
   uncompressed_bytes: number;
   manifest_sha256: string;
@@ -288,6 +297,73 @@ interface CopiesTable {
   due_at: string;
 }
 
+interface SegmentsTable {
+  service_id: string;
+  timeline: string;
+  /** By which files follow one another: their names do not sort. */
+  file_number: number;
+  file: string;
+  start_position: number;
+  end_position: number;
+  gtid_before: string;
+  whole_end: number;
+  gtid_after: string;
+  first_event_at: string | null;
+  last_event_at: string | null;
+  sampled_from: string | null;
+  sampled_to: string | null;
+  closed: 'rotate' | 'stop' | null;
+  stored_bytes: number;
+  sha256: string;
+  /** JSON */
+  recipients: string;
+  shipped_at: string;
+}
+
+interface StretchesTable {
+  service_id: string;
+  timeline: string;
+  from_file: string;
+  from_position: number;
+  from_gtid: string;
+  to_file: string;
+  to_position: number;
+  to_gtid: string;
+  end_file: string;
+  end_position: number;
+  from_time: string | null;
+  to_time: string | null;
+  /** JSON */
+  unsampled: string;
+  bytes: number;
+  stored_bytes: number;
+  segments: number;
+}
+
+interface TimelinesTable {
+  service_id: string;
+  id: string;
+  /** JSON */
+  facts: string;
+}
+
+interface ArchiveHolesTable {
+  service_id: string;
+  timeline: string;
+  from_file: string;
+  from_position: number;
+  cause: HoleCause;
+  /** JSON */
+  facts: string;
+}
+
+interface FollowStatesTable {
+  service_id: string;
+  looked_at: string;
+  /** JSON */
+  state: string;
+}
+
 export type ServiceRow = Selectable<ServicesTable>;
 export type ScheduleRow = Selectable<SchedulesTable>;
 export type BackupRow = Selectable<BackupsTable>;
@@ -297,5 +373,7 @@ export type ApiKeyRow = Selectable<ApiKeysTable>;
 export type AuditRow = Selectable<AuditTable>;
 export type RemovalRow = Selectable<RemovalsTable>;
 export type AgentRow = Selectable<AgentsTable>;
+export type SegmentRow = Selectable<SegmentsTable>;
+export type StretchRow = Selectable<StretchesTable>;
 export type CopyRow = Selectable<CopiesTable>;
 export type VerificationRow = Selectable<VerificationsTable>;

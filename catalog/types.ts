@@ -9,6 +9,7 @@ import type { BackupType, OperationStatus, RestoreMode } from '../domain/operati
 import type { Progress } from '../domain/progress.ts';
 import type { AgentCatalog } from './agent-types.ts';
 import type { ChainCatalog } from './chain-types.ts';
+import type { ArchiveCatalog } from './archive-types.ts';
 import type { ApiKeyCatalog } from './api-key-types.ts';
 import type { CopyCatalog } from './copy-types.ts';
 import type { ExternalBucketCatalog, ExternalBucketRecord } from './external-bucket-types.ts';
@@ -66,6 +67,8 @@ export interface BackupRecord {
   /** What it directly builds on; empty on a full. */
   parentBackup: string;
   binlog?: BinlogPosition;
+  /** Of its binlog, where its manifest says. */
+  timeline?: string;
   storedBytes: number;
   uncompressedBytes: number;
   manifestSha256: string;
@@ -136,6 +139,7 @@ export type BackupPatch = Partial<
     | 'endedAt'
     | 'pointInTime'
     | 'binlog'
+    | 'timeline'
     | 'storedBytes'
     | 'uncompressedBytes'
     | 'manifestSha256'
@@ -168,7 +172,8 @@ export interface Catalog
     VerificationCatalog,
     ExternalBucketCatalog,
     CopyCatalog,
-    ChainCatalog {
+    ChainCatalog,
+    ArchiveCatalog {
   /**
    * Brings the schema up to date. Several processes may call it at once.
    *

@@ -1,0 +1,260 @@
+/**
+ * Archived binlogs. What a follower reports is written in one transaction with the stretches that its segments make up,
+ * alone among those that work on the service; afterwards the millions of segments are asked for only when a few of them
+ * are wanted.
+ */
+import type { Kysely, Transaction } from 'kysely';
+import type {
+  FollowReport,
+  FollowState,
+  HoleFacts,
+  SegmentFacts,
+  TimelineFacts,
+} from '../domain/archive/facts.ts';
+import { sortable } from '../domain/archive/instants.ts';
+import { fileNumber, type StretchFacts, withSegment } from '../domain/archive/stretches.ts';
+import { cutOut, type SegmentKey } from './archive-cuts.ts';
+import { replaceStretches, stretchesOf } from './archive-stretches.ts';
+import { holeText, inOrder, nowWritten, segmentOf, segmentRow, timelineText } from './archive-rows.ts';
+import type { ArchiveCatalog } from './archive-types.ts';
+import type { Database } from './database.ts';
+import type { Tables } from './schema.ts';
+
+export function archiveIn(database: Database): ArchiveCatalog {
+  return {
+    async recordArchive(serviceId, report) {
+      await database.writeAlone(serviceId, async (db) => {
+        await recordTimelines(db, serviceId, report.timelines);
+        await recordSegments(db, serviceId, report);
+        for (const hole of report.holes) await recordHole(db, serviceId, hole);
+        await recordState(db, serviceId, report.state);
+      });
+    },
+
+    async findFollowState(serviceIds) {
+      if (serviceIds.length === 0) return new Map();
+      const rows = await database.read(
+        async (db) =>
+          await db
+            .selectFrom('follow_states')
+            .select(['service_id', 'state'])
+            .where('service_id', 'in', [...serviceIds])
+            .execute(),
+      );
+      return new Map(rows.map((row) => [row.service_id, JSON.parse(row.state) as FollowState]));
+    },
+
+    archiveFacts: async (serviceId) =>
+      await database.snapshot(async (db) => await archiveFactsOf(db, serviceId)),
+
+    async segmentsOfFile(serviceId, file) {
+      return await database.snapshot(async (db) => {
+        const timelines = await db
+          .selectFrom('stretches')
+          .select('timeline')
+          .distinct()
+          .where('service_id', '=', serviceId)
+          .orderBy('timeline')
+          .execute();
+        const found: SegmentFacts[] = [];
+        // The key has the timeline before the file.
+        for (const { timeline } of timelines) {
+          const rows = await db
+            .selectFrom('segments')
+            .selectAll()
+            .where('service_id', '=', serviceId)
+            .where('timeline', '=', timeline)
+            .where('file_number', '=', fileNumber(file))
+            .where('file', '=', file)
+            .orderBy('start_position')
+            .orderBy('end_position')
+            .execute();
+          found.push(...rows.map(segmentOf));
+        }
+        return found;
+      });
+    },
+
+    async segmentsFrom(serviceId, { timeline, file, position }, limit) {
+      const number = fileNumber(file);
+      const rows = await database.read(async (db) => {
+        const containing = await db
+          .selectFrom('segments')
+          .select('start_position')
+          .where('service_id', '=', serviceId)
+          .where('timeline', '=', timeline)
+          .where('file_number', '=', number)
+          .where('file', '=', file)
+          .where('start_position', '<=', position)
+          .where('end_position', '>', position)
+          .orderBy('start_position', 'desc')
+          .limit(1)
+          .executeTakeFirst();
+        return await db
+          .selectFrom('segments')
+          .selectAll()
+          .where('service_id', '=', serviceId)
+          .where('timeline', '=', timeline)
+          .where((where) =>
+            where(
+              where.refTuple('file_number', 'file', 'start_position'),
+              '>=',
+              where.tuple(number, file, containing?.start_position ?? position),
+            ),
+          )
+          .orderBy('file_number')
+          .orderBy('file')
+          .orderBy('start_position')
+          .orderBy('end_position')
+          .limit(limit)
+          .execute();
+      });
+      return rows.map(segmentOf);
+    },
+
+    async forgetSegments(serviceId, segments) {
+      await database.writeAlone(serviceId, async (db) => {
+        await cutOut(db, serviceId, segments);
+      });
+    },
+  };
+}
+
+/** All timelines, stretches and holes of a service. */
+export async function archiveFactsOf(
+  db: Kysely<Tables>,
+  serviceId: string,
+): ReturnType<ArchiveCatalog['archiveFacts']> {
+  const timelines = await db
+    .selectFrom('timelines')
+    .select('facts')
+    .where('service_id', '=', serviceId)
+    .execute();
+  const stretches = await db
+    .selectFrom('stretches')
+    .selectAll()
+    .where('service_id', '=', serviceId)
+    .execute();
+  const holes = await db
+    .selectFrom('archive_holes')
+    .select('facts')
+    .where('service_id', '=', serviceId)
+    .execute();
+  return {
+    timelines: timelines
+      .map(({ facts }) => JSON.parse(facts) as TimelineFacts)
+      .toSorted((a, b) => (a.createdAt < b.createdAt ? -1 : 1)),
+    stretches: inOrder(stretches),
+    holes: holes
+      .map(({ facts }) => JSON.parse(facts) as HoleFacts)
+      .toSorted((a, b) => (a.fromTime < b.fromTime ? -1 : 1)),
+  };
+}
+
+async function recordTimelines(
+  db: Transaction<Tables>,
+  serviceId: string,
+  timelines: readonly TimelineFacts[],
+): Promise<void> {
+  for (const timeline of timelines) {
+    await db
+      .insertInto('timelines')
+      .values({ service_id: serviceId, id: timeline.id, facts: timelineText(timeline) })
+      .onConflict((conflict) => conflict.columns(['service_id', 'id']).doNothing())
+      .execute();
+  }
+}
+
+async function recordSegments(
+  db: Transaction<Tables>,
+  serviceId: string,
+  { segments, joined }: Pick<FollowReport, 'segments' | 'joined'>,
+): Promise<void> {
+  const added: SegmentFacts[] = [];
+  for (const segment of segments) {
+    // One that is known, or that another took the place of since.
+    if (await isCovered(db, serviceId, segment)) continue;
+    await db.insertInto('segments').values(segmentRow(serviceId, segment)).execute();
+    added.push(segment);
+  }
+  for (const timeline of new Set(added.map((segment) => segment.timeline))) {
+    const known = await stretchesOf(db, serviceId, timeline);
+    const now = added
+      .filter((segment) => segment.timeline === timeline)
+      .reduce<readonly StretchFacts[]>(withSegment, known);
+    await replaceStretches(db, serviceId, known, now);
+  }
+  // Last, so that what they held is held by others already.
+  if (joined.length > 0) await cutOut(db, serviceId, joined);
+}
+
+async function isCovered(db: Kysely<Tables>, serviceId: string, segment: SegmentKey): Promise<boolean> {
+  const row = await db
+    .selectFrom('segments')
+    .select('end_position')
+    .where('service_id', '=', serviceId)
+    .where('timeline', '=', segment.timeline)
+    .where('file_number', '=', fileNumber(segment.file))
+    .where('file', '=', segment.file)
+    .where('start_position', '<=', segment.start)
+    .orderBy('start_position', 'desc')
+    .orderBy('end_position', 'desc')
+    .limit(1)
+    .executeTakeFirst();
+  return row !== undefined && row.end_position >= segment.end;
+}
+
+/** A hole that is known is ended by the same one with an end, and never opened again. */
+async function recordHole(db: Transaction<Tables>, serviceId: string, hole: HoleFacts): Promise<void> {
+  const key = {
+    service_id: serviceId,
+    timeline: hole.timeline,
+    from_file: hole.from.file,
+    from_position: hole.from.position,
+    cause: hole.cause,
+  };
+  const facts = holeText(hole);
+  const known = await db
+    .selectFrom('archive_holes')
+    .select('facts')
+    .where((eb) => eb.and(key))
+    .executeTakeFirst();
+  if (!known) {
+    await db
+      .insertInto('archive_holes')
+      .values({ ...key, facts })
+      .execute();
+    return;
+  }
+  const { to, toTime } = JSON.parse(known.facts) as HoleFacts;
+  const ends =
+    (to === undefined && hole.to !== undefined) || (toTime === undefined && hole.toTime !== undefined);
+  if (!ends) return;
+  await db
+    .updateTable('archive_holes')
+    .set({ facts })
+    .where((eb) => eb.and(key))
+    .execute();
+}
+
+/** A report that is told again does not put the follower back. */
+async function recordState(db: Transaction<Tables>, serviceId: string, state: FollowState): Promise<void> {
+  const lookedAt = sortable(state.lookedAt);
+  const row = { service_id: serviceId, looked_at: lookedAt, state: JSON.stringify(state) };
+  await db
+    .insertInto('follow_states')
+    .values(row)
+    .onConflict((conflict) =>
+      conflict
+        .column('service_id')
+        .doUpdateSet({ looked_at: row.looked_at, state: row.state })
+        // One from the future is of a clock that was put right since.
+        .where((eb) =>
+          eb.or([
+            eb('follow_states.looked_at', '<=', lookedAt),
+            eb('follow_states.looked_at', '>', nowWritten()),
+          ]),
+        ),
+    )
+    .execute();
+}
