@@ -5,7 +5,7 @@ import { messageOf } from '../domain/errors.ts';
 import { controlTaskQueue, workflowIds } from '../domain/ids.ts';
 import type { BackupInput, OperationTimings, RestoreInput, VerificationInput } from '../domain/operations.ts';
 import { settleSchedule } from '../temporal/schedules.ts';
-import { startBackup, startRestore, startVerification } from '../temporal/start.ts';
+import { startBackup, startRemovals, startRestore, startVerification } from '../temporal/start.ts';
 import { type Agents, agentsThrough } from './agents.ts';
 import type { ApiLog } from './context.ts';
 import { mayPass, temporalError } from './temporal-errors.ts';
@@ -29,6 +29,8 @@ export interface Orders extends Agents {
    * of next: no new order reaches it in any case.
    */
   dismiss(agentId: string): Promise<void>;
+  /** Has what has left the catalog removed; when Temporal is away, the reconciler does it. */
+  removals(): Promise<void>;
   /** Over how long the runs of schedules are spread. */
   readonly scheduleSpreadMs: number;
   /** Brings a schedule in Temporal to what was written down; when Temporal went away since, the reconciler does it. */
@@ -116,6 +118,13 @@ export function ordersThrough(
           { agent_id: agentId, err: error },
           'the revoked agent is told when it announces itself next',
         );
+      }
+    },
+    async removals() {
+      try {
+        await client.connection.withDeadline(Date.now() + callMs, async () => startRemovals(client, true));
+      } catch (error) {
+        log.warn({ err: error }, 'left to the reconciler: Temporal did not take the removal');
       }
     },
     async backup(input) {

@@ -16,6 +16,8 @@ interface UnneededBucket extends Pick<ExternalBucketRecord, 'id' | 'location'> {
 export interface ExternalBucketCatalog {
   /** Where a backup lies, or is to lie, when that is a customer's bucket; undefined for the managed storage. */
   findExternalBucket(backupId: string): Promise<ExternalBucketRecord | undefined>;
+  /** A bucket by its own id. */
+  findBucket(id: string): Promise<ExternalBucketRecord | undefined>;
   /**
    * Buckets that no schedule and no backup needs any more, some of them, oldest first; with their backups, all of
    * which have come to nothing.

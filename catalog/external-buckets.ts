@@ -22,6 +22,17 @@ export function externalBucketsIn(database: Database): ExternalBucketCatalog {
       );
     },
 
+    async findBucket(id) {
+      return await database.read(
+        async (db) =>
+          await db
+            .selectFrom('external_buckets')
+            .select(['id', 'location', 'sealed'])
+            .where('id', '=', id)
+            .executeTakeFirst(),
+      );
+    },
+
     async unneededBuckets() {
       return await database.read(async (db) => {
         const buckets = await db
@@ -121,7 +132,7 @@ export async function forgetUnusedBucket(transaction: Transaction<Tables>, id: s
     .execute();
 }
 
-/** Of no schedule that can have another run, and of no backup that is under way or can be restored. */
+/** Of no schedule that can have another run, and of no backup that is under way, can be restored or is being removed. */
 function unneeded(eb: ExpressionBuilder<Tables, 'external_buckets'>): Expression<SqlBool> {
   const schedules = eb
     .selectFrom('schedules')
@@ -134,5 +145,9 @@ function unneeded(eb: ExpressionBuilder<Tables, 'external_buckets'>): Expression
     .select('backups.id')
     .whereRef('backups.external_bucket_id', '=', 'external_buckets.id')
     .where('backups.status', 'in', ['Scheduled', 'Running', 'Succeeded']);
-  return eb.not(eb.or([eb.exists(schedules), eb.exists(backups)]));
+  const removals = eb
+    .selectFrom('removals')
+    .select('removals.backup_id')
+    .whereRef('removals.external_bucket_id', '=', 'external_buckets.id');
+  return eb.not(eb.or([eb.exists(schedules), eb.exists(backups), eb.exists(removals)]));
 }

@@ -16,6 +16,7 @@ import { up as externalBuckets } from './migrations/0012-external-buckets.ts';
 import { up as copies } from './migrations/0013-copies.ts';
 import { up as chains } from './migrations/0015-chains.ts';
 import { up as archive } from './migrations/0016-archive.ts';
+import { up as keeping } from './migrations/0019-keeping.ts';
 import type { Tables } from './schema.ts';
 
 /** A name, once released, never changes, and neither does what is behind it: databases remember it. */
@@ -34,6 +35,7 @@ const migrations: Record<string, Migration> = {
   '0013-copies': { up: copies },
   '0015-chains': { up: chains },
   '0016-archive': { up: archive },
+  '0019-keeping': { up: keeping },
 };
 
 /**

@@ -1,5 +1,5 @@
 /** The parts of the catalog that retention works with: settings of services, removals, nightly schedules. */
-import type { RetentionFacts, Verdict } from '../domain/retention.ts';
+import type { RetentionFacts, Verdict } from '../domain/retention/facts.ts';
 import type { ServiceSettings, ServiceSettingsPatch } from '../domain/service-settings.ts';
 import type { ScheduleRecord } from './schedule-types.ts';
 import type { ServiceRecord } from './types.ts';
@@ -19,7 +19,12 @@ export interface RemovalRecord {
   beganAt: string;
   /** Where it was copied to, and is still to be removed: also what was never finished. */
   copies: string[];
+  /** The customer's bucket that it lies in; left out for the managed storage. */
+  bucketId?: string;
 }
+
+/** Which backups of a service are judged: those in the managed storage, or those in buckets of customers as well. */
+export type RetentionScope = 'managed' | 'all';
 
 export interface RetentionCatalog {
   /** Empty for one that nothing was set of. */
@@ -35,8 +40,12 @@ export interface RetentionCatalog {
 
   /** Whether the service has a backup that was created before `time`, or one that was due before: a look into indexes. */
   mayHaveExpired(service: { organization: string; serviceId: string }, time: string): Promise<boolean>;
-  /** What retention judges: every backup of a service, and the restores that are using some of them. */
-  retentionFacts(serviceId: string): Promise<RetentionFacts>;
+  /**
+   * What retention judges: every backup of a service, and the restores that are using some of them.
+   *
+   * @param scope default: managed
+   */
+  retentionFacts(serviceId: string, scope?: RetentionScope): Promise<RetentionFacts>;
   /**
    * Remembers which backups of a service are due, and since when: `time`, unless that is known already or is later
    * than `time`. What is not named is not due any more.
@@ -46,15 +55,24 @@ export interface RetentionCatalog {
    * One transaction, alone on the service: judges anew, and moves what is not to be kept from the backups to the
    * removals, in the order of the verdicts.
    *
-   * @param judge must not do anything else than judge
+   * @param judge must not do anything else than judge; what it throws is thrown, and nothing was removed
+   * @param scope default: managed
    */
-  beginRemovals(serviceId: string, judge: (facts: RetentionFacts) => Verdict[]): Promise<RemovalRecord[]>;
+  beginRemovals(
+    serviceId: string,
+    judge: (facts: RetentionFacts) => Verdict[],
+    scope?: RetentionScope,
+  ): Promise<RemovalRecord[]>;
   /** Everything whose removal began and is not finished, in the order in which it began. */
   listRemovals(): Promise<RemovalRecord[]>;
   /** Remembers in which locations its copies are still to be removed. */
   updateRemoval(backupId: string, copies: readonly string[]): Promise<void>;
-  /** The objects are gone: forgets the removal, and the one-time order that the backup was made for. */
-  finishRemoval(backupId: string): Promise<void>;
+  /**
+   * The objects are gone: forgets the removal, and the one-time order that the backup was made for.
+   *
+   * @returns false when somebody else had finished it
+   */
+  finishRemoval(backupId: string): Promise<boolean>;
 }
 
 /** The nightly schedule that a service was given. */

@@ -4,10 +4,10 @@
  * is ordered alone on that service, too, so that whoever comes first is seen by the other.
  */
 import type { Kysely, Transaction } from 'kysely';
-import type { RetentionCandidate, RetentionFacts, Verdict } from '../domain/retention.ts';
+import type { RetentionCandidate, RetentionFacts, Verdict } from '../domain/retention/facts.ts';
 import { instant, now, present, prose } from './columns.ts';
 import type { Database } from './database.ts';
-import type { RetentionCatalog, RemovalRecord } from './retention-types.ts';
+import type { RetentionCatalog, RetentionScope, RemovalRecord } from './retention-types.ts';
 import type { BackupRow, RemovalRow, Tables } from './schema.ts';
 import { unfinished } from './statuses.ts';
 
@@ -55,15 +55,17 @@ export function retentionIn(database: Database): RetentionQueries {
       return Number(found) === 1;
     },
 
-    async retentionFacts(serviceId) {
-      return await database.read(async (db) => factsOf(await backupsOf(db, serviceId), await pinsOf(db)));
+    async retentionFacts(serviceId, scope = 'managed') {
+      return await database.read(async (db) =>
+        factsOf(await backupsOf(db, serviceId, scope), await pinsOf(db)),
+      );
     },
 
     async markDue(serviceId, backupIds, time) {
       const due = new Set(backupIds);
       const since = instant(time);
       await database.write(async (db) => {
-        for (const { id, due_since: known } of await backupsOf(db, serviceId)) {
+        for (const { id, due_since: known } of await backupsOf(db, serviceId, 'managed')) {
           const right = due.has(id) ? (known !== null && known <= since ? known : since) : null;
           if (right === known) continue;
           await db.updateTable('backups').set({ due_since: right }).where('id', '=', id).execute();
@@ -71,9 +73,9 @@ export function retentionIn(database: Database): RetentionQueries {
       });
     },
 
-    async beginRemovals(serviceId, judge) {
+    async beginRemovals(serviceId, judge, scope = 'managed') {
       return await database.writeAlone([serviceId], async (db) => {
-        const rows = await backupsOf(db, serviceId);
+        const rows = await backupsOf(db, serviceId, scope);
         const verdicts = judge(factsOf(rows, await pinsOf(db)));
         return await moveToRemovals(db, rows, verdicts);
       });
@@ -97,19 +99,20 @@ export function retentionIn(database: Database): RetentionQueries {
     },
 
     async finishRemoval(backupId) {
-      await database.write(async (db) => {
+      return await database.write(async (db) => {
         const removal = await db
           .deleteFrom('removals')
           .where('backup_id', '=', backupId)
           .returning('schedule_id')
           .executeTakeFirst();
-        if (!removal) return;
+        if (!removal) return false;
         await db
           .deleteFrom('schedules')
           .where('id', '=', removal.schedule_id)
           .where('schedule', '=', 'once')
           .where('backup_id', '=', backupId)
           .execute();
+        return true;
       });
     },
   };
@@ -128,9 +131,14 @@ type CandidateRow = Pick<
   | 'parent_backup'
   | 'stored_bytes'
   | 'due_since'
+  | 'external_bucket_id'
 > & { known_damaged: number | null };
 
-async function backupsOf(db: Kysely<Tables>, serviceId: string): Promise<CandidateRow[]> {
+async function backupsOf(
+  db: Kysely<Tables>,
+  serviceId: string,
+  scope: RetentionScope,
+): Promise<CandidateRow[]> {
   return await db
     .selectFrom('services')
     // The index begins with the organization.
@@ -153,10 +161,11 @@ async function backupsOf(db: Kysely<Tables>, serviceId: string): Promise<Candida
       'backups.parent_backup',
       'backups.stored_bytes',
       'backups.due_since',
+      'backups.external_bucket_id',
     ])
     .where('services.service_id', '=', serviceId)
-    // What lies in a customer's bucket is the customer's: it is not removed, and nothing is removed for its sake.
-    .where('backups.external_bucket_id', 'is', null)
+    // What lies in a customer's bucket is the customer's: it is removed on instruction alone, and nothing for its sake.
+    .where((eb) => (scope === 'all' ? eb.and([]) : eb('backups.external_bucket_id', 'is', null)))
     .execute();
 }
 
@@ -214,6 +223,7 @@ async function moveToRemovals(
         reason: prose(reason),
         began_at: now(),
         copies: JSON.stringify(copies.map(({ location }) => location)),
+        external_bucket_id: row.external_bucket_id,
       })
       .returningAll()
       .executeTakeFirstOrThrow();
@@ -233,5 +243,6 @@ function recordOf(row: RemovalRow): RemovalRecord {
     reason: row.reason,
     beganAt: row.began_at,
     copies: JSON.parse(row.copies) as string[],
+    ...present({ bucketId: row.external_bucket_id }),
   };
 }

@@ -173,6 +173,8 @@ interface RemovalsTable {
   began_at: string;
   /** JSON: the locations of copies that are still to be removed. */
   copies: Generated<string>;
+  /** Null: the managed storage. */
+  external_bucket_id: string | null;
 }
 
 interface PlacesTable {

@@ -2,7 +2,7 @@
 import type { z } from 'zod';
 import type { agentList } from '../api/schemas/agent.ts';
 import type { auditList } from '../api/schemas/audit.ts';
-import type { BackupView } from '../api/schemas/backup.ts';
+import type { BackupView, RemovedBackupsView } from '../api/schemas/backup.ts';
 import type { pointInTimeServices, restoreTargets } from '../api/schemas/lookup.ts';
 import type { RestoreView } from '../api/schemas/restore.ts';
 import type { ScheduleView } from '../api/schemas/schedule.ts';
@@ -11,6 +11,7 @@ import type { ServiceView } from '../api/schemas/service.ts';
 import type { VerificationView } from '../api/schemas/verification.ts';
 
 export type Backup = BackupView;
+export type RemovedBackups = RemovedBackupsView;
 export type Restore = RestoreView;
 export type Schedule = ScheduleView;
 export type Service = ServiceView;

@@ -6,6 +6,7 @@ import type {
   Backup,
   BackupList,
   PointInTimeServices,
+  RemovedBackups,
   Restore,
   RestoreList,
   RestoreTargets,
@@ -111,6 +112,11 @@ export class Client {
 
   backups(query: Query = {}): Promise<BackupList> {
     return this.#ask('GET', '/backups', { query });
+  }
+
+  /** Undefined when an attempt before this one had got through, and its answer was lost. */
+  deleteBackup(backupId: string, query: Query = {}): Promise<RemovedBackups | undefined> {
+    return this.#ask('DELETE', `/backups/${segment(backupId)}`, { query });
   }
 
   /** Has a backup read back; one that is being read back already is not begun anew. */

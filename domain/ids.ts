@@ -82,6 +82,8 @@ export const workflowIds = {
   follow: (serviceId: string): string => `follow/${serviceId}`,
   reconcile: (): string => 'reconcile',
   retention: (): string => 'retention',
+  /** Removing what was deleted on instruction. */
+  removals: (): string => 'removals',
 };
 
 /** Schedules in Temporal; the deployment is named because several may share a namespace. */

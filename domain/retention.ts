@@ -2,7 +2,9 @@
  * Retention: which backups of a service its policy removes, and which it keeps, each with its reason. Pure, so that
  * the plan that is shown and the removal that is carried out are the same judgement.
  */
-import { isFinal, type BackupType, type OperationStatus } from './operations.ts';
+import { isFinal } from './operations.ts';
+import { dependentsFirst, keepWhatIsNeeded, later } from './retention/chains.ts';
+import type { RetentionCandidate, RetentionFacts, Verdict } from './retention/facts.ts';
 
 export interface RetentionPolicy {
   /** A backup is kept for so many days after it ended. */
@@ -11,37 +13,6 @@ export interface RetentionPolicy {
 
 /** The most that `days` may be: ten years. */
 export const longestRetentionDays = 3650;
-
-/** What is judged of a backup. Times are RFC 3339 in UTC. */
-export interface RetentionCandidate {
-  id: string;
-  type: BackupType;
-  status: OperationStatus;
-  createdAt: string;
-  endedAt?: string;
-  /** Ids of the backups without which this one cannot be restored. */
-  dependsOn: readonly string[];
-  /** What its objects take; for whoever reads the verdict. */
-  storedBytes: number;
-  /** Its objects were read back, and not all are what they should be. */
-  damaged?: true;
-  /** When it was first found to have expired. */
-  dueSince?: string;
-}
-
-/** Every backup of one service, and what is in the way of removing some of them. */
-export interface RetentionFacts {
-  candidates: readonly RetentionCandidate[];
-  /** Backups that somebody is using, by id, each with a sentence that says who. */
-  pins: ReadonlyMap<string, string>;
-}
-
-export interface Verdict {
-  id: string;
-  keep: boolean;
-  /** A sentence. */
-  reason: string;
-}
 
 const dayMs = 86_400_000;
 
@@ -168,58 +139,6 @@ function reasonToRemove(backup: RetentionCandidate, { policy, now }: Court): str
 
 function daysOf({ days }: RetentionPolicy): string {
   return days === 1 ? '1 day' : `${days} days`;
-}
-
-/** Keeps what a kept backup is restored with, and what that is restored with, and so on. */
-function keepWhatIsNeeded(candidates: readonly RetentionCandidate[], kept: Map<string, string>): void {
-  const byId = new Map(candidates.map((backup) => [backup.id, backup]));
-  const open = [...kept.keys()];
-  for (let id = open.pop(); id !== undefined; id = open.pop()) {
-    const backup = byId.get(id);
-    if (!backup || !needsItsBase(backup)) continue;
-    for (const base of backup.dependsOn) {
-      if (kept.has(base) || !byId.has(base)) continue;
-      kept.set(base, `The backup ${id}, which is kept, depends on it.`);
-      open.push(base);
-    }
-  }
-}
-
-/** One that failed or was cancelled is restored by nobody. */
-function needsItsBase({ status }: RetentionCandidate): boolean {
-  return status === 'Succeeded' || !isFinal(status);
-}
-
-function dependentsFirst(backups: readonly RetentionCandidate[]): RetentionCandidate[] {
-  const dependents = Map.groupBy(
-    backups.flatMap((backup) => backup.dependsOn.map((base) => ({ base, backup }))),
-    ({ base }) => base,
-  );
-  const ordered = new Set<RetentionCandidate>();
-  const visited = new Set<string>();
-  // With a stack of its own: a chain may be as long as the service is old.
-  for (const first of backups) {
-    const stack = [{ backup: first, entered: false }];
-    for (let top = stack.pop(); top; top = stack.pop()) {
-      if (top.entered) {
-        ordered.add(top.backup);
-      } else if (!visited.has(top.backup.id)) {
-        visited.add(top.backup.id);
-        stack.push({ backup: top.backup, entered: true });
-        for (const { backup } of dependents.get(top.backup.id) ?? []) stack.push({ backup, entered: false });
-      }
-    }
-  }
-  return [...ordered];
-}
-
-/** For sorting, newest first. By the time of the order, which one clock gave, whatever the hosts' clocks say. */
-function later(a: RetentionCandidate, b: RetentionCandidate): number {
-  return compare(b.createdAt, a.createdAt) || compare(b.id, a.id);
-}
-
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 /** `2026-03-26 17:18:57 UTC` */

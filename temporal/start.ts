@@ -57,6 +57,22 @@ export async function startBackupCleanup(client: Client, input: BackupCleanupInp
   });
 }
 
+/**
+ * Removes what has left the catalog, until nothing of it is left. One that is under way does it.
+ *
+ * @param look at once, also where it waits for a store that was away
+ */
+export async function startRemovals(client: Client, look: boolean): Promise<void> {
+  const options = {
+    taskQueue: controlTaskQueue,
+    workflowId: workflowIds.removals(),
+    workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+    staticSummary: 'Removes what is stored of deleted backups',
+  } as const;
+  if (look) await client.workflow.signalWithStart('removals', { ...options, signal: 'look', signalArgs: [] });
+  else await client.workflow.start('removals', { ...options, workflowIdConflictPolicy: 'USE_EXISTING' });
+}
+
 /** Puts a server back whose restore was ended from outside. */
 export async function startRestoreCleanup(client: Client, input: RestoreInput): Promise<void> {
   await startOnce(client, 'restoreCleanup', workflowIds.cleanUp(input.workflowId), input, {

@@ -4,6 +4,7 @@ export { backup, backupCleanup } from './backup.ts';
 export { copy } from './copy.ts';
 export { pingAgent } from './ping-agent.ts';
 export { reconcile } from './reconcile.ts';
+export { removals } from './removals.ts';
 export { restore, restoreCleanup } from './restore.ts';
 export { retention } from './retention.ts';
 export { scheduledBackup } from './scheduled-backup.ts';

@@ -1,4 +1,5 @@
 /** Buckets of customers, on the control plane: the one place that opens what the api sealed. */
+import type { ExternalBucketRecord } from '../../catalog/external-bucket-types.ts';
 import { TidemarkError } from '../../domain/errors.ts';
 import { workflowIds } from '../../domain/ids.ts';
 import type { StorageCredentials } from '../../domain/storage-credentials.ts';
@@ -52,12 +53,29 @@ function bucketForgotten(backupId: string): TidemarkError {
   );
 }
 
-async function bucketOf(
-  { catalog, keyRing, externalEndpoints: endpoints }: Plane,
-  backupId: string,
-): Promise<ExternalBucket | undefined> {
-  const record = await catalog.findExternalBucket(backupId);
+/**
+ * The bucket that a backup lies in which has left the catalog; undefined when nothing is known of it any more.
+ *
+ * @throws sealing_key_missing; what opening a store does
+ */
+export async function storeOfBucket(plane: Plane, bucketId: string): Promise<ObjectStore | undefined> {
+  const record = await plane.catalog.findBucket(bucketId);
   if (!record) return undefined;
+  return await openExternalStore(openRecord(plane, record), {
+    options: plane.storageOptions,
+    log: plane.log,
+  });
+}
+
+async function bucketOf(plane: Plane, backupId: string): Promise<ExternalBucket | undefined> {
+  const record = await plane.catalog.findExternalBucket(backupId);
+  return record && openRecord(plane, record);
+}
+
+function openRecord(
+  { keyRing, externalEndpoints: endpoints }: Plane,
+  record: ExternalBucketRecord,
+): ExternalBucket {
   if (!keyRing) {
     throw new TidemarkError(
       'sealing_key_missing',

@@ -100,6 +100,8 @@ export interface ControlActivities {
   registerService(input: SignedAnnouncement): Promise<RegistrationAnswer>;
   /** Removes the backups that have expired. @param input `now` is Temporal's own time, in Unix milliseconds */
   removeExpired(input: { now: number }): Promise<{ removed: number; nextMs: number }>;
+  /** Removes the objects of backups that have left the catalog; says of how many it could not. */
+  removeDeleted(): Promise<{ left: number }>;
   /** Cancels what a revoked agent is working on. None, or an agent that is not revoked, is no error. */
   endOrders(input: { agentId: string }): Promise<void>;
   /** Lets the same end without its agent, which is not there. */

@@ -9,6 +9,7 @@ import type { Plane } from './plane.ts';
 import { reconciliationActivities } from './reconciliation.ts';
 import { recordActivities } from './records.ts';
 import { registrationActivities } from './registration.ts';
+import { removalActivities } from './removals.ts';
 import { retentionActivities } from './retention.ts';
 import { runActivities } from './runs.ts';
 import { verificationActivities, verificationBulkActivities } from './verification.ts';
@@ -28,6 +29,7 @@ export function controlActivities(plane: Plane): ControlActivities {
     ...copyActivities(plane),
     ...reconciliationActivities(plane),
     ...retentionActivities(plane),
+    ...removalActivities(plane),
   };
 }
 

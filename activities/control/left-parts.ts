@@ -3,7 +3,7 @@
  * They are removed once it is known that they are this deployment's, and that the workflow which had them written has
  * ended; whatever is in doubt stays where it is.
  */
-import type { RetentionCandidate } from '../../domain/retention.ts';
+import type { RetentionCandidate } from '../../domain/retention/facts.ts';
 import { objectKeys, workflowIds } from '../../domain/ids.ts';
 import { isFinal } from '../../domain/operations.ts';
 import { removeParts } from '../../storage/sweep.ts';

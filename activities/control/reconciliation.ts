@@ -21,6 +21,7 @@ import { forgetUnneededBuckets } from './buckets.ts';
 import type { ControlActivities } from './contract.ts';
 import { beginMissingCopies, findMissingCopies } from './missing-copies.ts';
 import { giveMissingNightlies } from './nightly.ts';
+import { beginPendingRemovals } from './removals.ts';
 import { hasEnded, workflowState } from './places.ts';
 import type { Plane } from './plane.ts';
 import { settleSchedules } from './schedules.ts';
@@ -53,6 +54,7 @@ export function reconciliationActivities(plane: Plane): Pick<ControlActivities, 
         await one(plane, place.workflowId, () => freePlace(plane, place, outcome));
       }
       await one(plane, 'expired idempotency keys', () => removeExpiredKeys(plane));
+      await one(plane, 'deleted backups', () => beginPendingRemovals(plane));
       await one(plane, 'credentials of buckets', () => forgetUnneededBuckets(plane));
       const attempt = (what: string, work: () => Promise<void>): Promise<void> => one(plane, what, work);
       await one(plane, 'nightly backups', () => giveMissingNightlies(plane, attempt));

@@ -7,14 +7,8 @@ import { Context } from '@temporalio/activity';
 import type { RemovalRecord } from '../../catalog/retention-types.ts';
 import { messageOf, TidemarkError } from '../../domain/errors.ts';
 import { workflowIds } from '../../domain/ids.ts';
-import {
-  judge,
-  newestGoodFull,
-  type RetentionCandidate,
-  type RetentionFacts,
-  type Verdict,
-  youngSince,
-} from '../../domain/retention.ts';
+import { judge, newestGoodFull, youngSince } from '../../domain/retention.ts';
+import type { RetentionCandidate, RetentionFacts, Verdict } from '../../domain/retention/facts.ts';
 import { readManifest } from '../../storage/manifest.ts';
 import { manifestExists } from '../../storage/sweep.ts';
 import { statParts } from '../../storage/verify.ts';

@@ -60,9 +60,20 @@ export const backupList = z
   .strictObject({ backups: z.array(backup), backups_count: z.int(), pages_count: z.int() })
   .openapi('BackupList');
 
+export const removedBackups = z
+  .strictObject({
+    removed: z.array(z.string()).openapi({
+      description:
+        'Ids of the backups that are, or with dry_run would be, removed: the one that was asked for is the last',
+    }),
+    storage_bytes: z.int().openapi({ description: 'What that frees; copies come besides' }),
+  })
+  .openapi('RemovedBackups');
+
 export const backupFilter = { status: oneOf(operationStatuses).optional(), type: requestedType.optional() };
 
 export const backupListQuery = z.strictObject({ ...paging, service_id: serviceFilter, ...backupFilter });
 
 export type BackupView = z.infer<typeof backup>;
+export type RemovedBackupsView = z.infer<typeof removedBackups>;
 export type BackupListView = z.infer<typeof backupList>;

@@ -1,6 +1,6 @@
 /** What a service is set to, and the judgement of its backups, as the API shows them. */
 import type { z } from '@hono/zod-openapi';
-import type { RetentionFacts, Verdict } from '../../domain/retention.ts';
+import type { RetentionFacts, Verdict } from '../../domain/retention/facts.ts';
 import type { ServiceDefaults, ServiceSettings } from '../../domain/service-settings.ts';
 import type { RetentionPlanView, retentionView } from '../schemas/service-settings.ts';
 import { wholeSeconds } from './format.ts';

@@ -28,11 +28,12 @@ function copiesOf(copies: Backup['copies'] = []): string {
 }
 
 export function backupsCommand(io: Io, outcome: Outcome): Command {
-  return commandGroup('backups', 'List backups, show one, and read one back.', [
+  return commandGroup('backups', 'List backups, show one, read one back, and delete one.', [
     listCommand(io),
     getCommand(io),
     verifyCommand(io, outcome),
     verificationCommand(io, outcome),
+    deleteCommand(io),
   ]);
 }
 
@@ -105,6 +106,37 @@ function verificationCommand(io: Io, outcome: Outcome): Command {
       const look = (): ReturnType<typeof client.verification> => client.verification(id);
       if (wait) await follow(session, outcome, `backups verification ${id} --wait`, look);
       else session.show(await look());
+    },
+  });
+}
+
+interface DeleteFlags {
+  cascade?: true;
+  dryRun?: true;
+}
+
+function deleteCommand(io: Io): Command {
+  return apiCommand<DeleteFlags>(io, {
+    usage: 'delete <id>',
+    description:
+      'Delete a backup and everything that is stored of it, its copies and what lies in a bucket of your own included. It cannot be taken back.',
+    examples: [
+      'backups delete eda3b72460c8c0d9d61a7f01b6a22e32:sample-1:sample-1 --dry-run',
+      'backups delete eda3b72460c8c0d9d61a7f01b6a22e32:sample-1:sample-1 --cascade',
+    ],
+    options: [
+      new Option('--cascade', 'delete the backups that depend on it, too'),
+      new Option('--dry-run', 'only tell what would be deleted, or what is in the way'),
+    ],
+    async work(session, { cascade, dryRun }, id = '') {
+      const answer = await session.client.deleteBackup(id, { cascade, dry_run: dryRun });
+      session.answer(answer, () => (answer ? answer.removed.join('\n') : `Backup ${id} is deleted.`));
+      if (!answer) return;
+      const { removed, storage_bytes: bytes } = answer;
+      const count = removed.length === 1 ? '1 backup' : `${removed.length} backups`;
+      session.hint(
+        dryRun ? `${count} would be deleted: ${size(bytes)}.` : `${count} deleted: ${size(bytes)}.`,
+      );
     },
   });
 }

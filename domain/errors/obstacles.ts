@@ -50,6 +50,18 @@ export const obstacleErrors = {
     'A restore that runs cannot be removed.',
     "Wait until it has ended, or cancel its workflow, whose id is the restore's `workflow_id`, in Temporal's web UI: the server is then put back as it was. `POST /restores/{id}/cancel` is not available yet.",
   ),
+  backup_needed: entry(
+    409,
+    false,
+    'Other backups build on this one and could not be restored without it.',
+    'Delete those that the message names first, or all of them at once with `cascade=true`.',
+  ),
+  backup_in_use: entry(
+    409,
+    false,
+    'Somebody works on this backup, or on one that would be deleted with it.',
+    'Wait for what the message names, then ask again.',
+  ),
   backup_not_restorable: entry(
     409,
     false,

@@ -149,15 +149,18 @@ describe('an order with external_storage', () => {
     expect((await api.catalog.unfinished()).backups).toHaveLength(before);
   });
 
-  test('is deleted by nobody but who owns the bucket, also when it is asked for', async () => {
+  test('is deleted when it is asked for, and its credentials are kept until that is done', async () => {
     const { body } = await order({ path: 's3://mine', credentials: awsCredentials });
     const id = String(body['backup_id']);
     await api.catalog.updateBackup(id, { status: 'Succeeded', message: 'Done.' });
-    const { status, errors, messages } = await api.ask('DELETE', `/backups/${encodeURIComponent(id)}`);
-    expect([status, errors]).toEqual([400, ['not_available']]);
-    expect(messages).toContain('Nothing was removed.');
-    expect(await api.catalog.findExternalBucket(id)).toBeDefined();
-    expect((await api.ask('GET', `/backups/${encodeURIComponent(id)}`)).body).toMatchObject({ id });
+    const { id: bucketId = '' } = (await api.catalog.findExternalBucket(id)) ?? {};
+    const answer = await api.ask('DELETE', `/backups/${encodeURIComponent(id)}`);
+    expect([answer.status, answer.body['removed']]).toEqual([200, [id]]);
+    const needed = async (): Promise<boolean> =>
+      !(await api.catalog.unneededBuckets()).some((bucket) => bucket.id === bucketId);
+    expect([await api.catalog.forgetBucket(bucketId), await needed()]).toEqual([false, true]);
+    await api.catalog.finishRemoval(id);
+    expect([await needed(), await api.catalog.forgetBucket(bucketId)]).toEqual([false, true]);
   });
 
   test('may name an endpoint that the deployment lists', async () => {

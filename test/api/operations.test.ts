@@ -148,7 +148,6 @@ describe('POST /restores/lookup', () => {
 
 describe('what is described and not there yet', () => {
   const paths = (restoreId: number): [string, string][] => [
-    ['DELETE', `/backups/${backup.id}?cascade=true&dry_run=false`],
     ['POST', `/restores/${restoreId}/cancel`],
     ['POST', `/restores/${restoreId}/undo?force=true`],
     ['GET', `/restores/${restoreId}/events`],

@@ -1,6 +1,7 @@
 import { expect, test } from '@jest/globals';
 import type { Catalog } from '../../catalog/types.ts';
-import { judge, type RetentionFacts, type Verdict } from '../../domain/retention.ts';
+import { judge } from '../../domain/retention.ts';
+import type { RetentionFacts, Verdict } from '../../domain/retention/facts.ts';
 import { describeOnBoth } from './databases.ts';
 import { finishedBackup, newService, orderBackup, orderRestore, registered } from './records.ts';
 

@@ -9,6 +9,7 @@ const commandOf: Record<string, string> = {
   listBackups: 'backups list',
   getBackups: 'backups get',
   getBackupStatus: '(backups list --service-id is the same list)',
+  deleteBackup: 'backups delete',
   verifyBackup: 'backups verify',
   getVerification: 'backups verification',
   createSchedule: 'schedules create',

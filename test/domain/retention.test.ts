@@ -1,13 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import {
-  judge,
-  newestGoodFull,
-  type RetentionCandidate,
-  type RetentionFacts,
-  type Verdict,
-  youngSince,
-} from '../../domain/retention.ts';
+import { judge, newestGoodFull, youngSince } from '../../domain/retention.ts';
+import type { RetentionCandidate, RetentionFacts, Verdict } from '../../domain/retention/facts.ts';
 import { longRun } from '../support/long.ts';
 
 const day = 86_400_000;

@@ -238,6 +238,32 @@ describe('the credentials', () => {
     await stack.restore(kept, 'shop');
   });
 
+  test('are used to delete a backup on instruction, and forgotten when nothing of it is left', async () => {
+    const { body } = await order(`s3://${bucket}/deleted`, credentialsFile());
+    const id = String(body['backup_id']);
+    expect((await stack.backupEnd(id)).status).toBe('Succeeded');
+    const stored = async (): Promise<string[]> =>
+      (await objects()).filter((name) => name.startsWith('deleted/') && name.includes('/backups/'));
+    expect((await stored()).length).toBeGreaterThan(1);
+    const catalog = await openCatalog(`sqlite://${stack.folder}/catalog.db`);
+    try {
+      const known = await catalog.findExternalBucket(id);
+      const deleted = await stack.request('DELETE', `/backups/${encodeURIComponent(id)}`);
+      expect([deleted.status, deleted.body['removed']]).toEqual([200, [id]]);
+      await until(stored, (names) => names.length === 0, 'the end of the objects');
+      await until(
+        async () => await catalog.findBucket(known?.id ?? ''),
+        (found) => found === undefined,
+        'the end of the credentials',
+      );
+      expect(await catalog.listRemovals()).toEqual([]);
+    } finally {
+      await catalog.close();
+    }
+    // What else lies in the bucket is there as before.
+    expect(await verify()).toMatchObject({ status: 'Succeeded' });
+  });
+
   test('outlive the key that they were sealed under', async () => {
     const file = path.join(stack.folder, 'sealing-key');
     const [oldLine = ''] = (await readFile(file, 'utf8')).split('\n');

@@ -54,6 +54,30 @@ test('an expired backup is removed, the last good full is not, and can be restor
   await recordHistory(stack.client, 'retention', 'retention');
 });
 
+test('a backup that is deleted on instruction is gone from the list at once, and from the store right after', async () => {
+  const kept = (await stack.takeBackup('expiring')).id;
+  const wanted = (await stack.takeBackup('expiring')).id;
+  const before = await service.server.checksums();
+  const path = `/backups/${encodeURIComponent(wanted)}`;
+  const told = await stack.request('DELETE', `${path}?dry_run=true`);
+  expect([told.status, told.body['removed']]).toEqual([200, [wanted]]);
+  expect((await stack.request('GET', path)).status).toBe(200);
+  const deleted = await stack.request('DELETE', path);
+  expect([deleted.status, deleted.body['removed']]).toEqual([200, [wanted]]);
+  expect((await stack.request('GET', path)).status).toBe(404);
+  expect((await stack.request('DELETE', path)).status).toBe(404);
+  await until(folders, (names) => !names.includes(wanted.slice(0, 32)), 'the end of its objects');
+  expect(await folders()).toContain(kept.slice(0, 32));
+  await until(
+    async () => (await stack.client.workflow.getHandle('removals').describe()).status.name,
+    (status) => status === 'COMPLETED',
+    'the end of the removal',
+  );
+  await recordHistory(stack.client, 'removals', 'removals');
+  await stack.restore(kept, 'expiring');
+  expect(await service.server.checksums()).toEqual(before);
+});
+
 interface ScheduleBody {
   id: number;
   schedule: string;

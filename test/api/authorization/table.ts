@@ -128,7 +128,7 @@ export const rows: readonly Row[] = [
     tells: true,
   },
   { ...onBackup('getBackups', 'viewer', 200), about: 'one backup', tells: true },
-  onBackup('deleteBackup', 'administrator', 'not_available'),
+  onBackup('deleteBackup', 'administrator', 200),
   onBackup('verifyBackup', 'administrator', 200, '/verify'),
   onBackup('getVerification', 'viewer', 'verification_not_found', '/verify'),
   // Schedules.
