@@ -63,11 +63,12 @@ export const timelineCauses = [
   'rewritten',
   'lsn',
   'failover',
+  'binlog_off',
 ] as const;
 /**
  * Why a timeline began: the service's first; a restore; RESET MASTER or another head under a known name; another server;
  * a new file that begins behind what was archived; an archived range that the server now has otherwise; an LSN that went
- * back; another server that goes on with the same GTIDs.
+ * back; another server that goes on with the same GTIDs; the binlog was switched off and on again.
  */
 export type TimelineCause = (typeof timelineCauses)[number];
 
