@@ -1,6 +1,6 @@
 /** The settings of the control worker: environment variables, or the file that TIDEMARK_CONFIG names. */
 import { z } from 'zod';
-import { longestRetentionDays } from '../domain/retention.ts';
+import { longestRetentionDays } from '../domain/retention/policy.ts';
 import { catalogSettings } from './catalog.ts';
 import { copySettings } from './copies.ts';
 import { externalStorageSettings } from './external-storage.ts';

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { EncryptionPolicy } from '../domain/encryption.ts';
 import type { CopyStorage } from './copies.ts';
 import type { ChainSettings, ServiceDefaults } from '../domain/service-settings.ts';
+import { largestKeep, largestMinFulls, policyOf } from '../domain/retention/policy.ts';
 import { parseNightlyWindow } from '../domain/nightly.ts';
 import {
   interval,
@@ -17,6 +18,21 @@ export const serviceDefaultSettings = {
   retention_days: retentionDays
     .prefault(7)
     .describe('How many days a backup is kept, where its service is not set otherwise'),
+  retention_daily: wholeNumber(0, largestKeep)
+    .prefault(0)
+    .describe(
+      'Of how many of the newest days with a backup the newest one is kept besides, where its service is not set otherwise; in UTC',
+    ),
+  retention_weekly: wholeNumber(0, largestKeep)
+    .prefault(0)
+    .describe('The same of how many weeks; a week begins on Monday'),
+  retention_monthly: wholeNumber(0, largestKeep).prefault(0).describe('The same of how many months'),
+  retention_yearly: wholeNumber(0, largestKeep).prefault(0).describe('The same of how many years'),
+  retention_min_fulls: wholeNumber(1, largestMinFulls)
+    .prefault(1)
+    .describe(
+      'How many of the newest full backups that succeeded are kept whatever their age, where their service is not set otherwise',
+    ),
   nightly: z
     .enum(['on', 'off'])
     .default('on')
@@ -71,6 +87,11 @@ export const serviceDefaultSettings = {
 
 export function serviceDefaultsOf(settings: {
   retention_days: number;
+  retention_daily: number;
+  retention_weekly: number;
+  retention_monthly: number;
+  retention_yearly: number;
+  retention_min_fulls: number;
   nightly: 'on' | 'off';
   nightly_window: string;
   recipients: string[];
@@ -86,7 +107,19 @@ export function serviceDefaultsOf(settings: {
   const nightlyWindow = parseNightlyWindow(settings.nightly_window);
   if (!nightlyWindow) throw new Error(`"${settings.nightly_window}" passed for a window`);
   return {
-    retention: { days: settings.retention_days },
+    retention: policyOf(
+      {
+        days: settings.retention_days,
+        keep: {
+          daily: settings.retention_daily,
+          weekly: settings.retention_weekly,
+          monthly: settings.retention_monthly,
+          yearly: settings.retention_yearly,
+        },
+        minFulls: settings.retention_min_fulls,
+      },
+      {},
+    ),
     nightly: settings.nightly === 'on',
     nightlyWindow,
     encryption: { recipients: settings.recipients, unencrypted: settings.unencrypted_backups },

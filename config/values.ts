@@ -9,7 +9,7 @@ import { unencryptedChoices } from '../domain/encryption.ts';
 import { endpointRule, isEndpointEntry } from '../domain/endpoints.ts';
 import { isServerName, isServiceId } from '../domain/ids.ts';
 import { nightlyWindowRule, parseNightlyWindow } from '../domain/nightly.ts';
-import { longestRetentionDays } from '../domain/retention.ts';
+import { longestRetentionDays } from '../domain/retention/policy.ts';
 
 /** A text of a certain form; `allowed` says which. */
 function text(form: RegExp, allowed: string): z.ZodString {

@@ -5,14 +5,8 @@
 import { isFinal } from './operations.ts';
 import { dependentsFirst, keepWhatIsNeeded, later } from './retention/chains.ts';
 import type { RetentionCandidate, RetentionFacts, Verdict } from './retention/facts.ts';
-
-export interface RetentionPolicy {
-  /** A backup is kept for so many days after it ended. */
-  days: number;
-}
-
-/** The most that `days` may be: ten years. */
-export const longestRetentionDays = 3650;
+import { keptByPeriod } from './retention/periods.ts';
+import { countsText, type RetentionPolicy } from './retention/policy.ts';
 
 const dayMs = 86_400_000;
 
@@ -29,14 +23,23 @@ interface Clock {
 interface Court extends Clock {
   policy: RetentionPolicy;
   pins: ReadonlyMap<string, string>;
-  newestFull: string | undefined;
+  newestFulls: ReadonlySet<string>;
+  byPeriod: ReadonlyMap<string, string>;
 }
 
 /** Why a backup is kept, or undefined when the rule has nothing to say of it. */
 type Rule = (backup: RetentionCandidate, court: Court) => string | undefined;
 
 /** The first that speaks gives the reason. Another kind of retention is another rule here. */
-const rules: readonly Rule[] = [unfinished, pinned, young, lastGoodFull, onlyJustDue];
+const rules: readonly Rule[] = [
+  unfinished,
+  pinned,
+  archived,
+  young,
+  newestOfPeriod,
+  lastGoodFull,
+  onlyJustDue,
+];
 
 /**
  * One verdict for each backup. What is removed comes in the order in which it can be removed: nothing before what
@@ -50,8 +53,9 @@ export function judge(
   { now, graceMs }: Clock,
 ): Verdict[] {
   const newestFirst = candidates.toSorted(later);
-  const newestFull = newestGoodFull(candidates)?.id;
-  const court: Court = { policy, pins, now, graceMs, newestFull };
+  const newestFulls = new Set(newestGoodFulls(candidates, policy.minFulls ?? 1).map(({ id }) => id));
+  const byPeriod = keptByPeriod(candidates, policy.keep);
+  const court: Court = { policy, pins, now, graceMs, newestFulls, byPeriod };
   const kept = new Map<string, string>();
   for (const backup of newestFirst) {
     const reason = rules.map((rule) => rule(backup, court)).find((said) => said !== undefined);
@@ -77,18 +81,32 @@ export function judge(
  * there is no other: it is better than nothing.
  */
 export function newestGoodFull(candidates: readonly RetentionCandidate[]): RetentionCandidate | undefined {
+  return newestGoodFulls(candidates, 1)[0];
+}
+
+function newestGoodFulls(candidates: readonly RetentionCandidate[], count: number): RetentionCandidate[] {
   const fulls = candidates
     .filter(({ type, status }) => type === 'full' && status === 'Succeeded')
     .toSorted(later);
-  return fulls.find(({ damaged }) => damaged !== true) ?? fulls.at(0);
+  const good = fulls.filter(({ damaged }) => damaged !== true);
+  return good.length === 0 ? fulls.slice(0, 1) : good.slice(0, count);
 }
 
 /**
  * The earliest creation of a backup that is young for sure: who was created at or after this instant is kept by any
  * judgement of `now`. RFC 3339 in UTC.
  */
-export function youngSince(policy: RetentionPolicy, now: number): string {
-  return new Date(now - policy.days * dayMs).toISOString();
+export function youngSince({ days = 0 }: RetentionPolicy, now: number): string {
+  return new Date(now - days * dayMs).toISOString();
+}
+
+/**
+ * How many days a backup is kept for its age alone. One that came to nothing is kept for as long as whoever looks after
+ * the service may want to know: where no `days` are set, for as many as are kept daily, and for one at least.
+ */
+function daysFor({ status }: RetentionCandidate, { days, keep }: RetentionPolicy): number {
+  if (days !== undefined) return days;
+  return status === 'Succeeded' ? 0 : Math.max(1, keep?.daily ?? 0);
 }
 
 /**
@@ -107,15 +125,28 @@ function pinned({ id }: RetentionCandidate, { pins }: Court): string | undefined
   return pins.get(id);
 }
 
-function young(backup: RetentionCandidate, { policy, now }: Court): string | undefined {
-  const until = ageFrom(backup, now) + policy.days * dayMs;
-  if (until <= now) return undefined;
-  return `It is kept until ${utc(until)}: ${daysOf(policy)} after it ended.`;
+function archived({ type, status }: RetentionCandidate): string | undefined {
+  if (type !== 'binarylog' || status !== 'Succeeded') return undefined;
+  return 'It stands for archived binlogs, and goes when no backup that is kept needs them.';
 }
 
-function lastGoodFull({ id }: RetentionCandidate, { newestFull }: Court): string | undefined {
-  if (id !== newestFull) return undefined;
-  return 'It is the newest full backup of the service that succeeded, and is kept until there is a newer one.';
+function young(backup: RetentionCandidate, { policy, now }: Court): string | undefined {
+  const days = daysFor(backup, policy);
+  const until = ageFrom(backup, now) + days * dayMs;
+  if (until <= now) return undefined;
+  return `It is kept until ${utc(until)}: ${daysText(days)} after it ended.`;
+}
+
+function newestOfPeriod({ id }: RetentionCandidate, { byPeriod }: Court): string | undefined {
+  return byPeriod.get(id);
+}
+
+function lastGoodFull({ id }: RetentionCandidate, { newestFulls, policy }: Court): string | undefined {
+  if (!newestFulls.has(id)) return undefined;
+  const { minFulls = 1 } = policy;
+  return minFulls === 1
+    ? 'It is the newest full backup of the service that succeeded, and is kept until there is a newer one.'
+    : `It is one of the newest ${minFulls} full backups of the service that succeeded, which are kept whatever their age.`;
 }
 
 function onlyJustDue({ dueSince }: RetentionCandidate, { now, graceMs }: Court): string | undefined {
@@ -126,7 +157,11 @@ function onlyJustDue({ dueSince }: RetentionCandidate, { now, graceMs }: Court):
 }
 
 function reasonToRemove(backup: RetentionCandidate, { policy, now }: Court): string {
-  const since = utc(ageFrom(backup, now) + policy.days * dayMs);
+  const others = countsText(policy.keep);
+  const succeeded = backup.status === 'Succeeded';
+  if (succeeded && policy.days === undefined) return `It is none of those that are kept: ${others}.`;
+  const days = daysFor(backup, policy);
+  const since = utc(ageFrom(backup, now) + days * dayMs);
   const after = {
     Succeeded: 'it ended',
     Failed: 'it failed',
@@ -134,10 +169,12 @@ function reasonToRemove(backup: RetentionCandidate, { policy, now }: Court): str
     Scheduled: 'it was ordered',
     Running: 'it was ordered',
   }[backup.status];
-  return `It expired at ${since}: ${daysOf(policy)} after ${after}.`;
+  const besides =
+    succeeded && others !== '' ? `, and it is none of those that are kept besides: ${others}` : '';
+  return `It expired at ${since}: ${daysText(days)} after ${after}${besides}.`;
 }
 
-function daysOf({ days }: RetentionPolicy): string {
+function daysText(days: number): string {
   return days === 1 ? '1 day' : `${days} days`;
 }
 

@@ -1,7 +1,7 @@
 /** The settings of one service that the API can change. What is not set follows the deployment's own settings. */
 import type { EncryptionPolicy } from './encryption.ts';
 import type { NightlyWindow } from './nightly.ts';
-import type { RetentionPolicy } from './retention.ts';
+import { policyOf, type RetentionPolicy } from './retention/policy.ts';
 
 /** How long chains of incrementals grow. */
 export interface ChainSettings {
@@ -23,6 +23,7 @@ export interface BinlogSettings {
 }
 
 export interface ServiceSettings {
+  /** What is left out follows the deployment, `days` and `keep` together. */
   retention?: RetentionPolicy;
   /** In place of the deployment's recipients; an empty list is no encryption. */
   encryption?: Pick<EncryptionPolicy, 'recipients'>;
@@ -78,4 +79,9 @@ export function chainSettingsOf(settings: ServiceSettings, defaults: ServiceDefa
 /** How its binlogs are archived. */
 export function binlogSettingsOf(settings: ServiceSettings, defaults: ServiceDefaults): BinlogSettings {
   return { ...defaults.binlog, ...settings.binlog };
+}
+
+/** What of a service's backups is kept. */
+export function retentionOf(settings: ServiceSettings, defaults: ServiceDefaults): RetentionPolicy {
+  return policyOf(settings.retention ?? {}, defaults.retention);
 }

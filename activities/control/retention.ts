@@ -9,6 +9,7 @@ import { messageOf, TidemarkError } from '../../domain/errors.ts';
 import { workflowIds } from '../../domain/ids.ts';
 import { judge, newestGoodFull, youngSince } from '../../domain/retention.ts';
 import type { RetentionCandidate, RetentionFacts, Verdict } from '../../domain/retention/facts.ts';
+import { retentionOf } from '../../domain/service-settings.ts';
 import { readManifest } from '../../storage/manifest.ts';
 import { manifestExists } from '../../storage/sweep.ts';
 import { statParts } from '../../storage/verify.ts';
@@ -108,8 +109,8 @@ async function succeeds(plane: Plane, what: string, work: () => Promise<void>): 
 async function beginRemovals(plane: Plane, service: Service, now: number): Promise<RemovalRecord[]> {
   const { catalog, retention, defaults } = plane;
   const { serviceId } = service;
-  const policy =
-    (await catalog.findServiceSettings([serviceId])).get(serviceId)?.retention ?? defaults.retention;
+  const settings = (await catalog.findServiceSettings([serviceId])).get(serviceId) ?? {};
+  const policy = retentionOf(settings, defaults);
   // Most services have nothing that could have expired, and no more is read of those.
   if (!(await catalog.mayHaveExpired(service, youngSince(policy, now)))) return [];
   const expired = removable(judge(await catalog.retentionFacts(serviceId), policy, { now, graceMs: 0 }));

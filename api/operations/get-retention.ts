@@ -1,10 +1,11 @@
 /** GET /services/{id}/retention: what the policy would remove now, and what it keeps. */
 import { z } from '@hono/zod-openapi';
 import { judge } from '../../domain/retention.ts';
+import { retentionOf } from '../../domain/service-settings.ts';
 import { findService } from '../find.ts';
 import { operation } from '../operation.ts';
 import { nothing } from '../schemas/common.ts';
-import { retentionPlan } from '../schemas/service-settings.ts';
+import { retentionPlan } from '../schemas/retention.ts';
 import { retentionPlanView } from '../views/retention.ts';
 
 export const getRetention = operation({
@@ -23,7 +24,7 @@ export const getRetention = operation({
     const { serviceId } = await findService(catalog, id, organization);
     const settings = (await catalog.findServiceSettings([serviceId])).get(serviceId) ?? {};
     const facts = await catalog.retentionFacts(serviceId);
-    const verdicts = judge(facts, settings.retention ?? defaults.retention, { now: Date.now(), graceMs: 0 });
+    const verdicts = judge(facts, retentionOf(settings, defaults), { now: Date.now(), graceMs: 0 });
     return retentionPlanView(serviceId, settings, defaults, facts, verdicts);
   },
 });

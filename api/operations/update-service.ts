@@ -15,6 +15,7 @@ import {
   type ServiceSettings,
   type ServiceSettingsPatch,
 } from '../../domain/service-settings.ts';
+import { changedPolicy, type KeepCounts, type RetentionPolicy } from '../../domain/retention/policy.ts';
 import { findService } from '../find.ts';
 import type { Parts } from '../context.ts';
 import { notAvailable } from '../not-available.ts';
@@ -59,7 +60,7 @@ function changeOf(
   known: ServiceSettings,
 ): ServiceSettingsPatch {
   return {
-    ...(retention && { retention: retention.days === 'default' ? 'default' : { days: retention.days } }),
+    ...(retention && { retention: changedRetention(retention, known.retention ?? {}) }),
     ...(encryption && {
       encryption: encryption.recipients === 'default' ? 'default' : { recipients: encryption.recipients },
     }),
@@ -67,6 +68,14 @@ function changeOf(
     ...(chain && { chain: changedChain(chain, known.chain ?? {}) }),
     ...(binlog && { binlog: changedBinlog(binlog, known.binlog ?? {}) }),
   };
+}
+
+function changedRetention(
+  { days, keep, min_fulls: minFulls }: NonNullable<ServiceSettingsRequest['retention']>,
+  known: RetentionPolicy,
+): RetentionPolicy | 'default' {
+  // What is left out of a body is undefined here.
+  return changedPolicy(known, { days, keep: keep as KeepCounts | undefined, minFulls });
 }
 
 function changedChain(

@@ -24,6 +24,20 @@ export function digits(least: number, most: number) {
     .openapi({ type: 'integer', minimum: least, maximum: most });
 }
 
+/** A whole number, or the word that makes the service follow the deployment again. */
+export function orDefault(least: number, most: number) {
+  const phrase = `a whole number from ${least} to ${most}, or "default"`;
+  return z.union([z.int(phrase).min(least, phrase).max(most, phrase), z.literal('default')], {
+    error: phrase,
+  });
+}
+
+/** A whole number in a body. */
+export function wholeNumber(least: number, most: number) {
+  const phrase = `a whole number from ${least} to ${most}`;
+  return z.int(phrase).min(least, phrase).max(most, phrase);
+}
+
 /** A switch of ours that the contract has and this deployment may not. */
 export const flag = oneOf(['true', 'false'])
   .optional()

@@ -1,30 +1,16 @@
-/** What a service can be set to, and what its retention does. Additions of ours. */
+/** What a service can be set to. Additions of ours. */
 import { z } from '@hono/zod-openapi';
 import { copyLocation } from '../../domain/copies.ts';
 import { recipientFault, recipientRule } from '../../domain/age.ts';
 import { unencryptedChoices } from '../../domain/encryption.ts';
-import { backupTypes, operationStatuses } from '../../domain/operations.ts';
-import { longestRetentionDays } from '../../domain/retention.ts';
 import { parseSchedule } from '../../domain/schedule.ts';
 import { parseDuration } from '../../domain/durations.ts';
-import { instant } from './common.ts';
-
-/** A whole number, or the word that makes the service follow the deployment again. */
-function orDefault(least: number, most: number) {
-  const phrase = `a whole number from ${least} to ${most}, or "default"`;
-  return z.union([z.int(phrase).min(least, phrase).max(most, phrase), z.literal('default')], {
-    error: phrase,
-  });
-}
+import { orDefault, wholeNumber } from './common.ts';
+import { retentionChange } from './retention.ts';
 
 const recipientsRule = `a list, each ${recipientRule}; or "default"`;
 
 const truth = z.union([z.boolean(), z.literal('default')], { error: 'true, false or "default"' });
-
-function wholeNumber(least: number, most: number) {
-  const phrase = `a whole number from ${least} to ${most}`;
-  return z.int(phrase).min(least, phrase).max(most, phrase);
-}
 
 const span = 'a whole number and a unit: 30s, 10m, 24h or 7d';
 const duration = z
@@ -103,10 +89,7 @@ const furtherSettings = {
 
 export const serviceSettingsRequest = z
   .strictObject({
-    retention: z
-      .strictObject({ days: orDefault(1, longestRetentionDays) }, { error: 'an object with days' })
-      .optional()
-      .openapi({ description: 'How many days a backup is kept after it ended', example: { days: 30 } }),
+    retention: retentionChange.optional(),
     nightly: z
       .strictObject(
         { hour: orDefault(0, 23), minute: wholeNumber(0, 59).optional() },
@@ -183,11 +166,6 @@ function isCron(value: string): boolean {
   return 'schedule' in parsed && parsed.schedule !== 'once';
 }
 
-const policy = z.strictObject({
-  days: z.int(),
-  origin: z.enum(['service', 'deployment']).openapi({ description: 'Who says so' }),
-});
-
 /** Part of a service, as it is shown. */
 export const encryptionView = z.strictObject({
   recipients: z.array(z.string()),
@@ -207,9 +185,6 @@ export const copiesView = z.strictObject({
 });
 
 /** Part of a service, as it is shown. */
-export const retentionView = policy;
-
-/** Part of a service, as it is shown. */
 export const binlogArchiveView = z.strictObject({
   archive: z.boolean(),
   interval: z.string(),
@@ -223,24 +198,4 @@ export const chainView = z.strictObject({
   max_share: z.int(),
 });
 
-const verdict = z.strictObject({
-  id: z.string(),
-  type: z.enum(backupTypes),
-  status: z.enum(operationStatuses),
-  created_at: instant,
-  storage_bytes: z.int(),
-  reason: z.string(),
-});
-
-export const retentionPlan = z
-  .strictObject({
-    service_id: z.string(),
-    policy,
-    remove: z.array(verdict).openapi({ description: 'What has expired, in the order in which it goes' }),
-    remove_bytes: z.int().openapi({ description: 'What that frees' }),
-    keep: z.array(verdict).openapi({ description: 'What stays, newest first, and why' }),
-  })
-  .openapi('RetentionPlan');
-
-export type RetentionPlanView = z.infer<typeof retentionPlan>;
 export type ServiceSettingsRequest = z.output<typeof serviceSettingsRequest>;

@@ -1,13 +1,8 @@
 /** Services, an addition of ours. */
 import { z } from '@hono/zod-openapi';
 import { instant, paging, wallClock } from './common.ts';
-import {
-  binlogArchiveView,
-  chainView,
-  copiesView,
-  encryptionView,
-  retentionView,
-} from './service-settings.ts';
+import { binlogArchiveView, chainView, copiesView, encryptionView } from './service-settings.ts';
+import { retentionView } from './retention.ts';
 
 const agent = z.strictObject({
   id: z.string(),

@@ -1,17 +1,22 @@
 /** What a service is set to, and the judgement of its backups, as the API shows them. */
 import type { z } from '@hono/zod-openapi';
 import type { RetentionFacts, Verdict } from '../../domain/retention/facts.ts';
-import type { ServiceDefaults, ServiceSettings } from '../../domain/service-settings.ts';
-import type { RetentionPlanView, retentionView } from '../schemas/service-settings.ts';
+import { saysHowLong } from '../../domain/retention/policy.ts';
+import { retentionOf, type ServiceDefaults, type ServiceSettings } from '../../domain/service-settings.ts';
+import type { RetentionPlanView, retentionView } from '../schemas/retention.ts';
 import { wholeSeconds } from './format.ts';
 
 export function policyView(
-  { retention }: ServiceSettings,
+  settings: ServiceSettings,
   defaults: ServiceDefaults,
 ): z.infer<typeof retentionView> {
-  return retention
-    ? { days: retention.days, origin: 'service' }
-    : { days: defaults.retention.days, origin: 'deployment' };
+  const { days, keep, minFulls = 1 } = retentionOf(settings, defaults);
+  return {
+    ...(days !== undefined && { days }),
+    ...(keep && { keep }),
+    min_fulls: minFulls,
+    origin: saysHowLong(settings.retention ?? {}) ? 'service' : 'deployment',
+  };
 }
 
 export function retentionPlanView(

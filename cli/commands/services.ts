@@ -1,6 +1,6 @@
 /** `tidemark services`: what is managed. */
 import { type Command, Option } from 'commander';
-import type { Service, Verdict } from '../../client/answers.ts';
+import type { RetentionPlan, Service, Verdict } from '../../client/answers.ts';
 import type { Io } from '../io.ts';
 import { showList } from '../list.ts';
 import { type ListFlags, listOptions } from '../options.ts';
@@ -61,6 +61,8 @@ function getCommand(io: Io): Command {
 
 interface UpdateFlags {
   retentionDays?: number | string;
+  keep?: string[];
+  minFulls?: number | string;
   nightlyHour?: number | string;
   nightlyMinute?: number | string;
   recipient?: string[];
@@ -73,12 +75,21 @@ function updateCommand(io: Io): Command {
     description: 'Change what a service is set to; "default" makes it follow the deployment again.',
     examples: [
       'services update sample-1 --retention-days 30',
+      'services update sample-1 --retention-days 7 --keep weekly=5 monthly=12 --min-fulls 2',
       'services update sample-1 --nightly-hour 3 --nightly-minute 15',
       'services update sample-1 --copy gs://backups-elsewhere/production',
       'services update sample-1 --recipient age10vnyg8t84pqgcf5u2j3yee5nkcwtqek0wk3y40l4m4asslxu05kqews0rl',
     ],
     options: [
       new Option('--retention-days <days>', 'how many days a backup is kept').argParser(numberOrWord),
+      new Option(
+        '--keep <period=count...>',
+        'of how many days, weeks, months and years the newest backup is kept: daily=7, weekly=5, monthly=12, yearly=3',
+      ),
+      new Option(
+        '--min-fulls <count>',
+        'how many of the newest full backups are kept whatever their age',
+      ).argParser(numberOrWord),
       new Option('--nightly-hour <hour>', 'when the nightly full backup begins, in UTC').argParser(
         numberOrWord,
       ),
@@ -94,9 +105,11 @@ function updateCommand(io: Io): Command {
     ],
     async work(session, flags, id = '') {
       const { retentionDays: days, nightlyHour: hour, nightlyMinute: minute, recipient, copy } = flags;
+      const { keep, minFulls } = flags;
+      const retention = withoutUndefined({ days, keep: keep && countsOf(keep), min_fulls: minFulls });
       const nightly = withoutUndefined({ hour, minute });
       const change = withoutUndefined({
-        retention: days === undefined ? undefined : { days },
+        retention: Object.keys(retention).length === 0 ? undefined : retention,
         nightly: Object.keys(nightly).length === 0 ? undefined : nightly,
         encryption: recipient && { recipients: listOrWord(recipient) },
         copies: copy && listOrWord(copy),
@@ -111,6 +124,16 @@ function listOrWord(keys: string[]): string[] | 'default' {
   const [only, ...others] = keys;
   if (others.length > 0) return keys;
   return only === 'default' ? only : only === 'none' ? [] : keys;
+}
+
+/** `weekly=5` as a field. What is none is for the API to refuse, by its name. */
+function countsOf(pairs: readonly string[]): Record<string, number | string> {
+  return Object.fromEntries(
+    pairs.map((pair) => {
+      const [period = '', count = ''] = pair.split('=');
+      return [period, numberOrWord(count)];
+    }),
+  );
 }
 
 /** What is neither is for the API to refuse. */
@@ -139,10 +162,17 @@ function retentionCommand(io: Io): Command {
         ...plan.keep.map((one) => ({ ...one, verdict: 'keep' })),
       ];
       session.answer(plan, (width) => (rows.length === 0 ? '' : table(verdictColumns, rows, width)));
-      const { days, origin } = plan.policy;
-      session.hint(
-        `Backups are kept for ${days} days, as the ${origin} says; ${size(plan.remove_bytes)} can go.`,
-      );
+      session.hint(`${policyText(plan.policy)}; ${size(plan.remove_bytes)} can go.`);
     },
   });
+}
+
+/** `Backups are kept for 7 days, and the newest of 5 weekly, as the service says` */
+function policyText({ days, keep, origin }: RetentionPlan['policy']): string {
+  const counts = Object.entries(keep ?? {}).map(([period, count]) => `${count} ${period}`);
+  const rules = [
+    ...(days === undefined ? [] : [`Backups are kept for ${days} ${days === 1 ? 'day' : 'days'}`]),
+    ...(counts.length === 0 ? [] : [`the newest of ${counts.join(', ')} stay`]),
+  ];
+  return `${rules.join(', and ')}, as the ${origin} says`;
 }

@@ -34,21 +34,41 @@ async function shown(): Promise<Record<string, unknown>> {
 
 describe('retention', () => {
   test("is the deployment's until it is set, and again when that is asked for", async () => {
-    expect((await shown())['retention']).toEqual({ days: 7, origin: 'deployment' });
+    expect((await shown())['retention']).toEqual({ days: 7, min_fulls: 1, origin: 'deployment' });
     const { status, body } = await change({ retention: { days: 30 } });
-    expect([status, body['retention']]).toEqual([200, { days: 30, origin: 'service' }]);
+    expect([status, body['retention']]).toEqual([200, { days: 30, min_fulls: 1, origin: 'service' }]);
     const list = (await api.ask('GET', '/services?page_size=1000')).body['services'] as Record<
       string,
       unknown
     >[];
     expect(list.find((one) => one['service_id'] === service.serviceId)?.['retention']).toEqual({
       days: 30,
+      min_fulls: 1,
       origin: 'service',
     });
     expect((await change({ retention: { days: 'default' } })).body['retention']).toEqual({
       days: 7,
+      min_fulls: 1,
       origin: 'deployment',
     });
+  });
+
+  test('may keep the newest of periods, and a least number of fulls, and what is not named stays', async () => {
+    const after = async (retention: object): Promise<unknown> => {
+      const answer = await change({ retention });
+      expect(answer.status).toBe(200);
+      return answer.body['retention'];
+    };
+    const keep = { daily: 7, weekly: 4 };
+    expect(await after({ keep: { ...keep, yearly: 0 } })).toEqual({ keep, min_fulls: 1, origin: 'service' });
+    expect(await after({ min_fulls: 3 })).toEqual({ keep, min_fulls: 3, origin: 'service' });
+    expect(await after({ days: 2, keep })).toEqual({ days: 2, keep, min_fulls: 3, origin: 'service' });
+    expect(await after({ days: 2 })).toEqual({ days: 2, min_fulls: 3, origin: 'service' });
+    expect(await after({ days: 'default' })).toEqual({ days: 7, min_fulls: 3, origin: 'deployment' });
+    expect(await after({ min_fulls: 'default' })).toEqual({ days: 7, min_fulls: 1, origin: 'deployment' });
+    expect(await api.catalog.findServiceSettings([service.serviceId])).toEqual(
+      new Map([[service.serviceId, {}]]),
+    );
   });
 
   test('tells what it would remove and what it keeps, each with its reason', async () => {
@@ -221,7 +241,7 @@ describe('a change', () => {
     const answer = await change(body);
     expect([answer.status, answer.errors]).toEqual([400, ['not_available']]);
     expect(answer.messages).toContain(words);
-    expect((await shown())['retention']).toEqual({ days: 7, origin: 'deployment' });
+    expect((await shown())['retention']).toEqual({ days: 7, min_fulls: 1, origin: 'deployment' });
   });
 
   test('of its archiving is shown, what is not named stays, and "default" follows the deployment again', async () => {
@@ -244,10 +264,13 @@ describe('a change', () => {
 
   test.each([
     [{}, 'at least one setting'],
-    [
-      { retention: {} },
-      '"retention.days" is missing: it has to be a whole number from 1 to 3650, or "default"',
-    ],
+    [{ retention: {} }, '"retention" has to be with days, keep or min_fulls'],
+    [{ retention: { keep: {} } }, '"retention.keep" has to be with at least one of daily, weekly'],
+    [{ retention: { keep: { daily: 0 } } }, 'with at least one of daily, weekly, monthly, yearly above 0'],
+    [{ retention: { keep: { hourly: 1 } } }, '"retention.keep.hourly" is unknown here'],
+    [{ retention: { keep: { daily: 1.5 } } }, 'a whole number from 0 to 10000'],
+    [{ retention: { days: 'default', keep: { daily: 1 } } }, '"retention.keep" has to be left out when'],
+    [{ retention: { min_fulls: 0 } }, 'a whole number from 1 to 1000, or "default", not 0'],
     [{ retention: { days: 0 } }, 'a whole number from 1 to 3650, or "default", not 0'],
     [{ retention: { days: 7.5 } }, 'a whole number from 1 to 3650'],
     [{ retention: { days: null } }, 'a whole number from 1 to 3650'],
@@ -295,6 +318,6 @@ describe('a change', () => {
     expect((await change(body, tokens.operator)).errors).toEqual(['forbidden']);
     expect((await change(body, tokens.stranger)).errors).toEqual(['service_not_found']);
     expect((await api.ask('PATCH', '/services/none', { body })).errors).toEqual(['service_not_found']);
-    expect((await shown())['retention']).toEqual({ days: 7, origin: 'deployment' });
+    expect((await shown())['retention']).toEqual({ days: 7, min_fulls: 1, origin: 'deployment' });
   });
 });

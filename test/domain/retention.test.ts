@@ -2,12 +2,13 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { judge, newestGoodFull, youngSince } from '../../domain/retention.ts';
 import type { RetentionCandidate, RetentionFacts, Verdict } from '../../domain/retention/facts.ts';
+import { changedPolicy, policyOf, type RetentionPolicy } from '../../domain/retention/policy.ts';
 import { longRun } from '../support/long.ts';
 
 const day = 86_400_000;
 const hour = 3_600_000;
 const now = Date.parse('2026-03-26T12:00:00.000Z');
-const policy = { days: 7 };
+const policy: RetentionPolicy = { days: 7 };
 
 function daysAgo(days: number): string {
   return new Date(now - days * day).toISOString();
@@ -30,8 +31,9 @@ function verdicts(
   candidates: RetentionCandidate[],
   pins: [string, string][] = [],
   clock = { now, graceMs: 0 },
+  rules: RetentionPolicy = policy,
 ): Record<string, string> {
-  const judged = judge({ candidates, pins: new Map(pins) }, policy, clock);
+  const judged = judge({ candidates, pins: new Map(pins) }, rules, clock);
   return Object.fromEntries(
     judged.map(({ id, keep, reason }) => [id, `${keep ? 'keep' : 'remove'}: ${reason}`]),
   );
@@ -96,6 +98,117 @@ describe('a policy of days', () => {
   });
 });
 
+describe('a policy of periods', () => {
+  const at = (id: string, time: string, changes: Partial<RetentionCandidate> = {}): RetentionCandidate => ({
+    ...full(id, 0, changes),
+    createdAt: `${time}.000Z`,
+    endedAt: `${time}.000Z`,
+  });
+  const judged = (candidates: RetentionCandidate[], rules: RetentionPolicy): Record<string, string> =>
+    verdicts(candidates, [], { now, graceMs: 0 }, rules);
+
+  test('keeps the newest of each day, week, month and year, and says which', () => {
+    const candidates = [
+      at('evening', '2026-03-25T21:00:00'),
+      at('noon', '2026-03-25T12:00:00'),
+      at('sunday', '2026-03-22T23:59:59'),
+      at('february', '2026-02-27T12:00:00'),
+      at('last year', '2025-12-31T23:00:00'),
+      at('before', '2025-11-30T23:00:00'),
+    ];
+    const keep = { daily: 1, weekly: 2, monthly: 2, yearly: 2 };
+    expect(judged(candidates, { keep })).toEqual({
+      evening: 'keep: It is kept as the newest of the day 2026-03-25: 1 daily are kept.',
+      noon: 'remove: It is none of those that are kept: 1 daily, 2 weekly, 2 monthly, 2 yearly.',
+      sunday: 'keep: It is kept as the newest of the week of 2026-03-16: 2 weekly are kept.',
+      february: 'keep: It is kept as the newest of the month 2026-02: 2 monthly are kept.',
+      'last year': 'keep: It is kept as the newest of the year 2025: 2 yearly are kept.',
+      before: expect.stringMatching(/^remove/),
+    });
+  });
+
+  test('lets nothing go because time passes without a backup', () => {
+    const candidates = [at('a', '2020-01-01T00:00:00'), at('b', '2020-02-01T00:00:00')];
+    const kept = Object.values(judged(candidates, { keep: { daily: 2 } }));
+    expect(kept.every((verdict) => verdict.startsWith('keep'))).toBe(true);
+  });
+
+  test('takes what is damaged for the newest only where there is no other', () => {
+    const candidates = [
+      at('damaged', '2026-03-24T21:00:00', { damaged: true }),
+      at('whole', '2026-03-24T12:00:00'),
+      at('alone', '2026-03-23T12:00:00', { damaged: true }),
+    ];
+    expect(judged(candidates, { keep: { daily: 2 } })).toMatchObject({
+      damaged: expect.stringMatching(/^remove/),
+      whole: expect.stringMatching(/^keep/),
+      alone: expect.stringMatching(/^keep/),
+    });
+  });
+
+  test('keeps what a kept incremental builds on, and what failed as many days as are kept daily', () => {
+    const on = (...dependsOn: string[]): Partial<RetentionCandidate> => ({ type: 'incremental', dependsOn });
+    const candidates = [
+      at('base', '2026-03-20T00:00:00'),
+      at('link', '2026-03-20T01:00:00', on('base')),
+      at('end', '2026-03-20T02:00:00', on('link')),
+      at('other', '2026-03-26T00:00:00'),
+      at('failed', '2026-03-24T13:00:00', { status: 'Failed' }),
+      at('failed before', '2026-03-24T11:00:00', { status: 'Failed' }),
+    ];
+    expect(judged(candidates, { keep: { daily: 2 } })).toMatchObject({
+      base: 'keep: The backup link, which is kept, depends on it.',
+      link: 'keep: The backup end, which is kept, depends on it.',
+      failed: 'keep: It is kept until 2026-03-26 13:00:00 UTC: 2 days after it ended.',
+      'failed before': 'remove: It expired at 2026-03-26 11:00:00 UTC: 2 days after it failed.',
+    });
+  });
+
+  test('goes together with days, and says of what goes that neither keeps it', () => {
+    const candidates = [full('old', 9.1), full('older', 9.2), full('young', 1), full('younger', 0.9)];
+    expect(judged(candidates, { days: 7, keep: { weekly: 2 } })).toMatchObject({
+      old: expect.stringContaining('of the week of 2026-03-16'),
+      older: expect.stringMatching(/7 days after it ended, and it is none of .* kept besides: 2 weekly\.$/),
+      young: expect.stringMatching(/^keep/),
+    });
+  });
+});
+
+describe('a least number of fulls', () => {
+  test('keeps so many that are whole, whatever their age, and not what failed', () => {
+    const candidates = [
+      full('first', 50),
+      full('second', 40),
+      full('damaged', 35, { damaged: true }),
+      full('third', 30),
+      full('failed', 20, { status: 'Failed' }),
+    ];
+    const judged = verdicts(candidates, [], { now, graceMs: 0 }, { days: 7, minFulls: 2 });
+    expect(judged).toMatchObject({
+      first: expect.stringMatching(/^remove/),
+      second:
+        'keep: It is one of the newest 2 full backups of the service that succeeded, which are kept whatever their age.',
+      damaged: expect.stringMatching(/^remove/),
+      third: expect.stringMatching(/^keep/),
+    });
+  });
+});
+
+describe('what a service is set to', () => {
+  const deployment = { days: 7, keep: { weekly: 4 }, minFulls: 2 };
+
+  test('takes the place of days and counts together, and of the number of fulls by itself', () => {
+    expect(policyOf({}, deployment)).toEqual(deployment);
+    expect(policyOf({ days: 30 }, deployment)).toEqual({ days: 30, minFulls: 2 });
+    expect(policyOf({ minFulls: 5 }, deployment)).toEqual({ ...deployment, minFulls: 5 });
+  });
+
+  test('is nothing any more when everything of it is taken back', () => {
+    expect(changedPolicy({ keep: { daily: 1 } }, { days: 'default' })).toBe('default');
+    expect(changedPolicy({ days: 3, minFulls: 2 }, { minFulls: 'default' })).toEqual({ days: 3 });
+  });
+});
+
 describe('clocks', () => {
   test("a host's clock in the past does not make its backup old, one in the future does not keep it for ever", () => {
     const past = full('past', 1, { endedAt: '1970-01-01T00:00:00.000Z' });
@@ -145,8 +258,30 @@ describe('clocks', () => {
 });
 
 /** What has to be kept, written down as slowly and plainly as it can be said. */
-function model({ candidates, pins }: RetentionFacts, days: number): Set<string> {
+function model({ candidates, pins }: RetentionFacts, rules: RetentionPolicy): Set<string> {
+  const { days, keep = {}, minFulls = 1 } = rules;
   const fulls = candidates.filter(({ type, status }) => type === 'full' && status === 'Succeeded');
+  const isNewer = (one: RetentionCandidate, other: RetentionCandidate): boolean =>
+    one.createdAt > other.createdAt || (one.createdAt === other.createdAt && one.id > other.id);
+  const periodOf: Record<string, (time: Date) => string> = {
+    daily: (time) => time.toISOString().slice(0, 10),
+    weekly: (time) => {
+      const day = new Date(time);
+      while (day.getUTCDay() !== 1) day.setTime(day.getTime() - 24 * hour);
+      return day.toISOString().slice(0, 10);
+    },
+    monthly: (time) => `${time.getUTCFullYear()}-${String(time.getUTCMonth()).padStart(2, '0')}`,
+    yearly: (time) => String(time.getUTCFullYear()),
+  };
+  const succeeded = candidates.filter(({ status }) => status === 'Succeeded');
+  const isOfPeriod = (backup: RetentionCandidate): boolean =>
+    succeeded.includes(backup) &&
+    Object.entries(keep).some(([name, count]) => {
+      const own = (one: RetentionCandidate): string => periodOf[name]?.(new Date(one.createdAt)) ?? '';
+      const newer = new Set(succeeded.map(own).filter((period) => period > own(backup)));
+      const beside = succeeded.filter((one) => own(one) === own(backup));
+      return newer.size < count && !beside.some((one) => isNewer(one, backup));
+    });
   const kept = new Set<string>();
   for (const backup of candidates) {
     const isOver = ['Succeeded', 'Failed', 'Cancelled'].includes(backup.status);
@@ -154,13 +289,9 @@ function model({ candidates, pins }: RetentionFacts, days: number): Set<string> 
     const end = backup.endedAt === undefined ? begin : Math.min(Date.parse(backup.endedAt), now);
     const age = (now - Math.max(begin, end)) / day;
     const isNewest =
-      fulls.includes(backup) &&
-      fulls.every(
-        (other) =>
-          other.createdAt < backup.createdAt ||
-          (other.createdAt === backup.createdAt && other.id <= backup.id),
-      );
-    if (!isOver || pins.has(backup.id) || age < days || isNewest) kept.add(backup.id);
+      fulls.includes(backup) && fulls.filter((other) => isNewer(other, backup)).length < minFulls;
+    const young = days ?? (backup.status === 'Succeeded' ? 0 : Math.max(1, keep.daily ?? 0));
+    if (!isOver || pins.has(backup.id) || age < young || isNewest || isOfPeriod(backup)) kept.add(backup.id);
   }
   for (let grown = true; grown;) {
     grown = false;
@@ -182,7 +313,7 @@ const history: fc.Arbitrary<RetentionCandidate[]> = fc
     fc.record({
       type: fc.constantFrom('full', 'incremental', 'dump'),
       status: fc.constantFrom('Succeeded', 'Failed', 'Cancelled', 'Running', 'Scheduled'),
-      created: fc.integer({ min: -2, max: 30 }),
+      created: fc.oneof(fc.integer({ min: -2, max: 30 }), fc.double({ min: 0, max: 800, noNaN: true })),
       ended: fc.option(fc.integer({ min: -30, max: 60 }), { nil: undefined }),
       bases: fc.array(fc.nat(100), { maxLength: 2 }),
     }),
@@ -208,18 +339,27 @@ const facts = history.chain((candidates) =>
 
 describe('whatever a service has', () => {
   const runs = { numRuns: longRun ? 20_000 : 1_000 };
-  const judged = (given: RetentionFacts, days: number): Verdict[] =>
-    judge(given, { days }, { now, graceMs: 0 });
+  const judged = (given: RetentionFacts, rules: number | RetentionPolicy): Verdict[] =>
+    judge(given, typeof rules === 'number' ? { days: rules } : rules, { now, graceMs: 0 });
+  const count = fc.integer({ min: 1, max: 4 });
+  const rulesOf: fc.Arbitrary<RetentionPolicy> = fc.record(
+    {
+      days: fc.integer({ min: 1, max: 20 }),
+      keep: fc.record({ daily: count, weekly: count, monthly: count, yearly: count }, { requiredKeys: [] }),
+      minFulls: count,
+    },
+    { requiredKeys: [] },
+  );
 
   test('the verdicts are those of the plain model, one for each backup', () => {
     fc.assert(
-      fc.property(facts, fc.integer({ min: 1, max: 20 }), (given, days) => {
-        const answer = judged(given, days);
+      fc.property(facts, rulesOf, (given, rules) => {
+        const answer = judged(given, rules);
         expect(answer.map(({ id }) => id).toSorted()).toEqual(
           given.candidates.map(({ id }) => id).toSorted(),
         );
         const kept = answer.filter(({ keep }) => keep).map(({ id }) => id);
-        expect(new Set(kept)).toEqual(model(given, days));
+        expect(new Set(kept)).toEqual(model(given, rules));
         expect(answer.every(({ reason }) => /^[A-Z].*\.$/.test(reason))).toBe(true);
       }),
       runs,
