@@ -1,4 +1,5 @@
 /** The settings of one service that the API can change. What is not set follows the deployment's own settings. */
+import type { DumpFilter } from './dump.ts';
 import type { EncryptionPolicy } from './encryption.ts';
 import type { NightlyWindow } from './nightly.ts';
 import { policyOf, type RetentionPolicy } from './retention/policy.ts';
@@ -33,6 +34,8 @@ export interface ServiceSettings {
   chain?: Partial<ChainSettings>;
   /** Likewise. */
   binlog?: Partial<BinlogSettings>;
+  /** Which databases a dump holds; left out: all. */
+  dump?: DumpFilter;
 }
 
 /** What holds for every service of the deployment. */
@@ -69,6 +72,11 @@ export function orderedEncryption(settings: ServiceSettings, defaults: ServiceDe
 export function orderedCopies(settings: ServiceSettings, defaults: ServiceDefaults): string[] {
   const wanted = settings.copies ?? defaults.copies;
   return defaults.copyLocations.filter((location) => wanted.includes(location));
+}
+
+/** Which databases a dump of the service holds. */
+export function dumpFilterOf({ dump }: ServiceSettings): DumpFilter {
+  return dump ?? { include: [], exclude: [] };
 }
 
 /** How a service's chains grow. */

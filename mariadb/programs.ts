@@ -20,6 +20,8 @@ const packages = {
   mariadbd: 'mariadb-server',
   my_print_defaults: 'mariadb-server',
   'mariadb-install-db': 'mariadb-server',
+  'mariadb-dump': 'mariadb-client',
+  mariadb: 'mariadb-client',
   'mariadb-backup': 'mariadb-backup',
   mbstream: 'mariadb-backup',
   zstd: 'zstd',

@@ -2,6 +2,7 @@
 import { type ActivityInterfaceFor, proxyActivities, sleep } from '@temporalio/workflow';
 import type { ControlActivities } from '../activities/control/contract.ts';
 import type { HostBulkActivities, HostControlActivities } from '../activities/host/contract.ts';
+import type { DumpFilter } from '../domain/dump.ts';
 import type { EncryptionPolicy } from '../domain/encryption.ts';
 import { TidemarkError } from '../domain/errors.ts';
 import type { OperationTimings } from '../domain/operations.ts';
@@ -56,6 +57,8 @@ export interface ReachedAgent extends Agent {
   encryption?: EncryptionPolicy;
   /** Left out where it was not asked, as in histories of earlier versions. */
   heedsEncryption?: boolean;
+  /** What a dump is to hold. */
+  dump?: DumpFilter;
 }
 
 export function agentProxies(agentId: string, timings: OperationTimings): Agent {
@@ -87,7 +90,7 @@ export async function reachAgent(
   let patience = Math.min(5_000, timings.agentWaitMs / 4);
   for (;;) {
     const found = await plane.control.findAgent({ serviceId });
-    const { agentId, lastSeenAt, deploymentId, encryption, heedsEncryption } = found;
+    const { agentId, lastSeenAt, deploymentId, encryption, heedsEncryption, dump } = found;
     const asked = Date.now();
     try {
       await proxyActivities<HostControlActivities>(hostPing(agentId, patience)).ping();
@@ -96,6 +99,7 @@ export async function reachAgent(
         deploymentId,
         ...(encryption && { encryption }),
         ...(heedsEncryption !== undefined && { heedsEncryption }),
+        ...(dump && { dump }),
       };
     } catch (error) {
       if (findingOf(error).code === 'operation_cancelled') throw error;

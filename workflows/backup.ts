@@ -171,6 +171,7 @@ function orderOf({ input, bucket, footing }: BackupRun, agent: ReachedAgent): Ho
     ...(agent.encryption && { encryption: agent.encryption }),
     ...(bucket && { bucket }),
     ...(footing.base && { base: footing.base }),
+    ...(input.type === 'dump' && { dump: agent.dump ?? { include: [], exclude: [] } }),
   };
 }
 

@@ -1,5 +1,6 @@
 /** The activities that any control worker can do: they touch the catalog, Temporal and the object store. */
 import type { CopyStatus } from '../../domain/copies.ts';
+import type { DumpFilter } from '../../domain/dump.ts';
 import type { EncryptionPolicy } from '../../domain/encryption.ts';
 import type { BackupBase, BackupSummary } from '../../domain/manifest.ts';
 import type {
@@ -35,6 +36,8 @@ export interface ControlActivities {
     encryption?: EncryptionPolicy;
     /** Whether the agent knows of such orders, by its last announcement. Not in the histories of earlier versions. */
     heedsEncryption?: boolean;
+    /** What a dump is to hold. Not in the histories of earlier versions. */
+    dump?: DumpFilter;
   }>;
   /**
    * The credentials of the bucket that a backup lies in, or is to lie in, sealed for one agent.

@@ -5,7 +5,7 @@ import { messageOf, TidemarkError } from '../../domain/errors.ts';
 import type { Manifest } from '../../domain/manifest.ts';
 import { isFinal } from '../../domain/operations.ts';
 import type { ChainedFacts } from '../../domain/restore-plan.ts';
-import { orderedEncryption } from '../../domain/service-settings.ts';
+import { dumpFilterOf, orderedEncryption } from '../../domain/service-settings.ts';
 import { readManifest } from '../../storage/manifest.ts';
 import { statParts } from '../../storage/verify.ts';
 import { beating } from '../heartbeat.ts';
@@ -32,7 +32,8 @@ export function recordActivities(plane: Plane): RecordActivities {
       const encryption = orderedEncryption(settings, defaults);
       const { agentId, lastSeenAt } = service;
       const heedsEncryption = service.encryption !== undefined;
-      return { agentId, lastSeenAt, deploymentId, encryption, heedsEncryption };
+      const dump = dumpFilterOf(settings);
+      return { agentId, lastSeenAt, deploymentId, encryption, heedsEncryption, dump };
     },
 
     async updateBackup({ backupId, status, summary, ...rest }) {
@@ -47,9 +48,11 @@ export function recordActivities(plane: Plane): RecordActivities {
           endedAt: summary.endedAt,
           pointInTime: summary.pointInTime,
           storedBytes: summary.storedBytes,
-          // What a restore needs: for an incremental, more than what it holds.
+          // What a restore needs: for an incremental, more than what it holds; for a dump, the rows with their indexes.
           uncompressedBytes:
-            summary.type === 'incremental' ? (summary.dataBytes ?? 0) : summary.uncompressedBytes,
+            summary.type === 'incremental' || summary.type === 'dump'
+              ? (summary.dataBytes ?? 0)
+              : summary.uncompressedBytes,
           manifestSha256: summary.manifestSha256,
           ...(summary.binlog && { binlog: summary.binlog }),
         }),

@@ -3,16 +3,14 @@ import { rm } from 'node:fs/promises';
 import { Context } from '@temporalio/activity';
 import { joinedEncryption, noEncryption, requireRecipients } from '../../domain/encryption.ts';
 import { TidemarkError } from '../../domain/errors.ts';
-import { objectKeys } from '../../domain/ids.ts';
+import type { Layout } from '../../domain/layout.ts';
 import { type BackupSummary, type Manifest, manifestFormat } from '../../domain/manifest.ts';
-import { measure } from '../../domain/progress.ts';
 import { type PhysicalBackupFacts, startPhysicalBackup } from '../../mariadb/backup/physical.ts';
 import type { Attempt } from '../../mariadb/context.ts';
+import { type DumpFacts, startDump } from '../../mariadb/dump/dump.ts';
 import { inspectLayout } from '../../mariadb/server/layout.ts';
 import { requireLineage } from '../../mariadb/server/lineage.ts';
-import { readManifest, writeManifest } from '../../storage/manifest.ts';
-import { partSizeFor } from '../../storage/part-size.ts';
-import { writeParts } from '../../storage/parts.ts';
+import { readManifest } from '../../storage/manifest.ts';
 import type { ObjectStore } from '../../storage/store.ts';
 import { removeParts } from '../../storage/sweep.ts';
 import { markWriter } from '../../storage/writer-mark.ts';
@@ -21,8 +19,8 @@ import { attempt } from './attempt.ts';
 import { storeFor } from './bucket.ts';
 import type { HostBackupInput, HostBulkActivities, HostControlActivities } from './contract.ts';
 import type { Host } from './host.ts';
+import { type Stored, storeStream, summarize } from './stored-stream.ts';
 
-const reportMs = 500;
 /** How long it is tried to remove what a backup left in a customer's bucket that does not answer. */
 const tidyForMs = 3_600_000;
 
@@ -102,7 +100,14 @@ async function copy(
   // Looked at while the copy goes on: it is for the manifest, and for how large this will be.
   const inspecting = inspectLayout(server);
   inspecting.catch(() => undefined);
-  const { base } = order;
+  const storing = { store, backupId: order.backupId, settings, trial };
+  const { base, dump: filter } = order;
+  if (filter) {
+    const running = await startDump({ server, backup: settings, filter, attempt: trial });
+    return await storeStream({ ...storing, running, known: inspecting }, (layout, facts, stream) =>
+      describeDump(shared(host, order, { facts, layout, running, settings, stream }), facts, stream),
+    );
+  }
   const knowing = inspecting.then((layout) =>
     requireLineage({ server, layout, stateDirectory: host.settings.state_directory, base }),
   );
@@ -116,112 +121,71 @@ async function copy(
     attempt: trial,
     ...(base && { base }),
   });
-  const begun = Date.now();
-  const reporting = setInterval(() => {
-    const { bytesRead, bytesEstimated } = running.progress();
-    // Without an idea of the whole, what was read would count as all of it.
-    const done = bytesEstimated === 0 ? 0 : bytesRead;
-    trial.report(measure('copying', done, bytesEstimated, Date.now() - begun), bytesRead);
-  }, reportMs);
-  try {
-    // A layout that cannot be inspected ends the backup before it is copied.
-    const [layout, lineage] = await Promise.all([inspecting, knowing]);
-    let facts: PhysicalBackupFacts | undefined;
-    const stream = await writeParts(store, {
-      keyOf: (index) => objectKeys.part(order.backupId, index),
-      source: running.output,
-      partSize: partSizeFor(settings.part_size, await running.estimated),
-      inFlight: settings.parts_in_flight,
-      signal: trial.signal,
-      beforeLast: async () => {
-        facts = await running.whole();
-      },
-    });
-    if (!facts) throw new Error('the parts were written without the word of the backup tool');
-    const manifest = describe(host, order, {
-      facts,
-      layout,
-      lineage,
-      stream,
-      startedAt: running.startedAt,
-      recipients: settings.recipients,
-    });
-    const { sha256 } = await writeManifest(store, manifest);
-    return summarize(manifest, sha256, facts.warnings);
-  } finally {
-    clearInterval(reporting);
-    await running.end();
-  }
-}
-
-function describe(
-  host: Host,
-  order: HostBackupInput,
-  {
-    facts,
-    layout,
-    lineage,
-    stream,
-    startedAt,
-    recipients,
-  }: {
-    facts: PhysicalBackupFacts;
-    layout: Manifest['server']['layout'];
-    /** The life of the server's data. */
-    lineage: string;
-    stream: Omit<Manifest['streams'][number], 'name'>;
-    startedAt: string;
-    recipients: string[];
-  },
-): Manifest {
-  const { settings, agentId } = host;
-  return {
-    format: manifestFormat,
-    backupId: order.backupId,
-    serviceId: order.serviceId,
-    serviceName: settings.service_name ?? settings.service_id,
-    type: order.base ? 'incremental' : 'full',
-    deploymentId: order.deploymentId,
-    workflowId: order.workflowId,
-    agentId,
+  const known = Promise.all([inspecting, knowing]);
+  return await storeStream({ ...storing, running, known }, ([layout, lineage], facts, stream) => ({
+    ...shared(host, order, { facts, layout, running, settings, stream }),
+    type: base ? 'incremental' : 'full',
     lineage: {
-      parent: order.base?.backupId ?? '',
+      parent: base?.backupId ?? '',
       server: lineage,
       fromLsn: facts.fromLsn,
       toLsn: facts.toLsn,
       lastLsn: facts.lastLsn,
     },
-    ...(facts.binlog && { binlog: facts.binlog }),
-    server: { version: facts.serverVersion, name: settings.server_name ?? settings.service_id, layout },
     tool: { name: 'mariadb-backup', version: facts.toolVersion },
-    memoryTables: facts.memoryTables,
-    pipeline: { compression: 'zstd', recipients },
     streams: [{ name: 'data', ...stream }],
-    uncompressedBytes: facts.uncompressedBytes,
-    dataBytes: facts.dataBytes,
-    storedBytes: stream.bytes,
-    startedAt,
-    endedAt: facts.endedAt,
-    pointInTime: facts.pointInTime,
+  }));
+}
+
+/** Statements know of no pages: neither LSNs nor the life of the data mean anything for them. */
+function describeDump(common: CommonManifest, { content, toolVersion }: DumpFacts, stream: Stored): Manifest {
+  return {
+    ...common,
+    type: 'dump',
+    lineage: { parent: '', server: '', fromLsn: 0, toLsn: 0, lastLsn: 0 },
+    tool: { name: 'mariadb-dump', version: toolVersion },
+    dump: content,
+    streams: [{ name: 'dump', ...stream }],
   };
 }
 
-function summarize(manifest: Manifest, sha256: string, warnings: string[]): BackupSummary {
+/** What the manifests of all types have alike. */
+type CommonManifest = Omit<Manifest, 'type' | 'lineage' | 'tool' | 'streams' | 'dump'>;
+
+function shared(
+  { settings: own, agentId }: Host,
+  order: HostBackupInput,
+  {
+    facts,
+    layout,
+    running,
+    settings,
+    stream,
+  }: {
+    facts: PhysicalBackupFacts | DumpFacts;
+    layout: Layout;
+    running: { startedAt: string };
+    settings: { recipients: string[] };
+    stream: Stored;
+  },
+): CommonManifest {
   return {
-    backupId: manifest.backupId,
-    type: manifest.type,
-    manifestKey: objectKeys.manifest(manifest.backupId),
-    manifestSha256: sha256,
-    storedBytes: manifest.storedBytes,
-    uncompressedBytes: manifest.uncompressedBytes,
-    dataBytes: manifest.dataBytes,
-    ...(manifest.binlog && { binlog: manifest.binlog }),
-    serverVersion: manifest.server.version,
-    startedAt: manifest.startedAt,
-    endedAt: manifest.endedAt,
-    pointInTime: manifest.pointInTime,
-    memoryTables: manifest.memoryTables,
-    encrypted: manifest.pipeline.recipients.length > 0,
-    warnings,
+    format: manifestFormat,
+    backupId: order.backupId,
+    serviceId: order.serviceId,
+    serviceName: own.service_name ?? own.service_id,
+    deploymentId: order.deploymentId,
+    workflowId: order.workflowId,
+    agentId,
+    ...(facts.binlog && { binlog: facts.binlog }),
+    server: { version: facts.serverVersion, name: own.server_name ?? own.service_id, layout },
+    memoryTables: facts.memoryTables,
+    pipeline: { compression: 'zstd', recipients: settings.recipients },
+    uncompressedBytes: facts.uncompressedBytes,
+    dataBytes: facts.dataBytes,
+    storedBytes: stream.bytes,
+    startedAt: running.startedAt,
+    endedAt: facts.endedAt,
+    pointInTime: facts.pointInTime,
   };
 }

@@ -1,4 +1,5 @@
 /** The activities of an agent: they run beside the database server that they work on. */
+import type { DumpFilter } from '../../domain/dump.ts';
 import type { Layout } from '../../domain/layout.ts';
 import type { BackupBase, BackupSummary } from '../../domain/manifest.ts';
 import type { EncryptionPolicy } from '../../domain/encryption.ts';
@@ -38,6 +39,8 @@ export interface HostBackupInput {
   bucket?: SealedBucket;
   /** Of an incremental: what it builds on. */
   base?: BackupBase;
+  /** Of a dump: what it is to hold. */
+  dump?: DumpFilter;
 }
 
 /** Names one restore's work on the host. */

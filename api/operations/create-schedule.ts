@@ -8,7 +8,7 @@ import { spreadOffset } from '../../domain/cron-runs.ts';
 import { joinedEncryption, noEncryption, requireRecipients } from '../../domain/encryption.ts';
 import { TidemarkError } from '../../domain/errors.ts';
 import { formatBackupId, workflowIds } from '../../domain/ids.ts';
-import type { PhysicalType } from '../../domain/manifest.ts';
+import type { StoredType } from '../../domain/manifest.ts';
 import type { BackupType } from '../../domain/operations.ts';
 import { chainSettingsOf, orderedEncryption } from '../../domain/service-settings.ts';
 import { requireRole } from '../auth/caller.ts';
@@ -36,7 +36,7 @@ export const createSchedule = operation({
   path: '/backups/schedules',
   summary: 'Order a backup',
   description:
-    'With `"schedule": "once"` the backup begins as soon as the service is free and its agent is there. With a cron expression, read in UTC, it repeats, which needs the role administrator; each run begins a little later than the expression says, by an offset that is the schedule\'s own. Of the types there are `full` (also called `physical`) and `incremental`, which holds what was changed since the newest backup of the chain, in the same storage; where there is none, a single one is refused, and a run of a schedule takes a full and says so. With `external_storage` the backups go to a bucket of your own, which is tried before each one; what is wrong with it is the message of that backup and of the schedule.',
+    'With `"schedule": "once"` the backup begins as soon as the service is free and its agent is there. With a cron expression, read in UTC, it repeats, which needs the role administrator; each run begins a little later than the expression says, by an offset that is the schedule\'s own. Of the types there are `full` (also called `physical`), `dump` (also called `logical`), which holds statements and can be restored to another version of MariaDB, and `incremental`, which holds what was changed since the newest backup of the chain, in the same storage; where there is none, a single one is refused, and a run of a schedule takes a full and says so. With `external_storage` the backups go to a bucket of your own, which is tried before each one; what is wrong with it is the message of that backup and of the schedule.',
   role: 'operator',
   params: nothing,
   query: scheduleQuery,
@@ -71,14 +71,15 @@ export const createSchedule = operation({
 });
 
 /** @throws not_available for types that are well formed and not there yet */
-export function availableType(type: ScheduleRequest['backup_type']): PhysicalType {
+export function availableType(type: ScheduleRequest['backup_type']): StoredType {
   if (type === 'incremental') return type;
+  if (type === 'dump' || type === 'logical') return 'dump';
   if (type === 'full' || type === 'physical') return 'full';
   throw notAvailable(
     type === 'snapshot'
       ? 'This deployment has no volume snapshots.'
       : `Backups of the type "${type}" are not available yet.`,
-    'Ask for "backup_type": "full" or "incremental".',
+    'Ask for "backup_type": "full", "incremental" or "dump".',
   );
 }
 
@@ -114,7 +115,7 @@ async function orderBackup(
     service,
     type,
     bucket,
-  }: { service: ServiceRecord; type: PhysicalType; bucket: ExternalBucketRecord | undefined },
+  }: { service: ServiceRecord; type: StoredType; bucket: ExternalBucketRecord | undefined },
   parts: Parts,
   receipt: ReceiptFor<ScheduleView>,
 ): Promise<ScheduleView> {

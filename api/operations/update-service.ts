@@ -2,12 +2,14 @@
 import { z } from '@hono/zod-openapi';
 import type { ServiceRecord } from '../../catalog/types.ts';
 import { spreadOffset } from '../../domain/cron-runs.ts';
+import type { DumpFilter } from '../../domain/dump.ts';
 import { TidemarkError } from '../../domain/errors.ts';
 import { joinedEncryption, noEncryption, requireRecipients } from '../../domain/encryption.ts';
 import { parseDuration } from '../../domain/durations.ts';
 import { minuteWithin, nightlyCron, nightlyTime } from '../../domain/nightly.ts';
 import {
   applySettings,
+  dumpFilterOf,
   type BinlogSettings,
   type ChainSettings,
   orderedEncryption,
@@ -35,7 +37,7 @@ export const updateService = operation({
   path: '/services/{id}',
   summary: 'Change what a service is set to',
   description:
-    'What is not named stays. `"default"` makes the service follow the deployment again. `retention`, `nightly`, `encryption`, `copies`, `chain` and `binlog` are carried out; the other settings are answered with `not_available`, and then nothing is changed.',
+    'What is not named stays. `"default"` makes the service follow the deployment again. `retention`, `nightly`, `encryption`, `copies`, `chain`, `binlog` and `dump` are carried out; the other settings are answered with `not_available`, and then nothing is changed.',
   role: 'administrator',
   params: z.strictObject({ id: z.string() }),
   query: nothing,
@@ -56,7 +58,7 @@ export const updateService = operation({
 });
 
 function changeOf(
-  { retention, encryption, copies, chain, binlog }: ServiceSettingsRequest,
+  { retention, encryption, copies, chain, binlog, dump }: ServiceSettingsRequest,
   known: ServiceSettings,
 ): ServiceSettingsPatch {
   return {
@@ -67,6 +69,7 @@ function changeOf(
     ...(copies && { copies }),
     ...(chain && { chain: changedChain(chain, known.chain ?? {}) }),
     ...(binlog && { binlog: changedBinlog(binlog, known.binlog ?? {}) }),
+    ...(dump && { dump: changedDump(dump, dumpFilterOf(known)) }),
   };
 }
 
@@ -93,6 +96,15 @@ function changedBinlog(
   const { archive, interval, full_after_hole: fullAfterHole } = asked;
   const intervalMs = interval === undefined || interval === 'default' ? interval : parseDuration(interval);
   return changed({ archive, intervalMs, fullAfterHole }, known);
+}
+
+/** Without any name in it, it is as if it was never set. */
+function changedDump(
+  { include, exclude }: NonNullable<ServiceSettingsRequest['dump']>,
+  known: DumpFilter,
+): DumpFilter | 'default' {
+  const changed = { include: include ?? known.include, exclude: exclude ?? known.exclude };
+  return changed.include.length + changed.exclude.length === 0 ? 'default' : changed;
 }
 
 /** What is not named stays, and what is "default" goes. */
@@ -138,7 +150,7 @@ function refuseNotAvailable(body: ServiceSettingsRequest): void {
   if (asked.length === 0) return;
   throw notAvailable(
     `${asked.join(', ')} ${asked.length === 1 ? 'is' : 'are'} not available yet.`,
-    'What can be set is "retention", "nightly", "encryption", "copies", "chain" and "binlog"; nothing was changed.',
+    'What can be set is "retention", "nightly", "encryption", "copies", "chain", "binlog" and "dump"; nothing was changed.',
   );
 }
 

@@ -52,11 +52,17 @@ const copies = z
   .transform((value) =>
     Array.isArray(value) ? [...new Set(value.map(copyLocation))] : ('default' as const),
   );
-const table = 'a database or a table: "db" or "db.table"';
-const tables = listOf(
-  z.string({ error: table }).regex(/^[^.]{1,64}(\.[^.]{1,64})?$/, table),
-  `a list, each ${table}`,
-);
+const database = 'the name of a database, without a dot: a dump leaves out whole databases, and no tables';
+const databasesRule = `a list, each ${database}; or "default"`;
+const databases = z
+  .union(
+    [
+      listOf(z.string({ error: database }).regex(/^[^.]{1,64}$/, database), databasesRule),
+      z.literal('default'),
+    ],
+    { error: databasesRule },
+  )
+  .transform((value) => (value === 'default' ? [] : [...new Set(value)]));
 const drillRule = 'a cron expression of five fields in UTC, such as "0 5 * * 0", or "off"';
 
 /** Each is checked by itself, so that the one that was mistyped is told. */
@@ -69,13 +75,6 @@ function recipient() {
 
 /** What only later versions can do; validated like the rest. */
 const furtherSettings = {
-  dump: z
-    .strictObject(
-      { include: tables.optional(), exclude: tables.optional() },
-      { error: 'an object with include and exclude' },
-    )
-    .optional()
-    .openapi({ description: 'What a dump holds; not available yet' }),
   keep_previous: duration.optional().openapi({
     description:
       "How long replaced data is kept after a restore; not available yet: see the agent's restore.keep_previous",
@@ -146,6 +145,17 @@ export const serviceSettingsRequest = z
           'Archiving of its binlogs, from its first full backup on. `archive`: whether. `interval`: how long what is new waits at most until it is shipped. `full_after_hole`: whether a full is taken at once where binlogs are missing, or the server goes on with others. What is not named here stays.',
         example: { archive: true, interval: '10s' },
       }),
+    dump: z
+      .strictObject(
+        { include: databases.optional(), exclude: databases.optional() },
+        { error: 'an object with include and exclude' },
+      )
+      .optional()
+      .openapi({
+        description:
+          'Which databases a dump holds: those that `include` names, or all, without those that `exclude` names. Where one of them names any, a dump has no accounts, and a restore of it replaces its databases alone. An empty list, or `"default"`: as if it was never set. What is not named here stays.',
+        example: { exclude: ['scratch'] },
+      }),
     ...furtherSettings,
   })
   .refine((body) => Object.keys(body).length > 0, {
@@ -183,6 +193,9 @@ export const copiesView = z.strictObject({
   locations: z.array(z.string()),
   origin: z.enum(['service', 'deployment']).openapi({ description: 'Who says so' }),
 });
+
+/** Part of a service, as it is shown. */
+export const dumpView = z.strictObject({ include: z.array(z.string()), exclude: z.array(z.string()) });
 
 /** Part of a service, as it is shown. */
 export const binlogArchiveView = z.strictObject({

@@ -1,7 +1,7 @@
 /** Services, an addition of ours. */
 import { z } from '@hono/zod-openapi';
 import { instant, paging, wallClock } from './common.ts';
-import { binlogArchiveView, chainView, copiesView, encryptionView } from './service-settings.ts';
+import { binlogArchiveView, chainView, copiesView, dumpView, encryptionView } from './service-settings.ts';
 import { retentionView } from './retention.ts';
 
 const agent = z.strictObject({
@@ -48,6 +48,9 @@ export const service = z
     copies: copiesView.openapi({ description: 'Where its backups are copied to' }),
     chain: chainView.openapi({ description: 'How its chains of incrementals grow' }),
     archiving: binlogArchiveView.openapi({ description: 'How its binlogs are archived' }),
+    dump: dumpView.openapi({
+      description: 'Which databases its dumps hold; no names: all, and its accounts',
+    }),
     nightly: z
       .strictObject({
         state: z.enum(['scheduled', 'suspended', 'deleted', 'none']),

@@ -6,6 +6,7 @@ import { tellSchedule } from '../../domain/schedule.ts';
 import { joinedEncryption, noEncryption } from '../../domain/encryption.ts';
 import {
   binlogSettingsOf,
+  dumpFilterOf,
   orderedCopies,
   chainSettingsOf,
   orderedEncryption,
@@ -66,8 +67,14 @@ export function serviceView(
     },
     chain: chainView(settings, defaults),
     archiving: binlogView(settings, defaults),
+    dump: dumpView(settings),
     nightly: nightlyView(nightly, now),
   };
+}
+
+function dumpView(settings: ServiceSettings): ServiceView['dump'] {
+  const { include, exclude } = dumpFilterOf(settings);
+  return { include: [...include], exclude: [...exclude] };
 }
 
 function binlogView(settings: ServiceSettings, defaults: ServiceDefaults): ServiceView['archiving'] {

@@ -89,8 +89,20 @@ export const hostErrors = {
   backup_tool_failed: entry(
     409,
     true,
-    'mariadb-backup, or a program behind it in the pipe, failed.',
+    'mariadb-backup or mariadb-dump, or a program behind it in the pipe, failed.',
     'The message ends with what the program said.',
+  ),
+  dump_empty: entry(
+    409,
+    false,
+    'The settings of the service leave no database to dump.',
+    'Change `dump.include` or `dump.exclude` with `PATCH /services/{id}`.',
+  ),
+  load_failed: entry(
+    409,
+    false,
+    'A statement of a dump could not be carried out.',
+    "The message has the server's error without its data, and the line of the dump; mend what it names on the server, or restore another backup.",
   ),
   binlog_damaged: entry(
     409,

@@ -4,6 +4,7 @@ import path from 'node:path';
 import type { BackupSettings, ServerSettings } from '../../config/agent.ts';
 import { findProgram } from '../programs.ts';
 import type { Stage } from '../processes/pipeline.ts';
+import { optionGroup } from '../server/option-files.ts';
 import { readClientAccount } from '../server/options.ts';
 
 /** Where one backup keeps what is not in its stream. */
@@ -31,23 +32,11 @@ export async function createScratch(server: ServerSettings, folder: string): Pro
   await rm(own, { recursive: true, force: true });
   await mkdir(own, { recursive: true, mode: 0o700 });
   const { user, password, socket, host, port } = await readClientAccount(server);
-  const place = host === '' ? [`socket=${quote(socket)}`] : [`host=${quote(host)}`, `port=${port}`];
-  const lines = [
-    `!include ${server.defaults_file}`,
-    // After the include, so that these are the ones that count.
-    '[mariadb-backup]',
-    `user=${quote(user)}`,
-    `password=${quote(password)}`,
-    ...place,
-    '',
-  ];
-  await writeFile(scratch.optionFile, lines.join('\n'), { mode: 0o600 });
+  const place: Record<string, string | number> = host === '' ? { socket } : { host, port };
+  // After the include, so that these are the ones that count.
+  const account = optionGroup('mariadb-backup', { user, password, ...place });
+  await writeFile(scratch.optionFile, `!include ${server.defaults_file}\n${account}`, { mode: 0o600 });
   return scratch;
-}
-
-/** A value of an option file; a backslash begins an escape there, and a `#` a comment. */
-function quote(value: string): string {
-  return `"${value.replace(/["\\]/g, '\\$&')}"`;
 }
 
 /** @throws tool_missing */
@@ -60,7 +49,7 @@ export async function backupStages(
     fromLsn,
   }: { checkpoint: boolean; /** Only what was changed since; left out for a full. */ fromLsn?: number },
 ): Promise<Stage[]> {
-  const stages: Stage[] = [
+  return [
     {
       program: await findProgram(server, 'mariadb-backup'),
       args: [
@@ -77,6 +66,13 @@ export async function backupStages(
         ...(checkpoint ? ['--innodb-log-checkpoint-now=ON'] : []),
       ],
     },
+    ...(await packingStages(server, backup)),
+  ];
+}
+
+/** What compresses a stream and, with recipients, encrypts it. @throws tool_missing */
+export async function packingStages(server: ServerSettings, backup: BackupSettings): Promise<Stage[]> {
+  const stages: Stage[] = [
     {
       program: await findProgram(server, 'zstd'),
       // At this verbosity its closing line has sizes in bytes, not rounded.

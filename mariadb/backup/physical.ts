@@ -39,7 +39,7 @@ export interface PhysicalBackupFacts {
   warnings: string[];
 }
 
-export interface RunningBackup {
+export interface RunningBackup<Facts = PhysicalBackupFacts> {
   /** The backup's bytes. Ends without an error also when a program was killed: only `whole()` tells. */
   output: AsyncIterable<Uint8Array>;
   startedAt: string;
@@ -48,7 +48,7 @@ export interface RunningBackup {
    * @throws backup_tool_failed, redo_overrun, privilege_missing, disk_full, database_access_denied,
    *   database_unreachable; the signal's reason
    */
-  whole(): Promise<PhysicalBackupFacts>;
+  whole(): Promise<Facts>;
   /** Ends all programs, waits for them and removes the scratch files. May be called at any time, and again. */
   end(): Promise<void>;
   /** Bytes before compression, once the files were looked at; 0 when that was not possible. */

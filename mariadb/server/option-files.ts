@@ -32,3 +32,14 @@ async function filesIn(directory: string): Promise<string[]> {
     .sort()
     .map((name) => path.join(directory, name));
 }
+
+/** A group of an option file, as text. */
+export function optionGroup(group: string, options: Record<string, string | number>): string {
+  const lines = Object.entries(options).map(([name, value]) => `${name}=${quote(String(value))}`);
+  return [`[${group}]`, ...lines, ''].join('\n');
+}
+
+/** A value of an option file; a backslash begins an escape there, and a `#` a comment. */
+function quote(value: string): string {
+  return `"${value.replace(/["\\]/g, '\\$&')}"`;
+}

@@ -8,6 +8,8 @@ import { connect } from './sql.ts';
 
 /** Without these mariadb-backup fails; without the last one only after everything was copied. */
 const backupPrivileges = ['RELOAD', 'PROCESS', 'BINLOG MONITOR'];
+/** Without some of these mariadb-dump fails in its middle; without others it leaves things out and says nothing. */
+const dumpPrivileges = ['SELECT', 'SHOW VIEW', 'TRIGGER', 'EVENT', 'LOCK TABLES', 'RELOAD', 'PROCESS'];
 
 /**
  * What a person should know of this server before its first backup, each a sentence; empty when all is well. Works
@@ -46,6 +48,17 @@ export function requireForBackup(facts: ServerFacts, toolVersion: string): void 
         `GRANT ${missing.join(', ')} ON *.* TO it.`,
     );
   }
+}
+
+/** @throws privilege_missing, naming all that a dump lacks */
+export function requireForDump(facts: Pick<ServerFacts, 'privileges' | 'logBin'>): void {
+  const needed = facts.logBin ? [...dumpPrivileges, 'BINLOG MONITOR'] : dumpPrivileges;
+  const missing = needed.filter((privilege) => !has(facts, privilege));
+  if (missing.length === 0) return;
+  throw new TidemarkError(
+    'privilege_missing',
+    `The agent's account lacks ${missing.join(', ')}, which a dump needs: GRANT ${missing.join(', ')} ON *.* TO it.`,
+  );
 }
 
 /** What a backup of this server does not hold or cannot say. */

@@ -69,12 +69,18 @@ describe('POST /backups/schedules', () => {
     expect([answer.status, answer.body['type']]).toEqual([200, 'full']);
   });
 
+  test.each(['dump', 'logical'])('orders a dump, as "%s" too', async (backup_type) => {
+    const answer = await api.ask('POST', schedules, { body: { ...order, backup_type } });
+    expect([answer.status, answer.body['type']]).toEqual([200, 'dump']);
+  });
+
   test.each([
-    [{ backup_type: 'binarylog' }, 'not available yet. Ask for "backup_type": "full" or "incremental"'],
-    [{ backup_type: 'dump' }, 'not available yet'],
-    [{ backup_type: 'logical' }, 'not available yet'],
+    [
+      { backup_type: 'binarylog' },
+      'not available yet. Ask for "backup_type": "full", "incremental" or "dump"',
+    ],
     [{ backup_type: 'snapshot' }, 'no volume snapshots'],
-    [{ backup_type: 'dump', schedule: '0 9 ** *' }, 'not available yet'],
+    [{ backup_type: 'binarylog', schedule: '0 9 ** *' }, 'not available yet'],
   ])('refuses %j as not available and says what is', async (change, hint) => {
     const answer = await api.ask('POST', schedules, { body: { ...order, ...change } });
     expect([answer.status, answer.errors]).toEqual([400, ['not_available']]);

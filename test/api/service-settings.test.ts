@@ -233,9 +233,18 @@ describe('a change', () => {
     });
   });
 
+  test('which databases a dump holds, one list by itself, until no name is left', async () => {
+    expect(await shown()).toMatchObject({ dump: { include: [], exclude: [] } });
+    await change({ dump: { include: ['shop', 'blog', 'shop'] } });
+    const { body } = await change({ dump: { exclude: ['scratch'] } });
+    expect(body).toMatchObject({ dump: { include: ['shop', 'blog'], exclude: ['scratch'] } });
+    await change({ dump: { include: 'default', exclude: [] } });
+    expect(await shown()).toMatchObject({ dump: { include: [], exclude: [] } });
+  });
+
   test.each([
     [{ drill: '0 5 * * 0', keep_previous: '48h' }, '"keep_previous", "drill" are'],
-    [{ dump: { include: ['shop', 'shop.orders'] }, retention: { days: 1 } }, '"dump" is'],
+    [{ drill: 'off', retention: { days: 1 } }, '"drill" is'],
     [{ drill: '0 5 * * 0' }, '"drill" is'],
   ])('to %j is not available yet, and changes nothing', async (body, words) => {
     const answer = await change(body);
@@ -297,7 +306,8 @@ describe('a change', () => {
     [{ chain: { max_chain: -1 } }, 'a whole number from 0 to 1000, or "default"'],
     [{ chain: { incremental_base: 'first' } }, '"last", "full" or "default"'],
     [{ chain: { full_every: '7d' } }, '"chain.full_every" is unknown here'],
-    [{ dump: { exclude: ['a.b.c'] } }, 'a database or a table'],
+    [{ dump: { exclude: ['shop.orders'] } }, 'the name of a database, without a dot'],
+    [{ dump: { exclude: 'shop' } }, 'a list, each the name of a database'],
     [{ keep_previous: 3600 }, '30s, 10m, 24h or 7d'],
     [{ drill: 'once' }, 'a cron expression of five fields'],
     [{ service_name: 'mine' }, '"service_name" is unknown here'],

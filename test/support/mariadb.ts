@@ -57,6 +57,8 @@ export interface TestServer {
   settings: ServerSettings;
   /** Runs a statement as root; its rows, bigints as numbers. */
   query<Row = Record<string, unknown>>(sql: string, values?: unknown[]): Promise<Row[]>;
+  /** Runs statements as root, one after the other in one session. */
+  session(statements: readonly string[]): Promise<void>;
   start(): Promise<void>;
   stop(): Promise<void>;
   /** SIGKILL, and waits until the process is gone. */
@@ -174,6 +176,14 @@ function testServer(
     socket,
     settings,
     query,
+    session: async (statements) => {
+      await using connection = await connect(settings, {
+        user: userInfo().username,
+        password: '',
+        database: 'mysql',
+      });
+      for (const statement of statements) await rowsOf(connection, statement);
+    },
     start: () => startServer(settings, { log: silentLog }),
     stop: async () => void (await stopServer(settings, { log: silentLog })),
     kill,
@@ -199,7 +209,8 @@ async function createAgentAccount(
 
 async function checksums(query: TestServer['query']): Promise<Record<string, number | null>> {
   const tables = await query<{ name: string }>(
-    "SELECT CONCAT('`', table_schema, '`.`', table_name, '`') AS name FROM information_schema.tables " +
+    "SELECT CONCAT('`', REPLACE(table_schema, '`', '``'), '`.`', REPLACE(table_name, '`', '``'), '`') AS name " +
+      'FROM information_schema.tables ' +
       "WHERE table_type IN ('BASE TABLE', 'SYSTEM VERSIONED') " +
       "AND table_schema NOT IN ('mysql', 'sys', 'information_schema', 'performance_schema') ORDER BY 1",
   );
