@@ -2,6 +2,7 @@
 import { resolve } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { z } from 'zod';
+import { faultsOf } from '../config/phrase.ts';
 import { logLevel, recipientList, storageLocation } from '../config/values.ts';
 
 export interface StackOptions {
@@ -150,7 +151,7 @@ function oneMoreLocation(text: string, before: string[] = []): string[] {
 function oneMoreRecipient(text: string, before: string[] = []): string[] {
   const result = recipientList.safeParse([text]);
   if (!result.success) {
-    const faults = result.error.issues.map(({ message }) => message).join('; ');
+    const faults = faultsOf(result.error);
     throw new InvalidArgumentError(`It has to be an age public key, and this one ${faults}.`);
   }
   return [...new Set([...before, ...result.data])];
@@ -159,7 +160,7 @@ function oneMoreRecipient(text: string, before: string[] = []): string[] {
 function checkedBy(schema: z.ZodType<string>): (text: string) => string {
   return (text) => {
     const result = schema.safeParse(text);
-    if (!result.success) throw new InvalidArgumentError(`It has to be ${z.prettifyError(result.error)}.`);
+    if (!result.success) throw new InvalidArgumentError(`It has to be ${faultsOf(result.error)}.`);
     return result.data;
   };
 }
