@@ -14,6 +14,7 @@ import { externalBucketsIn } from './external-buckets.ts';
 import { idempotencyIn } from './idempotency.ts';
 import { migrateToLatest } from './migrate.ts';
 import { nightliesIn } from './nightlies.ts';
+import { recoveryIn } from './recovery-facts.ts';
 import { placesIn } from './places.ts';
 import { postgresBackend } from './postgres.ts';
 import { restoresIn } from './restores.ts';
@@ -81,6 +82,7 @@ export async function openCatalog(location: string, options: { password?: string
     ...copiesIn(database),
     ...chainsIn(database),
     ...archiveIn(database),
+    ...recoveryIn(database),
   };
 }
 

@@ -1,20 +1,22 @@
 /** What of the time of a window cannot be had, and why. */
 import { isIn } from './backups.ts';
-import type { HoleCause, HoleFacts } from './facts.ts';
+import { type HoleFacts, holeCauses } from './facts.ts';
 import { microseconds, sortable } from './instants.ts';
 import type { Archive } from './reach.ts';
 import { sampledWithin } from './stretches.ts';
+
+/**
+ * Besides what the follower found: binlogs are there, and no backup that leads to them; what was written then, if
+ * anything, is on a timeline that the server has left.
+ */
+export const windowHoleCauses = [...holeCauses, 'no_backup', 'left_timeline'] as const;
 
 export interface WindowHole {
   timeline?: string;
   from: string;
   /** Left out while it goes on. */
   to?: string;
-  /**
-   * Besides what the follower found: binlogs are there, and no backup that leads to them; what was written then, if
-   * anything, is on a timeline that the server has left.
-   */
-  cause: HoleCause | 'no_backup' | 'left_timeline';
+  cause: (typeof windowHoleCauses)[number];
   /** A sentence. */
   message: string;
 }
