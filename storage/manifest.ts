@@ -146,19 +146,22 @@ function contradictions(manifest: Manifest, backupId: string): string[] {
   return faults;
 }
 
-/** A full rests on nothing; an incremental on another backup of the same service, and not on itself. */
+/** A full rests on nothing, and neither does a dump, which says what it holds; an incremental on another backup of the same service, and not on itself. */
 function lineageFaults({
   type,
   backupId,
   serviceId,
   lineage: { parent, fromLsn, toLsn },
+  dump,
 }: Manifest): string[] {
   const faults: string[] = [];
-  if ((type === 'full') !== (parent === ''))
+  if ((type !== 'incremental') !== (parent === ''))
     faults.push(`lineage.parent: "${parent}" on a backup of the type ${type}`);
   if (parent !== '' && (parent === backupId || parseBackupId(parent)?.serviceId !== serviceId))
     faults.push(`lineage.parent: ${parent} is not another backup of ${serviceId}`);
-  if (type === 'full' && fromLsn !== 0) faults.push(`lineage.fromLsn: expected 0, found ${fromLsn}`);
+  if ((type === 'dump') !== (dump !== undefined))
+    faults.push(`dump: ${dump ? 'found' : 'not found'} on a backup of the type ${type}`);
+  if (type !== 'incremental' && fromLsn !== 0) faults.push(`lineage.fromLsn: expected 0, found ${fromLsn}`);
   if (toLsn < fromLsn) faults.push(`lineage.toLsn: ${toLsn} is before ${fromLsn}`);
   return faults;
 }
