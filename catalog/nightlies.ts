@@ -33,9 +33,7 @@ export function nightliesIn(database: Database): NightlyCatalog {
           )
           .where(undeleted)
           .execute();
-        const byId = new Map(
-          schedules.map((row) => [row.id, recordOf(row, { provider: null, bucket: null })]),
-        );
+        const byId = new Map(schedules.map((row) => [row.id, recordOf(row, '')]));
         return new Map(
           given.map((nightly): [string, NightlyRecord] => {
             const schedule = byId.get(nightly.schedule_id);

@@ -9,12 +9,10 @@ import { backupsIn } from './backups.ts';
 import { copiesIn } from './copies.ts';
 import { chainsIn } from './chains.ts';
 import { type Backend, Database } from './database.ts';
-import { deploymentIn } from './deployment.ts';
 import { externalBucketsIn } from './external-buckets.ts';
 import { idempotencyIn } from './idempotency.ts';
 import { migrateToLatest } from './migrate.ts';
 import { nightliesIn } from './nightlies.ts';
-import { recoveryIn } from './recovery-facts.ts';
 import { placesIn } from './places.ts';
 import { postgresBackend } from './postgres.ts';
 import { restoresIn } from './restores.ts';
@@ -54,6 +52,12 @@ export async function openCatalog(location: string, options: { password?: string
       await database.read(async (db) => await sql`select 1`.execute(db));
     },
     close: async () => await database.close(),
+    async deploymentId() {
+      const { id } = await database.read(
+        async (db) => await db.selectFrom('deployment').select('id').executeTakeFirstOrThrow(),
+      );
+      return id;
+    },
     async unfinished() {
       return {
         backups: await unfinishedBackups(),
@@ -61,7 +65,6 @@ export async function openCatalog(location: string, options: { password?: string
         verifications: await unfinishedVerifications(),
       };
     },
-    ...deploymentIn(database),
     ...servicesIn(database),
     ...schedulesIn(database),
     ...scheduleIntentsIn(database),
@@ -82,7 +85,6 @@ export async function openCatalog(location: string, options: { password?: string
     ...copiesIn(database),
     ...chainsIn(database),
     ...archiveIn(database),
-    ...recoveryIn(database),
   };
 }
 

@@ -15,8 +15,7 @@ import type { AgentRecord } from './agent-types.ts';
 import type { BackupRecord, RestoreRecord } from './types.ts';
 
 export interface Tables {
-  /** `storage`: where its backups are; empty until that is known. */
-  deployment: { id: string; storage: string };
+  deployment: { id: string };
   services: ServicesTable;
   schedules: SchedulesTable;
   backups: BackupsTable;

@@ -114,6 +114,29 @@ export const restoreSettings = z.strictObject({
     .describe('Replaced data is removed earlier when less than this is free on its file system'),
 });
 
+export const binlogSettings = z.strictObject({
+  spool_size: byteSizeWithin('64M', '1T')
+    .prefault('1G')
+    .describe(
+      'How much of the binlog may lie in the state directory on its way to the store; with more, reading waits',
+    ),
+  segment_size: byteSizeWithin('1M', '64M')
+    .prefault('16M')
+    .describe('The most of a binlog that becomes one object; also what archiving takes of memory'),
+  sample_interval: interval
+    .prefault('100ms')
+    .describe('How often it is noted where the binlog ends: how exactly a time can be restored to'),
+  compression_level: z.int().min(1).max(19).default(1).describe('Level of zstd, which works with one thread'),
+  server_id: z
+    .int()
+    .min(1)
+    .max(4_294_967_295)
+    .optional()
+    .describe(
+      'What the agent calls itself when it reads the binlog, unlike every server and replica; default: one of the service_id, above 2147483648',
+    ),
+});
+
 export const agentSettings = z.strictObject({
   service_id: serviceId.describe('The name that the API knows the service by'),
   service_name: z.string().min(1).max(200).optional().describe('Default: service_id'),
@@ -137,6 +160,7 @@ export const agentSettings = z.strictObject({
   server: serverSettings,
   backup: backupSettings.prefault({}),
   restore: restoreSettings.prefault({}),
+  binlog: binlogSettings.prefault({}),
   pass_environment: z
     .array(z.string().regex(/^[A-Za-z_]\w*$/))
     .default([])
@@ -163,3 +187,4 @@ export type AgentSettings = z.infer<typeof agentSettings>;
 export type ServerSettings = z.infer<typeof serverSettings>;
 export type BackupSettings = z.infer<typeof backupSettings>;
 export type RestoreSettings = z.infer<typeof restoreSettings>;
+export type BinlogSettings = z.infer<typeof binlogSettings>;

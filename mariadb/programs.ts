@@ -24,6 +24,7 @@ const packages = {
   mariadb: 'mariadb-client',
   'mariadb-backup': 'mariadb-backup',
   mbstream: 'mariadb-backup',
+  'mariadb-binlog': 'mariadb-client',
   zstd: 'zstd',
   age: 'age',
   systemctl: 'systemd',

@@ -1,8 +1,7 @@
 /** A store that is opened when it is needed: a process begins its other work whether its store is there or not. */
 import type { Log } from '../domain/log.ts';
 import { cancelledError, throwIfCancelled } from './cancel.ts';
-import { type Asked, PassingOn } from './passing-on.ts';
-import type { ListedObject, ListOptions, ObjectStore } from './store.ts';
+import type { ByteRange, ListedObject, ListOptions, ObjectStore, Recognizer } from './store.ts';
 
 export interface LazyOptions {
   /** Without secrets, as the opened store has it. */
@@ -23,17 +22,40 @@ export function lazily(options: LazyOptions): ObjectStore {
   return new LazyStore(options);
 }
 
-class LazyStore extends PassingOn {
+class LazyStore implements ObjectStore {
+  readonly location: string;
   readonly #options: LazyOptions;
   #opened: Promise<ObjectStore> | undefined;
 
   constructor(options: LazyOptions) {
-    super(options.location);
+    this.location = options.location;
     this.#options = options;
   }
 
-  protected override async ask<T>({ signal, of }: Asked<T>): Promise<T> {
-    return await of(await this.#store(signal), signal);
+  async put(key: string, body: Uint8Array, signal?: AbortSignal): Promise<void> {
+    await (await this.#store(signal)).put(key, body, signal);
+  }
+
+  async replace(key: string, body: Uint8Array, signal?: AbortSignal): Promise<void> {
+    await (await this.#store(signal)).replace(key, body, signal);
+  }
+
+  async get(
+    key: string,
+    range?: ByteRange,
+    signal?: AbortSignal,
+    into?: Buffer,
+    recognizes?: Recognizer,
+  ): Promise<Buffer> {
+    return (await this.#store(signal)).get(key, range, signal, into, recognizes);
+  }
+
+  async stat(key: string, signal?: AbortSignal): Promise<{ bytes: number }> {
+    return (await this.#store(signal)).stat(key, signal);
+  }
+
+  async delete(key: string, signal?: AbortSignal): Promise<void> {
+    await (await this.#store(signal)).delete(key, signal);
   }
 
   async *list(prefix: string, options: ListOptions = {}): AsyncGenerator<ListedObject> {

@@ -1,6 +1,7 @@
 /** The shape of a segment's header and of a timeline's file, strictly: an unknown field is refused. */
 import { z } from 'zod';
 import { timelineCauses, type ArchivePoint, type TimelineFacts } from '../domain/archive/facts.ts';
+import { microInstant, microseconds } from '../domain/archive/instants.ts';
 import { segmentFormat, type SegmentHeader } from '../domain/archive/header.ts';
 
 const size = z.int().min(0);
@@ -11,18 +12,6 @@ const instant = z.iso.datetime({ error: 'a time in UTC: 2026-01-31T23:59:59.0000
 const file = z.string().regex(/^(?!\.{1,2}$)[^/\\\p{Cc}]{1,255}$/u, 'the name of a binlog');
 const gtidList = z.string().regex(/^(\d+-\d+-\d+(,\d+-\d+-\d+)*)?$/, 'GTIDs as 0-1-17,5-2-3');
 const gtid = z.string().regex(/^\d+-\d+-\d+$/, 'a GTID as 0-1-17');
-
-/** Microseconds since 1970 → `2026-01-31T23:59:59.000001Z` */
-export function instantOf(microseconds: number): string {
-  const date = new Date(Math.floor(microseconds / 1000)).toISOString();
-  return `${date.slice(0, -1)}${String(microseconds % 1000).padStart(3, '0')}Z`;
-}
-
-/** The other way round. @param text with up to six digits of a second */
-export function microsecondsOf(text: string): number {
-  const [, whole = '', fraction = ''] = /^(.*?)(?:\.(\d{1,6})\d*)?Z$/.exec(text) ?? [];
-  return Date.parse(`${whole}Z`) * 1000 + Number(fraction.padEnd(6, '0'));
-}
 
 /** Position, GTID, time. */
 const indexEntry = z.codec(z.tuple([size, gtid, instant]), z.object({ position: size, gtid, at: instant }), {
@@ -35,10 +24,10 @@ const clockEntry = z.codec(
   z.tuple([size, size, size]),
   z.object({ t0: instant, position: size, t1: instant }),
   {
-    decode: ([t0, position, length]) => ({ t0: instantOf(t0), position, t1: instantOf(t0 + length) }),
+    decode: ([t0, position, length]) => ({ t0: microInstant(t0), position, t1: microInstant(t0 + length) }),
     encode: ({ t0, position, t1 }): [number, number, number] => {
-      const from = microsecondsOf(t0);
-      return [from, position, Math.max(0, microsecondsOf(t1) - from)];
+      const from = microseconds(t0);
+      return [from, position, Math.max(0, microseconds(t1) - from)];
     },
   },
 );
@@ -90,6 +79,7 @@ export const timelineSchema: z.ZodType<TimelineFacts & { format: number; service
     id: timelineId,
     parent: timelineId.exactOptional(),
     branch: archivePoint.exactOptional(),
+    branchTime: instant.exactOptional(),
     begins: archivePoint,
     cause: z.enum(timelineCauses),
     createdAt: instant,

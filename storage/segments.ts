@@ -161,7 +161,8 @@ function faultOf({
 }: SegmentHeader): string | undefined {
   if (end <= start) return `it ends at ${end} and begins at ${start}`;
   if (wholeEnd < start || wholeEnd > end) return `wholeEnd ${wholeEnd} lies outside of it`;
-  if (eventEnd > end || eventEnd < wholeEnd) return `eventEnd ${eventEnd} lies elsewhere`;
+  if (eventEnd > end || (wholeEnd > start && eventEnd < wholeEnd))
+    return `eventEnd ${eventEnd} lies elsewhere`;
   if (wholeEnd === start && gtidBefore !== gtidAfter) return 'GTIDs change in it without a whole transaction';
   if (clock.some(({ position }) => position < start || position > end))
     return 'a sample of the commit clock lies outside of it';

@@ -17,19 +17,17 @@ export const restoreTargets = z
   })
   .openapi('RestoreTargets');
 
-const pointInTimeService = z.strictObject({
-  service_id: z.string(),
-  service_name: z.string(),
-  start_time: instant,
-  end_time: instant,
-});
-
-export type PointInTimeService = z.infer<typeof pointInTimeService>;
-
 export const pointInTimeServices = z
   .strictObject({
     services: z
-      .array(pointInTimeService)
+      .array(
+        z.strictObject({
+          service_id: z.string(),
+          service_name: z.string(),
+          start_time: instant,
+          end_time: instant,
+        }),
+      )
       .openapi({ description: 'One entry a service: its newest unbroken interval' }),
   })
   .openapi('PointInTimeServices');

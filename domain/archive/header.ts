@@ -143,3 +143,47 @@ export function meeting<T extends Pick<SegmentPlace, 'start' | 'end'>>(
   }
   return { segments };
 }
+
+/** What the bytes of a segment are when they are stored. */
+export type StoredBytes = Pick<
+  SegmentHeader,
+  'plainSha256' | 'storedBytes' | 'sha256' | 'recipients' | 'shippedAt'
+>;
+
+/** The header of one segment in place of several that meet. @param parts by start, one at least */
+export function joinedHeader(parts: readonly SegmentHeader[], stored: StoredBytes): SegmentHeader {
+  const [first, last] = [parts[0]!, parts.at(-1)!];
+  const { open: _, closed: __, nextFile: ___, head: ____, ...common } = first;
+  const whole = parts.findLast(({ wholeEnd, start }) => wholeEnd > start);
+  const firstEventAt = parts.find((part) => part.firstEventAt !== undefined)?.firstEventAt;
+  const lastEventAt = parts.findLast((part) => part.lastEventAt !== undefined)?.lastEventAt;
+  // What stands where two meet says both have it.
+  const clock = parts
+    .flatMap((part) => part.clock)
+    .filter((sample, index, all) => index === 0 || sample.t0 !== all[index - 1]!.t0);
+  return {
+    ...common,
+    end: last.end,
+    wholeEnd: whole?.wholeEnd ?? first.start,
+    eventEnd: last.eventEnd,
+    gtidAfter: last.gtidAfter,
+    stateAfter: last.stateAfter,
+    ...(last.open && { open: last.open }),
+    ...(firstEventAt !== undefined && { firstEventAt }),
+    ...(lastEventAt !== undefined && { lastEventAt }),
+    ...sampledOf(clock),
+    ...(last.closed && { closed: last.closed }),
+    ...(last.nextFile !== undefined && { nextFile: last.nextFile }),
+    ...(first.head !== undefined && { head: first.head }),
+    server: { ...last.server, encrypted: parts.some(({ server }) => server.encrypted) },
+    index: parts.flatMap(({ index }) => index),
+    clock,
+    ...stored,
+  };
+}
+
+/** From when to when samples were taken. */
+export function sampledOf(clock: readonly ClockSample[]): Pick<SegmentFacts, 'sampledFrom' | 'sampledTo'> {
+  const [first, last] = [clock[0], clock.at(-1)];
+  return first && last ? { sampledFrom: first.t0, sampledTo: last.t0 } : {};
+}

@@ -62,6 +62,12 @@ export const hostErrors = {
     'Backups that are not encrypted are refused here, and no recipient is named.',
     'Name age recipients: for the service (`encryption.recipients`), the deployment (`recipients`) or in the settings of the agent (`backup.recipients`).',
   ),
+  archive_failed: entry(
+    500,
+    true,
+    'A part of the binlog could not be archived.',
+    'The message says what failed; it is tried again by itself, and nothing is lost as long as the server keeps its binlogs.',
+  ),
   layout_unsupported: entry(
     409,
     false,
@@ -85,12 +91,6 @@ export const hostErrors = {
     true,
     'Another process on the host works on this server.',
     'Wait until it ends; it is ended by itself when it was left over.',
-  ),
-  lock_forbidden: entry(
-    409,
-    false,
-    'A lock on the host belongs to another user.',
-    "Run the process as the user that the message names, or give that user's file to the one it runs as.",
   ),
   backup_tool_failed: entry(
     409,

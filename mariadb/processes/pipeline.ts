@@ -30,6 +30,8 @@ export interface PipelineOptions {
   signal: AbortSignal;
   /** `pipe`: what is written to `input` is read by the first program, and the last one's stdout is thrown away. */
   input?: 'pipe' | undefined;
+  /** With `input`: a descriptor that the last one's stdout goes to instead. It stays open here. */
+  outputTo?: number | undefined;
   onStderrLine?: ((line: string, stage: number) => void) | undefined;
 }
 
@@ -102,7 +104,7 @@ function startStages(
   for (const [index, stage] of stages.entries()) {
     const last = index === stages.length - 1;
     const stdin = before ?? (options.input === 'pipe' ? 'pipe' : 'ignore');
-    const stdout = last ? (openEnd?.writeEnd ?? 'ignore') : 'pipe';
+    const stdout = last ? (openEnd?.writeEnd ?? options.outputTo ?? 'ignore') : 'pipe';
     const extra = stage.stdio3 === undefined ? [] : [stage.stdio3];
     const child = startChild(stage.program, stage.args, {
       folder: options.folder,

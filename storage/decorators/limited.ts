@@ -1,6 +1,5 @@
 /** Keeps the bytes a second of a store below a limit, whole objects at a time: no body is cut, copied or held back. */
 import { performance } from 'node:perf_hooks';
-import { type Asked, PassingOn } from '../passing-on.ts';
 import type { ByteRange, ListedObject, ListOptions, ObjectStore, Recognizer } from '../store.ts';
 import { pause } from './signals.ts';
 
@@ -33,24 +32,30 @@ function laneOf(direction: 'up' | 'down', limit: number): Lane {
 /** What a get is taken for until it is known how much came. */
 const guessedBytes = 64 * 1024;
 
-class LimitedStore extends PassingOn {
+class LimitedStore implements ObjectStore {
+  readonly location: string;
   readonly #store: ObjectStore;
   readonly #up: Lane;
   readonly #down: Lane;
 
   constructor(store: ObjectStore, up: Lane, down: Lane) {
-    super(store.location);
+    this.location = store.location;
     this.#store = store;
     this.#up = up;
     this.#down = down;
   }
 
-  protected override async ask<T>({ bodyBytes, signal, of }: Asked<T>): Promise<T> {
-    if (bodyBytes > 0) await this.#up.enter(bodyBytes, signal);
-    return await of(this.#store, signal);
+  async put(key: string, body: Uint8Array, signal?: AbortSignal): Promise<void> {
+    await this.#up.enter(body.length, signal);
+    await this.#store.put(key, body, signal);
   }
 
-  override async get(
+  async replace(key: string, body: Uint8Array, signal?: AbortSignal): Promise<void> {
+    await this.#up.enter(body.length, signal);
+    await this.#store.replace(key, body, signal);
+  }
+
+  async get(
     key: string,
     range?: ByteRange,
     signal?: AbortSignal,
@@ -65,8 +70,16 @@ class LimitedStore extends PassingOn {
     return found;
   }
 
+  stat(key: string, signal?: AbortSignal): Promise<{ bytes: number }> {
+    return this.#store.stat(key, signal);
+  }
+
   list(prefix: string, options?: ListOptions): AsyncIterable<ListedObject> {
     return this.#store.list(prefix, options);
+  }
+
+  delete(key: string, signal?: AbortSignal): Promise<void> {
+    return this.#store.delete(key, signal);
   }
 }
 

@@ -5,7 +5,6 @@
 import { performance } from 'node:perf_hooks';
 import { TidemarkError } from '../../domain/errors.ts';
 import { damagedAtRest } from '../network/wrong-digest.ts';
-import { type Asked, PassingOn } from '../passing-on.ts';
 import type { ByteRange, ListedObject, ListOptions, ObjectStore, Recognizer } from '../store.ts';
 import { isPassing } from '../store.ts';
 import { pause } from './signals.ts';
@@ -32,21 +31,18 @@ export function retrying(store: ObjectStore, options: RetryOptions): ObjectStore
   return new RetryingStore(store, { ...defaults, ...options });
 }
 
-class RetryingStore extends PassingOn {
+class RetryingStore implements ObjectStore {
+  readonly location: string;
   readonly #store: ObjectStore;
   readonly #options: Required<RetryOptions>;
 
   constructor(store: ObjectStore, options: Required<RetryOptions>) {
-    super(store.location);
+    this.location = store.location;
     this.#store = store;
     this.#options = options;
   }
 
-  protected override ask<T>({ signal, of }: Asked<T>): Promise<T> {
-    return this.#again(signal, () => of(this.#store, signal));
-  }
-
-  override async put(key: string, body: Uint8Array, signal?: AbortSignal): Promise<void> {
+  async put(key: string, body: Uint8Array, signal?: AbortSignal): Promise<void> {
     let lost = false;
     await this.#again(signal, async () => {
       try {
@@ -60,7 +56,11 @@ class RetryingStore extends PassingOn {
     });
   }
 
-  override async get(
+  async replace(key: string, body: Uint8Array, signal?: AbortSignal): Promise<void> {
+    await this.#again(signal, () => this.#store.replace(key, body, signal));
+  }
+
+  async get(
     key: string,
     range?: ByteRange,
     signal?: AbortSignal,
@@ -77,6 +77,14 @@ class RetryingStore extends PassingOn {
         throw lasting ?? error;
       }
     });
+  }
+
+  async stat(key: string, signal?: AbortSignal): Promise<{ bytes: number }> {
+    return this.#again(signal, () => this.#store.stat(key, signal));
+  }
+
+  async delete(key: string, signal?: AbortSignal): Promise<void> {
+    await this.#again(signal, () => this.#store.delete(key, signal));
   }
 
   /** A listing that broke off goes on behind the last key that was handed out. */

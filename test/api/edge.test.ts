@@ -7,15 +7,7 @@ import { progressThrough } from '../../api/progress.ts';
 import { withRequestIds } from '../../api/request-log.ts';
 import type { Caller } from '../../api/auth/caller.ts';
 import type { Catalog } from '../../catalog/types.ts';
-import {
-  type Harness,
-  openApi,
-  restoreRates,
-  serviceDefaults,
-  serviceRecord,
-  testKeyRing,
-  tokens,
-} from './harness.ts';
+import { type Harness, openApi, serviceDefaults, serviceRecord, testKeyRing, tokens } from './harness.ts';
 
 let api: Harness;
 beforeAll(async () => {
@@ -220,7 +212,6 @@ describe('the error object', () => {
       progress: progressThrough(api.client),
       keyRing: testKeyRing(),
       defaults: serviceDefaults,
-      restoreRates,
       authenticate: async () => viewer,
       log: appLog,
     });

@@ -1,0 +1,64 @@
+/** The samples of the commit clock, given to the segments that they are of. */
+import type { ArchivePoint, ClockSample } from '../../domain/archive/facts.ts';
+import { type CommitClock, type Sample } from './clock.ts';
+import { numberOf } from './resume.ts';
+
+export class FollowedClock {
+  readonly #clock: CommitClock;
+  /** The last that was taken where the archive ends: the next segment begins with it. */
+  #carried: Sample | undefined;
+  /** Everything confirmed by this instant is archived. */
+  #archivedTime: string | undefined;
+
+  constructor(clock: CommitClock) {
+    this.#clock = clock;
+  }
+
+  get archivedTime(): string | undefined {
+    return this.#archivedTime;
+  }
+
+  /** What was archived by an earlier process. */
+  goOnFrom(time: string | undefined): void {
+    this.#archivedTime ??= time;
+  }
+
+  /** Those that lie in a segment, in their order. They are given out once. */
+  of(file: string, { start, end }: { start: number; end: number }): ClockSample[] {
+    const carried = this.#carried;
+    this.#carried = undefined;
+    const taken = this.#clock.take((sample) => lies(sample, { file, position: end }));
+    const inside = taken.filter((sample) => sample.file === file && sample.position >= start);
+    // Nothing was written between where that one stood and where this begins.
+    const first = carried ? [{ ...carried, position: start }] : [];
+    return [...first, ...inside].map(({ t0, position, t1 }) => ({ t0, position, t1 }));
+  }
+
+  /** What the archive has now confirms more instants, also while nothing is written. */
+  advance(archived: ArchivePoint): void {
+    for (const sample of this.#clock.take((other) => lies(other, archived))) {
+      this.#archivedTime = later(this.#archivedTime, sample.t0);
+      if (sample.file === archived.file && sample.position === archived.position) this.#carried = sample;
+    }
+  }
+
+  /** A segment with these is in the archive. */
+  shipped(clock: readonly ClockSample[]): void {
+    const last = clock.at(-1);
+    if (last) this.#archivedTime = later(this.#archivedTime, last.t0);
+  }
+
+  /** What comes now is of other binlogs. */
+  forget(): void {
+    this.#clock.forget();
+    this.#carried = undefined;
+  }
+}
+
+function lies(sample: Sample, { file, position }: { file: string; position: number }): boolean {
+  return sample.file === file ? sample.position <= position : numberOf(sample.file) < numberOf(file);
+}
+
+function later(a: string | undefined, b: string): string {
+  return a !== undefined && a > b ? a : b;
+}
