@@ -7,6 +7,7 @@ import { hostErrors } from './errors/host.ts';
 import { obstacleErrors } from './errors/obstacles.ts';
 import { operationErrors } from './errors/operations.ts';
 import { processErrors } from './errors/processes.ts';
+import { replayErrors } from './errors/replay.ts';
 import { requestErrors } from './errors/requests.ts';
 import { storeErrors } from './errors/store.ts';
 
@@ -16,6 +17,7 @@ export const errorTable = {
   ...obstacleErrors,
   ...processErrors,
   ...hostErrors,
+  ...replayErrors,
   ...storeErrors,
   ...operationErrors,
 } as const satisfies Record<string, ErrorEntry>;

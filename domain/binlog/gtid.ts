@@ -12,6 +12,22 @@ export function gtidText({ domainId, serverId, seqNo }: Gtid): string {
 }
 
 /**
+ * Reads what `gtid_binlog_pos` and `gtid_slave_pos` look like.
+ *
+ * @returns undefined when it is no list of GTIDs; an empty one for an empty text
+ */
+export function parseGtids(text: string): Gtid[] | undefined {
+  const found: Gtid[] = [];
+  for (const one of text.split(',').map((part) => part.trim())) {
+    if (one === '' && text.trim() === '') continue;
+    const [, domainId, serverId, seqNo] = /^(\d{1,10})-(\d{1,10})-(\d{1,20})$/.exec(one) ?? [];
+    if (seqNo === undefined) return undefined;
+    found.push({ domainId: Number(domainId), serverId: Number(serverId), seqNo: BigInt(seqNo) });
+  }
+  return found;
+}
+
+/**
  * The state of a binlog: of each domain the last transaction of each server in it. Each file begins with it, and every
  * transaction in the file advances it; that the next file begins with what came out proves that nothing is missing
  * between the two.

@@ -33,6 +33,8 @@ export interface PrivateServerOptions {
   attempt: Attempt;
   /** Size of the buffer pool. */
   memoryBytes?: number;
+  /** Further options of its command line; they come last. */
+  further?: readonly string[];
 }
 
 /** How to reach a private server while it runs. */
@@ -40,6 +42,10 @@ export interface PrivateServer {
   /** All privileges. */
   connection: Connection;
   socket: string;
+  /** The administrator, for a program that signs on by itself. */
+  account: { user: string; password: string };
+  /** What its server said went wrong so far, in one line. */
+  said: () => Promise<string>;
 }
 
 /**
@@ -65,7 +71,13 @@ export async function withPrivateServer<T>(
     const server = { server: options.server, socket: place.socket, user: account, password };
     const connection = await connectAsAdministrator(server, folder);
     await rm(path.join(folder, 'init.sql'), { force: true });
-    const result = await work({ connection, socket: place.socket });
+    const said = (): Promise<string> => tellingLines(path.join(folder, 'log.err'));
+    const result = await work({
+      connection,
+      socket: place.socket,
+      account: { user: account, password },
+      said,
+    });
     attempt.signal.throwIfAborted();
     await stopCleanly(connection, child, folder);
     return result;
@@ -115,7 +127,10 @@ async function start(options: PrivateServerOptions): Promise<Child> {
     memoryBytes: options.memoryBytes ?? defaultMemoryBytes,
     user: process.getuid?.() === 0 ? String(owner.uid) : undefined,
   });
-  return startChild(program, args, { folder: attempt.folder, stdio: ['ignore', 'ignore', 'pipe'] });
+  return startChild(program, [...args, ...(options.further ?? [])], {
+    folder: attempt.folder,
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
 }
 
 /** The socket appears when the server is about to accept connections. */

@@ -4,6 +4,7 @@ import { hostErrors } from '../../domain/errors/host.ts';
 import { obstacleErrors } from '../../domain/errors/obstacles.ts';
 import { operationErrors } from '../../domain/errors/operations.ts';
 import { processErrors } from '../../domain/errors/processes.ts';
+import { replayErrors } from '../../domain/errors/replay.ts';
 import { requestErrors } from '../../domain/errors/requests.ts';
 import { storeErrors } from '../../domain/errors/store.ts';
 
@@ -13,6 +14,7 @@ test('a name stands for one error: in one subject, and so in the table once', ()
     obstacleErrors,
     processErrors,
     hostErrors,
+    replayErrors,
     storeErrors,
     operationErrors,
   ].flatMap((subject) => Object.keys(subject));
