@@ -14,6 +14,7 @@ import { idempotencyIn } from './idempotency.ts';
 import { migrateToLatest } from './migrate.ts';
 import { nightliesIn } from './nightlies.ts';
 import { placesIn } from './places.ts';
+import { pruningsIn } from './prunings.ts';
 import { postgresBackend } from './postgres.ts';
 import { restoresIn } from './restores.ts';
 import { retentionIn } from './retention.ts';
@@ -85,6 +86,7 @@ export async function openCatalog(location: string, options: { password?: string
     ...copiesIn(database),
     ...chainsIn(database),
     ...archiveIn(database),
+    ...pruningsIn(database),
   };
 }
 

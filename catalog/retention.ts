@@ -118,7 +118,7 @@ export function retentionIn(database: Database): RetentionQueries {
   };
 }
 
-type CandidateRow = Pick<
+export type CandidateRow = Pick<
   BackupRow,
   | 'id'
   | 'organization'
@@ -134,7 +134,8 @@ type CandidateRow = Pick<
   | 'external_bucket_id'
 > & { known_damaged: number | null };
 
-async function backupsOf(
+/** The backups of a service as they are judged. */
+export async function backupsOf(
   db: Kysely<Tables>,
   serviceId: string,
   scope: RetentionScope,
@@ -198,7 +199,8 @@ function factsOf(rows: readonly CandidateRow[], pins: ReadonlyMap<string, string
   return { candidates, pins };
 }
 
-async function moveToRemovals(
+/** Takes what is not to be kept out of the backups; the transaction has to be alone on the service. */
+export async function moveToRemovals(
   db: Transaction<Tables>,
   rows: readonly CandidateRow[],
   verdicts: readonly Verdict[],

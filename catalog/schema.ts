@@ -28,6 +28,7 @@ export interface Tables {
   service_settings: { service_id: string; settings: string; updated_at: string };
   nightlies: { service_id: string; schedule_id: number; made_at: string };
   removals: RemovalsTable;
+  prunings: PruningsTable;
   agents: AgentsTable;
   verifications: VerificationsTable;
   external_buckets: ExternalBucketsTable;
@@ -366,6 +367,15 @@ interface FollowStatesTable {
   state: string;
 }
 
+interface PruningsTable {
+  service_id: string;
+  timeline: string;
+  file: string;
+  segments: number;
+  stored_bytes: number;
+  began_at: string;
+}
+
 export type ServiceRow = Selectable<ServicesTable>;
 export type ScheduleRow = Selectable<SchedulesTable>;
 export type BackupRow = Selectable<BackupsTable>;
@@ -374,6 +384,7 @@ export type PlaceRow = Selectable<PlacesTable>;
 export type ApiKeyRow = Selectable<ApiKeysTable>;
 export type AuditRow = Selectable<AuditTable>;
 export type RemovalRow = Selectable<RemovalsTable>;
+export type PruningRow = Selectable<PruningsTable>;
 export type AgentRow = Selectable<AgentsTable>;
 export type SegmentRow = Selectable<SegmentsTable>;
 export type StretchRow = Selectable<StretchesTable>;

@@ -14,6 +14,7 @@ import type { ApiKeyCatalog } from './api-key-types.ts';
 import type { CopyCatalog } from './copy-types.ts';
 import type { ExternalBucketCatalog, ExternalBucketRecord } from './external-bucket-types.ts';
 import type { Receipt, RequestCatalog } from './request-types.ts';
+import type { PruningCatalog } from './pruning-types.ts';
 import type { NightlyCatalog, RetentionCatalog } from './retention-types.ts';
 import type { VerificationCatalog, VerificationRecord } from './verification-types.ts';
 import type { ScheduleCatalog, ScheduleRecord, YieldingCatalog } from './schedule-types.ts';
@@ -173,7 +174,8 @@ export interface Catalog
     ExternalBucketCatalog,
     CopyCatalog,
     ChainCatalog,
-    ArchiveCatalog {
+    ArchiveCatalog,
+    PruningCatalog {
   /**
    * Brings the schema up to date. Several processes may call it at once.
    *

@@ -4,6 +4,7 @@
  * leaves removals, and the next one begins with those.
  */
 import { Context } from '@temporalio/activity';
+import type { PruningRecord } from '../../catalog/pruning-types.ts';
 import type { RemovalRecord } from '../../catalog/retention-types.ts';
 import { messageOf, TidemarkError } from '../../domain/errors.ts';
 import { workflowIds } from '../../domain/ids.ts';
@@ -18,6 +19,7 @@ import type { ControlActivities } from './contract.ts';
 import { sweepLeftCopies, sweepLeftParts } from './left-parts.ts';
 import { workflowState } from './places.ts';
 import type { Plane } from './plane.ts';
+import { carryOutPruning, pruneBinlogs } from './pruning.ts';
 import { carryOut } from './removals.ts';
 
 const servicesAtOnce = 500;
@@ -51,7 +53,14 @@ export async function sweep(plane: Plane, now: number, signal: AbortSignal): Pro
       if (await succeeds(plane, removal.backupId, () => carryOut(plane, removal, away))) removed += 1;
     }
   };
+  const finishPrunings = async (prunings: readonly PruningRecord[]): Promise<void> => {
+    for (const pruning of prunings) {
+      signal.throwIfAborted();
+      await succeeds(plane, pruning.file, () => carryOutPruning(plane, pruning, signal));
+    }
+  };
   await finish(await plane.catalog.listRemovals());
+  await finishPrunings(await plane.catalog.listPrunings());
   await succeeds(plane, 'the audit', () => removeOldEntries(plane, now, signal));
   for (let after = ''; ;) {
     const services = await plane.catalog.serviceIdsAfter(after, servicesAtOnce);
@@ -59,6 +68,9 @@ export async function sweep(plane: Plane, now: number, signal: AbortSignal): Pro
       signal.throwIfAborted();
       const { serviceId } = service;
       await succeeds(plane, serviceId, async () => finish(await beginRemovals(plane, service, now)));
+      await succeeds(plane, `binlogs of ${serviceId}`, async () =>
+        pruneBinlogs(plane, serviceId, finishPrunings, signal),
+      );
       await succeeds(plane, `parts of ${serviceId}`, async () =>
         sweepLeftParts(plane, serviceId, now, signal),
       );

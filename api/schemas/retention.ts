@@ -62,6 +62,12 @@ const verdict = z.strictObject({
   reason: z.string(),
 });
 
+const binlogFile = z.strictObject({
+  timeline: z.string(),
+  file: z.string(),
+  storage_bytes: z.int(),
+});
+
 export const retentionPlan = z
   .strictObject({
     service_id: z.string(),
@@ -69,6 +75,10 @@ export const retentionPlan = z
     remove: z.array(verdict).openapi({ description: 'What has expired, in the order in which it goes' }),
     remove_bytes: z.int().openapi({ description: 'What that frees' }),
     keep: z.array(verdict).openapi({ description: 'What stays, newest first, and why' }),
+    binlogs: z.array(binlogFile).openapi({
+      description:
+        'Archived binlogs that no backup could use any more once what expired is gone; the first thousand',
+    }),
   })
   .openapi('RetentionPlan');
 

@@ -1,5 +1,6 @@
 /** What a service is set to, and the judgement of its backups, as the API shows them. */
 import type { z } from '@hono/zod-openapi';
+import type { ArchivedFile } from '../../catalog/pruning-types.ts';
 import type { RetentionFacts, Verdict } from '../../domain/retention/facts.ts';
 import { saysHowLong } from '../../domain/retention/policy.ts';
 import { retentionOf, type ServiceDefaults, type ServiceSettings } from '../../domain/service-settings.ts';
@@ -25,6 +26,7 @@ export function retentionPlanView(
   defaults: ServiceDefaults,
   { candidates }: RetentionFacts,
   verdicts: readonly Verdict[],
+  binlogs: readonly ArchivedFile[],
 ): RetentionPlanView {
   const byId = new Map(candidates.map((backup) => [backup.id, backup]));
   const view = (wanted: boolean): RetentionPlanView['keep'] =>
@@ -41,5 +43,10 @@ export function retentionPlanView(
     remove,
     remove_bytes: remove.reduce((sum, backup) => sum + backup.storage_bytes, 0),
     keep: view(true),
+    binlogs: binlogs.map(({ timeline, file, storedBytes }) => ({
+      timeline,
+      file,
+      storage_bytes: storedBytes,
+    })),
   };
 }

@@ -65,6 +65,15 @@ export function comparePlaces(
   return fileNumber(a.file) - fileNumber(b.file) || a.position - b.position;
 }
 
+/** Whether a place between two events is in a stretch, or at one of its ends. */
+export function holds(stretch: StretchFacts, place: { file: string; position: number }): boolean {
+  const { fromFile, fromPosition, endFile, endPosition } = stretch;
+  return (
+    comparePlaces(place, { file: fromFile, position: fromPosition }) >= 0 &&
+    comparePlaces(place, { file: endFile, position: endPosition }) <= 0
+  );
+}
+
 /** @example stretchOf(segment) // of this one alone */
 export function stretchOf(segment: SegmentFacts): StretchFacts {
   const { timeline, file, start, end, gtidBefore, wholeEnd, gtidAfter } = segment;

@@ -7,7 +7,7 @@ import { Client, Connection } from '@temporalio/client';
 import { storageOptions } from '../../config/storage.ts';
 import type { Plane } from '../../activities/control/plane.ts';
 import { openCatalog } from '../../catalog/open.ts';
-import type { Catalog, ServiceRecord } from '../../catalog/types.ts';
+import type { BackupPatch, Catalog, ServiceRecord } from '../../catalog/types.ts';
 import { formatBackupId, objectKeys, workflowIds } from '../../domain/ids.ts';
 import type { Log } from '../../domain/log.ts';
 import { manifestFormat } from '../../domain/manifest.ts';
@@ -91,12 +91,14 @@ function catalogFile(folder: string): string {
  * A backup that succeeded: two parts, a manifest, a row.
  *
  * @param deploymentId whose manifest it is; default: this one's
+ * @param values what else its row says
  */
 export async function storedBackup(
   { folder, catalog, store }: Deployment,
   service: ServiceRecord,
   daysOld: number,
   deploymentId?: string,
+  values: BackupPatch = {},
 ): Promise<string> {
   const id = await recordedBackup(catalog, service);
   const { manifestSha256, storedBytes } = await putObjects(
@@ -105,7 +107,13 @@ export async function storedBackup(
     id,
     deploymentId ?? (await catalog.deploymentId()),
   );
-  await catalog.updateBackup(id, { status: 'Succeeded', message: 'Done.', manifestSha256, storedBytes });
+  await catalog.updateBackup(id, {
+    status: 'Succeeded',
+    message: 'Done.',
+    manifestSha256,
+    storedBytes,
+    ...values,
+  });
   makeOld(folder, id, daysOld);
   return id;
 }
