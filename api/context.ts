@@ -1,5 +1,6 @@
 /** What the api is made of, and what an operation is handed. */
 import type { Catalog } from '../catalog/types.ts';
+import type { RestoreRates } from '../domain/archive/estimate.ts';
 import type { ServiceDefaults } from '../domain/service-settings.ts';
 import type { KeyRing } from '../sealing/key-ring.ts';
 import type { LiveProgress } from './progress.ts';
@@ -18,6 +19,8 @@ export interface Parts {
   progress: LiveProgress;
   /** What holds for a service that is not set otherwise. */
   defaults: ServiceDefaults;
+  /** What the recovery window estimates with. */
+  restoreRates: RestoreRates;
   /** Hosts that customers may name as the endpoint of their bucket. */
   externalEndpoints: readonly string[];
   /** Seals what is secret before it is stored. */

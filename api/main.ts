@@ -7,6 +7,7 @@ import { apiSettings, type ApiSettings } from '../config/api.ts';
 import { describeSettings, environmentHelp } from '../config/describe.ts';
 import { loadFromEnvironment, variableOf } from '../config/load.ts';
 import { runProcess } from '../config/process.ts';
+import { restoreRatesOf } from '../config/recovery.ts';
 import { serviceDefaultsOf } from '../config/service-defaults.ts';
 import { timingsOf } from '../config/timings.ts';
 import { readSecret } from '../config/secret.ts';
@@ -57,6 +58,7 @@ async function start(): Promise<void> {
     keyRing: sealing,
     externalEndpoints: settings.external_endpoints,
     defaults: serviceDefaultsOf(settings),
+    restoreRates: restoreRatesOf(settings),
     authenticate,
     log,
     trustedProxies: settings.trusted_proxies,

@@ -2,7 +2,7 @@
 import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 import { tmpdir } from 'node:os';
 import { resolve } from 'node:path';
-import { z } from 'zod';
+import { faultsOf } from '../config/phrase.ts';
 import { byteSize } from '../config/values.ts';
 import { placeNames, type PlaceName } from './places.ts';
 
@@ -54,7 +54,7 @@ export function parseBenchOptions(args: readonly string[]): BenchOptions {
 
 function size(text: string): number {
   const result = byteSize.safeParse(text);
-  if (!result.success) throw new InvalidArgumentError(z.prettifyError(result.error));
+  if (!result.success) throw new InvalidArgumentError(`It has to be ${faultsOf(result.error)}.`);
   return result.data;
 }
 

@@ -33,7 +33,9 @@ export function nightliesIn(database: Database): NightlyCatalog {
           )
           .where(undeleted)
           .execute();
-        const byId = new Map(schedules.map((row) => [row.id, recordOf(row, '')]));
+        const byId = new Map(
+          schedules.map((row) => [row.id, recordOf(row, { provider: null, bucket: null })]),
+        );
         return new Map(
           given.map((nightly): [string, NightlyRecord] => {
             const schedule = byId.get(nightly.schedule_id);

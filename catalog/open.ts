@@ -9,10 +9,12 @@ import { backupsIn } from './backups.ts';
 import { copiesIn } from './copies.ts';
 import { chainsIn } from './chains.ts';
 import { type Backend, Database } from './database.ts';
+import { deploymentIn } from './deployment.ts';
 import { externalBucketsIn } from './external-buckets.ts';
 import { idempotencyIn } from './idempotency.ts';
 import { migrateToLatest } from './migrate.ts';
 import { nightliesIn } from './nightlies.ts';
+import { recoveryIn } from './recovery-facts.ts';
 import { placesIn } from './places.ts';
 import { pruningsIn } from './prunings.ts';
 import { postgresBackend } from './postgres.ts';
@@ -53,12 +55,6 @@ export async function openCatalog(location: string, options: { password?: string
       await database.read(async (db) => await sql`select 1`.execute(db));
     },
     close: async () => await database.close(),
-    async deploymentId() {
-      const { id } = await database.read(
-        async (db) => await db.selectFrom('deployment').select('id').executeTakeFirstOrThrow(),
-      );
-      return id;
-    },
     async unfinished() {
       return {
         backups: await unfinishedBackups(),
@@ -66,6 +62,7 @@ export async function openCatalog(location: string, options: { password?: string
         verifications: await unfinishedVerifications(),
       };
     },
+    ...deploymentIn(database),
     ...servicesIn(database),
     ...schedulesIn(database),
     ...scheduleIntentsIn(database),
@@ -87,6 +84,7 @@ export async function openCatalog(location: string, options: { password?: string
     ...chainsIn(database),
     ...archiveIn(database),
     ...pruningsIn(database),
+    ...recoveryIn(database),
   };
 }
 

@@ -59,7 +59,7 @@ export function scheduleIntentsIn(database: Database): IntentQueries {
 
 function intentOf(row: ScheduleRow): ScheduleIntent {
   return {
-    record: recordOf(row, ''),
+    record: recordOf(row, { provider: null, bucket: null }),
     revision: row.revision,
     settled: row.revision === row.settled_revision,
     deleted: row.deleted_at !== null,

@@ -14,6 +14,8 @@ export interface ScheduleRecord extends ScheduleFacts {
   /** Of the service; empty when unknown. */
   cloudProvider: string;
   type: BackupType;
+  /** Of the customer's bucket, `s3://bucket/prefix`; left out for the managed storage, and once nothing needs the bucket. */
+  externalLocation?: string;
   labels: Record<string, string>;
   createdAt: string;
   updatedAt: string;

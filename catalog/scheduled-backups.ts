@@ -54,7 +54,7 @@ export function scheduledBackupsIn(database: Database): RunQueries {
 
     async skipScheduledBackup(scheduleId, dueAt) {
       const row = await database.write(async (db) => await skip(db, scheduleId, dueAt));
-      return row && scheduleOf(row, '');
+      return row && scheduleOf(row, { provider: null, bucket: null });
     },
   };
 }

@@ -27,13 +27,13 @@ export function schedulesIn(database: Database): ScheduleQueries {
       if (!isCountedId(id)) return undefined;
       const row = await database.read(
         async (db) =>
-          await withProvider(db.selectFrom('schedules').selectAll())
+          await withOthers(db.selectFrom('schedules').selectAll())
             .where('id', '=', id)
             .where('organization', '=', organization)
             .where(undeleted)
             .executeTakeFirst(),
       );
-      return row && recordOf(row, row.provider ?? '');
+      return row && recordOf(row, row);
     },
 
     async listSchedules(organization, filter, page) {
@@ -44,8 +44,8 @@ export function schedulesIn(database: Database): ScheduleQueries {
             .selectFrom('schedules')
             .where((eb) => eb.and(present({ organization, service_id, type })))
             .where(undeleted),
-        rows: (matching) => withProvider(matching.selectAll()),
-        recordOf: (row) => recordOf(row, row.provider ?? ''),
+        rows: (matching) => withOthers(matching.selectAll()),
+        recordOf: (row) => recordOf(row, row),
       });
     },
 
@@ -123,7 +123,7 @@ export async function insertSchedule(
     .where('id', '=', id)
     .returningAll()
     .executeTakeFirstOrThrow();
-  return recordOf(row, service.cloudProvider);
+  return recordOf(row, { provider: service.cloudProvider, bucket: order.bucket?.location ?? null });
 }
 
 /** Changes a schedule that repeats; undefined when there is none. */
@@ -144,8 +144,9 @@ export async function changeScheduleIn(
     .where(undeleted)
     .returningAll()
     .returning(providerOf)
+    .returning(bucketOf)
     .executeTakeFirst();
-  return row && recordOf(row, row.provider ?? '');
+  return row && recordOf(row, row);
 }
 
 /** Inserts a schedule that runs once, now. */
@@ -182,7 +183,10 @@ export async function insertOneTimeSchedule(
     })
     .returningAll()
     .executeTakeFirstOrThrow();
-  return recordOf(row, order.service.cloudProvider);
+  return recordOf(row, {
+    provider: order.service.cloudProvider,
+    bucket: order.bucket?.location ?? null,
+  });
 }
 
 /** Makes the schedule of a backup say what the backup says, where it is the one of its last run. */
@@ -236,19 +240,33 @@ function providerOf(eb: ExpressionBuilder<Tables, 'schedules'>) {
     .as('provider');
 }
 
-function withProvider<O>(
-  query: SelectQueryBuilder<Tables, 'schedules', O>,
-): SelectQueryBuilder<Tables, 'schedules', O & { provider: string | null }> {
-  return query.select(providerOf);
+function bucketOf(eb: ExpressionBuilder<Tables, 'schedules'>) {
+  return eb
+    .selectFrom('external_buckets')
+    .select('location')
+    .whereRef('external_buckets.id', '=', 'schedules.external_bucket_id')
+    .as('bucket');
 }
 
-export function recordOf(row: ScheduleRow, cloudProvider: string): ScheduleRecord {
+/** What other tables know of a schedule. */
+interface Others {
+  provider: string | null;
+  bucket: string | null;
+}
+
+function withOthers<O>(
+  query: SelectQueryBuilder<Tables, 'schedules', O>,
+): SelectQueryBuilder<Tables, 'schedules', O & Others> {
+  return query.select(providerOf).select(bucketOf);
+}
+
+export function recordOf(row: ScheduleRow, { provider, bucket }: Others): ScheduleRecord {
   return {
     id: row.id,
     organization: row.organization,
     serviceId: row.service_id,
     serviceName: row.service_name,
-    cloudProvider,
+    cloudProvider: provider ?? '',
     schedule: row.schedule,
     type: row.type,
     status: row.status,
@@ -259,6 +277,11 @@ export function recordOf(row: ScheduleRow, cloudProvider: string): ScheduleRecor
     updatedAt: row.updated_at,
     offsetSeconds: row.offset_seconds,
     countedFrom: row.counted_from ?? row.created_at,
-    ...present({ skippedAt: row.skipped_at, scheduledAt: row.scheduled_at, backupId: row.backup_id }),
+    ...present({
+      externalLocation: bucket,
+      skippedAt: row.skipped_at,
+      scheduledAt: row.scheduled_at,
+      backupId: row.backup_id,
+    }),
   };
 }

@@ -15,7 +15,8 @@ import type { AgentRecord } from './agent-types.ts';
 import type { BackupRecord, RestoreRecord } from './types.ts';
 
 export interface Tables {
-  deployment: { id: string };
+  /** `storage`: where its backups are; empty until that is known. */
+  deployment: { id: string; storage: string };
   services: ServicesTable;
   schedules: SchedulesTable;
   backups: BackupsTable;

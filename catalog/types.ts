@@ -12,6 +12,7 @@ import type { ChainCatalog } from './chain-types.ts';
 import type { ArchiveCatalog } from './archive-types.ts';
 import type { ApiKeyCatalog } from './api-key-types.ts';
 import type { CopyCatalog } from './copy-types.ts';
+import type { DeploymentCatalog } from './deployment-types.ts';
 import type { ExternalBucketCatalog, ExternalBucketRecord } from './external-bucket-types.ts';
 import type { Receipt, RequestCatalog } from './request-types.ts';
 import type { PruningCatalog } from './pruning-types.ts';
@@ -163,6 +164,7 @@ export type RestorePatch = Partial<
  */
 export interface Catalog
   extends
+    DeploymentCatalog,
     ScheduleCatalog,
     AgentCatalog,
     ApiKeyCatalog,
@@ -184,9 +186,6 @@ export interface Catalog
   migrate(): Promise<void>;
   ping(): Promise<void>;
   close(): Promise<void>;
-  /** Random, made at the first migration, the same ever after. */
-  deploymentId(): Promise<string>;
-
   /**
    * Inserts or updates. `registeredAt` of an existing record stays, and its organization cannot be changed.
    *

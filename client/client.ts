@@ -10,6 +10,7 @@ import type {
   Restore,
   RestoreList,
   RestoreTargets,
+  RecoveryWindow,
   RetentionPlan,
   Schedule,
   ScheduleList,
@@ -74,6 +75,11 @@ export class Client {
 
   updateService(serviceId: string, body: object): Promise<Service> {
     return this.#ask('PATCH', `/services/${segment(serviceId)}`, { body });
+  }
+
+  /** To which instants a service can be brought back, and where the holes are. */
+  recoveryWindow(serviceId: string): Promise<RecoveryWindow> {
+    return this.#ask('GET', `/services/${segment(serviceId)}/recovery-window`);
   }
 
   /** What the retention of a service would remove now, and what it keeps. */

@@ -4,6 +4,7 @@ import { catalogSettings } from './catalog.ts';
 import { copySettings } from './copies.ts';
 import { externalStorageSettings } from './external-storage.ts';
 import { jwtSettings } from './jwt.ts';
+import { recoverySettings } from './recovery.ts';
 import { serviceDefaultSettings } from './service-defaults.ts';
 import { scheduleSettings, timingSettings } from './timings.ts';
 import { filePath, interval, logLevel, networkList, port, wholeNumber } from './values.ts';
@@ -39,6 +40,7 @@ export const apiSettings = z.strictObject({
   ...serviceDefaultSettings,
   ...copySettings,
   ...externalStorageSettings,
+  ...recoverySettings,
   ...scheduleSettings,
   log_level: logLevel.default('info'),
 });

@@ -13,6 +13,11 @@ export const controlSettings = z.strictObject({
   ...catalogSettings,
   storage: storageLocation,
   storage_options: storageOptions.prefault({}),
+  storage_moved_from: storageLocation
+    .optional()
+    .describe(
+      'Where the storage was before, when it was changed on purpose and the backups there are given up. Without it, a storage that has none of the backups of the catalog is refused',
+    ),
   sealing_key_file: filePath
     .optional()
     .describe(

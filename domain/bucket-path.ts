@@ -16,6 +16,12 @@ const form = /^(s3|gs):\/\/([A-Za-z0-9._-]{1,222})(?:\/([^\p{Cc}?#\\]{0,700}))?$
 const longestPrefix = 700;
 const longestSegment = 255;
 
+/** A location as it is written in a request. @example bucketPathOf('s3://mine/a%20folder') // 's3://mine/a folder' */
+export function bucketPathOf(location: string): string {
+  const [, start = '', folder = ''] = /^([a-z0-9]+:\/\/[^/]*)(.*)$/s.exec(location) ?? [];
+  return start + folder.split('/').map(decodeURIComponent).join('/');
+}
+
 /**
  * The folder is taken letter by letter: `%2e%2e` is no way up, but a folder of that name.
  *

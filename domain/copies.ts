@@ -20,6 +20,14 @@ export interface BackupSource {
 }
 
 /**
+ * What a place refused with, without the advice to restore another backup: that is not needed when another place
+ * serves, and is said once when none does.
+ */
+export function withoutAdvice(refusal: string): string {
+  return refusal.replaceAll(' Restore another backup.', '');
+}
+
+/**
  * Where an agent reads a backup from: the place that the plan found it in first, those that have refused last.
  *
  * @param known the locations that its settings name beside the managed storage; left out by an agent of an earlier version
@@ -33,7 +41,7 @@ export function planSources(sources: readonly BackupSource[], known: readonly st
   ];
   if (usable[0] && usable[0].refusal === undefined) return usable;
   const whole = sources.filter(({ refusal }) => refusal === undefined).map(({ shown }) => shown);
-  const refused = usable.map(({ shown, refusal }) => `${shown}: ${refusal}`);
+  const refused = usable.map(({ shown, refusal = '' }) => `${shown}: ${withoutAdvice(refusal)}`);
   throw new TidemarkError(
     'copy_location_unknown',
     [

@@ -149,6 +149,8 @@ export const objectKeys = {
     `${objectKeys.binlogFolder(serviceId, timeline, file)}/${rangeName(start, end)}.json`,
   segment: (serviceId: string, key: SegmentKey & { encrypted: boolean }): string =>
     `${objectKeys.binlogFolder(serviceId, key.timeline, key.file)}/${rangeName(key.start, key.end)}.zst${key.encrypted ? '.age' : ''}`,
+  /** By which the storage of a deployment is known again. */
+  deployment: (deploymentId: string): string => `.tidemark/deployments/${deploymentId}.json`,
   /** Written, read and deleted to see that a customer's bucket can be used. */
   bucketProbe: (nonce: string): string => `.tidemark/probes/bucket-${nonce}`,
   /** Proof that two processes see the same store. */

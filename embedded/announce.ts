@@ -29,7 +29,7 @@ export function announcementText(stack: Stack): string {
     `  documentation  ${stack.api}/docs`,
     `  Temporal UI    ${stack.temporalUi}`,
     `  Temporal       ${stack.temporalAddress}`,
-    `  token          ${stack.token}  (administrator, as Bearer or X-API-Key, while this runs)`,
+    `  token          ${stack.token}  (administrator, as Bearer or X-API-Key; the same at each start)`,
     '',
     'Services, and the sockets of their servers',
     ...services,

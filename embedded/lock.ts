@@ -8,7 +8,7 @@ import { processStart } from '../mariadb/processes/record.ts';
  * Takes a data directory for this process, until the answer is called or the process is gone, in whatever way.
  *
  * @param folder of the records; it exists
- * @throws invalid_setting naming the process that has it.
+ * @throws invalid_setting naming the process that has it; lock_forbidden when the directory is another user's
  */
 export async function lockData(root: string, folder: string): Promise<() => Promise<void>> {
   try {

@@ -2,7 +2,9 @@
 import { resolve } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { z } from 'zod';
-import { logLevel, recipientList, storageLocation } from '../config/values.ts';
+import { faultsOf } from '../config/phrase.ts';
+import { endpointList, logLevel, recipientList, storageLocation } from '../config/values.ts';
+import { endpointRule } from '../domain/endpoints.ts';
 
 export interface StackOptions {
   /** The data directory, absolute. */
@@ -16,13 +18,17 @@ export interface StackOptions {
   uiPort: number;
   /** `file:///…` or `s3://…`; undefined: that of the named agents, or a folder in the data directory. */
   storage: string | undefined;
+  /** Where the storage was before, when it was changed on purpose. */
+  movedFrom: string | undefined;
   /** Locations that finished backups are copied to. */
   copies: string[];
   /** Whom backups are encrypted for; empty: for nobody. */
   recipients: string[];
   /** The file of age identities that the agents of the samples restore with, absolute. */
   identity: string | undefined;
-  /** Added to the environment of the processes: how the store is reached, above all. */
+  /** Hosts that credentials of customers may name as their endpoint. */
+  externalEndpoints: string[];
+  /** Added to the environment of the processes that use the store. */
   environment: Record<string, string>;
   logLevel: z.infer<typeof logLevel>;
   /** Whether services get a nightly backup. */
@@ -68,9 +74,21 @@ export function parseStartOptions(args: readonly string[]): StartOptions {
     )
     .addOption(
       new Option(
+        '--moved-from <location>',
+        'where the storage was before, when it is changed and the backups there are given up',
+      ).argParser(checkedBy(storageLocation)),
+    )
+    .addOption(
+      new Option(
         '--copy <location...>',
         'where finished backups are copied to as well (default: nowhere)',
       ).argParser(oneMoreLocation),
+    )
+    .addOption(
+      new Option(
+        '--external-endpoints <host...>',
+        'hosts that the credentials of a bucket of your own may name as endpoint_url: s3.example.com, 127.0.0.1:9000 (default: none)',
+      ).argParser(moreEndpoints),
     )
     .addOption(
       new Option(
@@ -103,7 +121,9 @@ export function parseStartOptions(args: readonly string[]): StartOptions {
     temporalPort: number;
     uiPort: number;
     storage?: string;
+    movedFrom?: string;
     copy?: string[];
+    externalEndpoints?: string[];
     recipient?: string[];
     identity?: string;
     logLevel: z.infer<typeof logLevel>;
@@ -120,8 +140,10 @@ export function parseStartOptions(args: readonly string[]): StartOptions {
     temporalPort: given.temporalPort,
     uiPort: given.uiPort,
     storage: given.storage,
+    movedFrom: given.movedFrom,
     environment: {},
     copies: given.copy ?? [],
+    externalEndpoints: given.externalEndpoints ?? [],
     recipients: given.recipient ?? [],
     identity: given.identity === undefined ? undefined : resolve(given.identity),
     logLevel: given.logLevel,
@@ -147,10 +169,17 @@ function oneMoreLocation(text: string, before: string[] = []): string[] {
   return [...new Set([...before, checkedBy(storageLocation)(text)])];
 }
 
+function moreEndpoints(text: string, before: string[] = []): string[] {
+  const result = endpointList.safeParse(text);
+  if (!result.success || result.data.length === 0)
+    throw new InvalidArgumentError(`It has to be ${endpointRule}.`);
+  return [...new Set([...before, ...result.data])];
+}
+
 function oneMoreRecipient(text: string, before: string[] = []): string[] {
   const result = recipientList.safeParse([text]);
   if (!result.success) {
-    const faults = result.error.issues.map(({ message }) => message).join('; ');
+    const faults = faultsOf(result.error);
     throw new InvalidArgumentError(`It has to be an age public key, and this one ${faults}.`);
   }
   return [...new Set([...before, ...result.data])];
@@ -159,7 +188,7 @@ function oneMoreRecipient(text: string, before: string[] = []): string[] {
 function checkedBy(schema: z.ZodType<string>): (text: string) => string {
   return (text) => {
     const result = schema.safeParse(text);
-    if (!result.success) throw new InvalidArgumentError(`It has to be ${z.prettifyError(result.error)}.`);
+    if (!result.success) throw new InvalidArgumentError(`It has to be ${faultsOf(result.error)}.`);
     return result.data;
   };
 }

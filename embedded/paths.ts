@@ -14,7 +14,7 @@ export interface DataPaths {
   temporalConfig: string;
   /** The default object store. */
   storage: string;
-  /** Who may do what at the api; 0600, written anew at each start. */
+  /** Who may do what at the api; 0600, made at the first start. */
   tokens: string;
   /** Under which the api seals secrets; 0600, made once: what was sealed is lost without it. */
   sealingKey: string;

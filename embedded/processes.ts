@@ -13,12 +13,16 @@ export interface Wiring {
   temporalPort: number;
   uiPort: number;
   storage: string;
-  /** Added to the environment of every process of ours. */
+  /** Where the storage was before, when its backups there are given up. */
+  movedFrom: string | undefined;
+  /** Added to the environment of the processes that use the store. */
   environment: Record<string, string>;
   /** How the control worker uses the store, as settings in its environment. */
   storageEnvironment: Record<string, string>;
   /** Where finished backups are copied to. */
   copies: string[];
+  /** Hosts that credentials of customers may name as their endpoint. */
+  externalEndpoints: string[];
   /** Whom backups are encrypted for. */
   recipients: string[];
   logLevel: string;
@@ -54,10 +58,7 @@ export function apiProcess(wiring: Wiring): ProcessSpec {
     TIDEMARK_CATALOG: `sqlite://${paths.catalog}`,
     TIDEMARK_TOKENS_FILE: paths.tokens,
     TIDEMARK_SEALING_KEY_FILE: paths.sealingKey,
-    TIDEMARK_NIGHTLY: wiring.nightly,
-    TIDEMARK_COPIES: wiring.copies.join(','),
-    TIDEMARK_RECIPIENTS: wiring.recipients.join(','),
-    TIDEMARK_LOG_LEVEL: wiring.logLevel,
+    ...deploymentSettings(wiring),
   };
   return { ...node(wiring, 'api', ['api/main.ts'], settings), graceMs: grace.api };
 }
@@ -67,21 +68,39 @@ export function workerProcess(wiring: Wiring): ProcessSpec {
     TIDEMARK_CATALOG: `sqlite://${dataPaths(wiring.data).catalog}`,
     TIDEMARK_STORAGE: wiring.storage,
     ...wiring.storageEnvironment,
+    ...(wiring.movedFrom !== undefined && { TIDEMARK_STORAGE_MOVED_FROM: wiring.movedFrom }),
     TIDEMARK_SEALING_KEY_FILE: dataPaths(wiring.data).sealingKey,
+    ...deploymentSettings(wiring),
+  };
+  const withKeys = { ...wiring.environment, ...settings };
+  return { ...node(wiring, 'worker', ['worker/control.ts'], withKeys, true), graceMs: grace.worker };
+}
+
+/** Sees, with all that the control worker has, that the storage can be used. */
+export function storageCheck(wiring: Wiring): ProcessSpec {
+  const { environment, ...spec } = workerProcess(wiring);
+  return { ...spec, ...node(wiring, 'storage-check', ['embedded/storage-check.ts'], {}), environment };
+}
+
+/** What api and control worker have alike. */
+function deploymentSettings(wiring: Wiring): Record<string, string> {
+  return {
     TIDEMARK_NIGHTLY: wiring.nightly,
     TIDEMARK_COPIES: wiring.copies.join(','),
+    TIDEMARK_EXTERNAL_ENDPOINTS: wiring.externalEndpoints.join(','),
     TIDEMARK_RECIPIENTS: wiring.recipients.join(','),
     TIDEMARK_LOG_LEVEL: wiring.logLevel,
   };
-  return { ...node(wiring, 'worker', ['worker/control.ts'], settings), graceMs: grace.worker };
 }
 
 export function agentProcess(wiring: Wiring, agent: StackAgent): ProcessSpec {
   const name = `agent-${agent.settings.service_id}`;
+  const settings = {
+    ...wiring.environment,
+    TIDEMARK_ENROLMENT_TOKEN_FILE: tokenFileOf(dataPaths(wiring.data), agent),
+  };
   return {
-    ...node(wiring, name, ['worker/agent.ts', '--config', agent.settingsFile], {
-      TIDEMARK_ENROLMENT_TOKEN_FILE: tokenFileOf(dataPaths(wiring.data), agent),
-    }),
+    ...node(wiring, name, ['worker/agent.ts', '--config', agent.settingsFile], settings, true),
     graceMs: grace.agent,
   };
 }
@@ -91,6 +110,7 @@ function node(
   name: string,
   [file = '', ...args]: string[],
   settings: Record<string, string>,
+  usesStore = false,
 ): Omit<ProcessSpec, 'graceMs'> {
   const temporal = {
     TEMPORAL_ADDRESS: `127.0.0.1:${wiring.temporalPort}`,
@@ -98,7 +118,7 @@ function node(
     TEMPORAL_CONFIG_FILE: dataPaths(wiring.data).temporalConfig,
   };
   return {
-    ...base(wiring, name, { ...wiring.environment, ...temporal, ...settings }),
+    ...base(wiring, name, { ...temporal, ...settings }, usesStore),
     program: process.execPath,
     args: ['--disable-warning=ExperimentalWarning', join(repositoryRoot, file), ...args],
   };
@@ -108,11 +128,12 @@ function base(
   wiring: Wiring,
   name: string,
   settings: Record<string, string> = {},
+  usesStore = false,
 ): Omit<ProcessSpec, 'program' | 'args' | 'graceMs'> {
   const paths = dataPaths(wiring.data);
   return {
     name,
-    environment: { ...withoutForeignSettings(), ...settings },
+    environment: { ...withoutForeignSettings(), ...(usesStore ? {} : withoutCloudKeys()), ...settings },
     logFile: join(paths.logs, `${name}.log`),
     recordFile: join(paths.run, `${name}.json`),
   };
@@ -126,4 +147,15 @@ function base(
 export function withoutForeignSettings(): NodeJS.ProcessEnv {
   const foreign = Object.keys(process.env).filter((key) => /^TEMPORAL_|^TIDEMARK_(?!CACHE$|TEST_)/.test(key));
   return Object.fromEntries(foreign.map((key) => [key, undefined]));
+}
+
+/**
+ * Takes away by what the clouds' own tools reach their stores, the keys among it: for processes that touch no store. A
+ * process's environment is read by whoever reads its memory, or a report of its crash.
+ */
+function withoutCloudKeys(): NodeJS.ProcessEnv {
+  const keys = Object.keys(process.env).filter((key) =>
+    /^(AWS_|GOOGLE_|GCLOUD_|GCE_|CLOUDSDK_|STORAGE_EMULATOR_HOST$)/.test(key),
+  );
+  return Object.fromEntries(keys.map((key) => [key, undefined]));
 }

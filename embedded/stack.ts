@@ -1,8 +1,9 @@
 /** The whole of Tidemark on one machine: what is started, in which order, and how it ends. */
-import { randomBytes } from 'node:crypto';
-import { chmod, link, rm, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { Client } from '../client/client.ts';
-import { newKeyLine } from '../sealing/keys.ts';
+import { TidemarkError } from '../domain/errors.ts';
+import { refuseOverlaps } from '../storage/open.ts';
+import { identityWarnings } from '../mariadb/restore/identity.ts';
 import { isServing } from '../mariadb/server/lifecycle.ts';
 import { commonStorage, readAgent, storageEnvironment, writeSampleAgent, type StackAgent } from './agents.ts';
 import { prepareDataDirectory } from './data-directory.ts';
@@ -17,6 +18,7 @@ import {
   apiProcess,
   namespace,
   serverGraceMs,
+  storageCheck,
   temporalProcess,
   withoutForeignSettings,
   workerProcess,
@@ -24,8 +26,10 @@ import {
 } from './processes.ts';
 import { apiIsReady, serviceIsReady, untilReady, type Condition } from './readiness.ts';
 import { prepareSampleServer, sampleServer, type SampleServer } from './sample-server.ts';
+import { keptToken, makeSealingKey } from './secrets.ts';
 import { startSampleServer, stopSampleServer } from './sample-lifecycle.ts';
 import { describeService, type StackService } from './services.ts';
+import { untilStorageUsable } from './storage.ts';
 import { Supervised } from './supervisor.ts';
 import { findTemporalProgram, temporalIsReady } from './temporal.ts';
 import { together } from './together.ts';
@@ -34,7 +38,7 @@ import { together } from './together.ts';
 export interface Stack {
   /** `http://127.0.0.1:8080` */
   api: string;
-  /** An administrator's, of the organization `default`; valid while the stack runs. */
+  /** An administrator's, of the organization `default`; the same at each start in this data directory. */
   token: string;
   temporalAddress: string;
   temporalUi: string;
@@ -50,6 +54,10 @@ export interface Stack {
 /** What is running so far, so that a start that fails half-way is taken back like a whole stack is stopped. */
 interface Parts {
   unlock: () => Promise<void>;
+  /** Aborted when everything is to stop. */
+  ending: AbortController;
+  /** Settled once nobody looks at the storage any more. */
+  looked?: Promise<void>;
   temporal?: Supervised;
   worker?: Supervised;
   api?: Supervised;
@@ -63,7 +71,7 @@ interface Parts {
  *
  * @param say is told what a person should know while the stack runs: above all, that a process died
  * @param signal gives the start up; everything is stopped again then
- * @throws invalid_setting for a taken port, or a data directory that is in use; tool_missing; internal naming what
+ * @throws invalid_setting for a taken port, a data directory that is in use, a storage that cannot be used; tool_missing; internal naming what
  *   does not get ready. Nothing is left running.
  */
 export async function startStack(
@@ -73,7 +81,12 @@ export async function startStack(
 ): Promise<Stack> {
   const paths = dataPaths(options.data);
   await prepareDataDirectory(paths);
-  const parts: Parts = { unlock: await lockData(paths.root, paths.run), agents: [], servers: [] };
+  const parts: Parts = {
+    unlock: await lockData(paths.root, paths.run),
+    ending: new AbortController(),
+    agents: [],
+    servers: [],
+  };
   let stopping: Promise<void> | undefined;
   const stop = (): Promise<void> => (stopping ??= stopParts(parts));
   try {
@@ -99,22 +112,32 @@ async function startParts(
   const wiring: Wiring = {
     data: options.data,
     storage,
+    movedFrom: options.movedFrom,
     environment: options.environment,
     storageEnvironment: storageEnvironment(named),
     copies: options.copies,
+    externalEndpoints: options.externalEndpoints,
     recipients: options.recipients,
     logLevel: options.logLevel,
     nightly: options.nightly,
     ...(await choosePorts(options)),
   };
-  const token = await writeToken(paths);
+  refuseOverlaps(storage, options.copies, 'with --copy');
+  await refuseIdentity(options.identity);
+  const token = await keptToken(paths.tokens);
   await makeSealingKey(paths.sealingKey);
+  await writeFile(paths.temporalConfig, '[profile.default]\n');
   const began = Date.now();
   const address = `127.0.0.1:${wiring.temporalPort}`;
   const hasAttributes = (): Promise<boolean> =>
     temporalIsReady(program, address, namespace, withoutForeignSettings());
   const keep = (spec: ConstructorParameters<typeof Supervised>[0]): Supervised => new Supervised(spec, say);
 
+  const unusable = new AbortController();
+  const either = AbortSignal.any([signal, parts.ending.signal, unusable.signal]);
+  const usable = untilStorageUsable(storageCheck(wiring), options.readyTimeoutMs, say, either);
+  // Nothing else is waited for then.
+  parts.looked = usable.catch((error: unknown) => unusable.abort(error));
   parts.temporal = keep(temporalProcess(wiring, program));
   await parts.temporal.start();
   // They wait for Temporal by themselves; loading their code, and bundling the workflows, takes longer than its start.
@@ -122,8 +145,8 @@ async function startParts(
   parts.api = keep(apiProcess(wiring));
   await together([parts.worker.start(), parts.api.start()]);
   const temporal = { what: 'its search attributes', process: parts.temporal, check: hasAttributes };
-  const samples = startSamples(parts, options, storage, say, signal);
-  await together<unknown>([samples, untilReady([temporal], options.readyTimeoutMs, signal)]);
+  const samples = startSamples(parts, options, storage, say, either);
+  await together<unknown>([usable, samples, untilReady([temporal], options.readyTimeoutMs, either)]);
   const agents = [...(await samples), ...named];
   await enrolAgents(paths, agents);
 
@@ -177,6 +200,13 @@ async function startSamples(
   return together(parts.servers.map(startOne));
 }
 
+/** @throws invalid_setting when the file of identities cannot be used: a restore would be the first to find out */
+async function refuseIdentity(file: string | undefined): Promise<void> {
+  if (file === undefined) return;
+  const [fault] = await identityWarnings({ age_identity_file: file });
+  if (fault !== undefined) throw new TidemarkError('invalid_setting', `--identity: ${fault}`);
+}
+
 async function choosePorts(options: StackOptions): Promise<Pick<Wiring, 'port' | 'temporalPort' | 'uiPort'>> {
   const [port = 0, temporalPort = 0, uiPort = 0] = await findPorts([
     { option: '--port', port: options.port },
@@ -186,31 +216,10 @@ async function choosePorts(options: StackOptions): Promise<Pick<Wiring, 'port' |
   return { port, temporalPort, uiPort };
 }
 
-/** A token is made at each start: one that got around is worth nothing after the next. */
-async function writeToken({ tokens, temporalConfig }: DataPaths): Promise<string> {
-  const token = randomBytes(24).toString('base64url');
-  await writeFile(tokens, `${token} default administrator npm-start\n`, { mode: 0o600 });
-  // An older file keeps its mode.
-  await chmod(tokens, 0o600);
-  await writeFile(temporalConfig, '[profile.default]\n');
-  return token;
-}
-
-/** Made once, whole or not at all: everything that is sealed is opened with it. */
-async function makeSealingKey(path: string): Promise<void> {
-  const unfinished = `${path}.new`;
-  await writeFile(unfinished, `${newKeyLine()}\n`, { mode: 0o600, flush: true });
-  try {
-    await link(unfinished, path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-  } finally {
-    await rm(unfinished, { force: true });
-  }
-}
-
 /** Nothing new comes in first, then those who work, then what they work with. */
 async function stopParts(parts: Parts): Promise<void> {
+  parts.ending.abort();
+  await parts.looked;
   await parts.api?.stop();
   await Promise.all(parts.agents.map((agent) => agent.stop()));
   await parts.worker?.stop();

@@ -24,7 +24,7 @@ async function main(args: string[]): Promise<number> {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
     if (error instanceof Interrupted) return 0;
     say(messageOf(error));
-    return error instanceof TidemarkError && error.code === 'invalid_setting' ? 2 : 1;
+    return error instanceof TidemarkError && /^(invalid_setting|lock_forbidden)$/.test(error.code) ? 2 : 1;
   }
 }
 

@@ -21,7 +21,7 @@ export interface ServerLockOptions extends LockOwner {
 /**
  * Takes the lock of the server. Where nothing can be written beside its data, as on a full disk, the one in the state
  * directory has to do: what brings a server back must not need room.
- * @throws host_busy naming the owner, after `waitMs`; the signal's reason
+ * @throws host_busy naming the owner, after `waitMs`; lock_forbidden when it is another user's; the signal's reason
  */
 export async function lockServer(options: ServerLockOptions): Promise<Lock> {
   const own = await acquireLock(path.join(options.stateDirectory, 'server.lock'), options);
@@ -46,7 +46,8 @@ async function lockBeside({ server, log, ...owner }: ServerLockOptions): Promise
     return await acquireLock(file, { ...owner, operation: `${owner.operation} of ${owner.stateDirectory}` });
   } catch (error) {
     owner.signal?.throwIfAborted();
-    if (error instanceof TidemarkError && error.code === 'host_busy') throw error;
+    // Who is not seen at work is not known to rest, either.
+    if (error instanceof TidemarkError && /^(host_busy|lock_forbidden)$/.test(error.code)) throw error;
     log.warn(
       { reason: messageOf(error) },
       "No lock could be taken beside the server's data: an agent with another state directory would not be kept away.",

@@ -1,7 +1,8 @@
 /** A store that is opened when it is needed: a process begins its other work whether its store is there or not. */
 import type { Log } from '../domain/log.ts';
 import { cancelledError, throwIfCancelled } from './cancel.ts';
-import type { ByteRange, ListedObject, ListOptions, ObjectStore, Recognizer } from './store.ts';
+import { type Asked, PassingOn } from './passing-on.ts';
+import type { ListedObject, ListOptions, ObjectStore } from './store.ts';
 
 export interface LazyOptions {
   /** Without secrets, as the opened store has it. */
@@ -22,40 +23,17 @@ export function lazily(options: LazyOptions): ObjectStore {
   return new LazyStore(options);
 }
 
-class LazyStore implements ObjectStore {
-  readonly location: string;
+class LazyStore extends PassingOn {
   readonly #options: LazyOptions;
   #opened: Promise<ObjectStore> | undefined;
 
   constructor(options: LazyOptions) {
-    this.location = options.location;
+    super(options.location);
     this.#options = options;
   }
 
-  async put(key: string, body: Uint8Array, signal?: AbortSignal): Promise<void> {
-    await (await this.#store(signal)).put(key, body, signal);
-  }
-
-  async replace(key: string, body: Uint8Array, signal?: AbortSignal): Promise<void> {
-    await (await this.#store(signal)).replace(key, body, signal);
-  }
-
-  async get(
-    key: string,
-    range?: ByteRange,
-    signal?: AbortSignal,
-    into?: Buffer,
-    recognizes?: Recognizer,
-  ): Promise<Buffer> {
-    return (await this.#store(signal)).get(key, range, signal, into, recognizes);
-  }
-
-  async stat(key: string, signal?: AbortSignal): Promise<{ bytes: number }> {
-    return (await this.#store(signal)).stat(key, signal);
-  }
-
-  async delete(key: string, signal?: AbortSignal): Promise<void> {
-    await (await this.#store(signal)).delete(key, signal);
+  protected override async ask<T>({ signal, of }: Asked<T>): Promise<T> {
+    return await of(await this.#store(signal), signal);
   }
 
   async *list(prefix: string, options: ListOptions = {}): AsyncGenerator<ListedObject> {

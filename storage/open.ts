@@ -29,6 +29,12 @@ export interface OpenOptions {
   credentials?: S3Credentials | GcsCredentials;
 }
 
+export interface LazyOpenOptions extends OpenOptions {
+  log: Log;
+  /** Sees, each time that the store was opened, that it is the right one. @throws what then every request fails with */
+  confirm?: (store: ObjectStore) => Promise<void>;
+}
+
 /**
  * Opens the store at `location`. A local directory that is missing is made, readable by its owner alone, and has to be
  * one that can be written to; a bucket is not made, and not asked before it is used: see probeBucket for that.
@@ -72,41 +78,75 @@ export async function openStore(location: string, given: OpenOptions = {}): Prom
  *
  * @throws invalid_setting when `location` is no location
  */
-export function openLazily(location: string, given: OpenOptions & { log: Log }): ObjectStore {
+export function openLazily(location: string, given: LazyOpenOptions): ObjectStore {
+  const { confirm, log } = given;
+  const open = async (): Promise<ObjectStore> => {
+    const store = await openStore(location, given);
+    await confirm?.(store);
+    return store;
+  };
+  return lazily({ location: placeOf(location), open, log });
+}
+
+/**
+ * A location in the form that its store has, without asking the store.
+ *
+ * @throws invalid_setting when `location` is no location
+ */
+export function placeOf(location: string): string {
   const [scheme = ''] = /^(s3|gs)(?=:\/\/)/.exec(location) ?? [];
-  const place =
-    scheme === ''
-      ? pathToFileURL(path.resolve(pathOf(location))).href
-      : bucketLocation(scheme, parseBucket(location));
-  return lazily({ location: place, open: () => openStore(location, given), log: given.log });
+  if (scheme !== '') return bucketLocation(scheme, parseBucket(location));
+  return pathToFileURL(path.resolve(pathOf(location))).href;
 }
 
 /**
  * The further storages of the settings, by the locations that they are known by there; each opened when it is needed.
  *
  * @param storage the first one, which cannot be its own copy
- * @throws invalid_setting when one is no location, or the same place as another
+ * @throws invalid_setting as {@link refuseOverlaps} does
  */
 export function openCopies(
   copies: readonly CopyStorage[],
   storage: ObjectStore,
-  given: Omit<OpenOptions, 'options' | 'credentials'> & { log: Log },
+  given: Omit<LazyOpenOptions, 'options' | 'credentials' | 'confirm'>,
 ): ReadonlyMap<string, ObjectStore> {
-  const places = new Map([[storage.location, 'storage']]);
-  return new Map(
-    copies.map(({ location, options }) => {
-      const store = openLazily(location, { ...given, options });
-      const other = places.get(store.location);
-      if (other !== undefined) {
-        throw new TidemarkError(
-          'invalid_setting',
-          `The copy in ${location} would lie in the same place as ${other}. Name another one in "copies".`,
-        );
-      }
-      places.set(store.location, `the copy in ${location}`);
-      return [location, store];
-    }),
+  refuseOverlaps(
+    storage.location,
+    copies.map(({ location }) => location),
+    'in "copies"',
   );
+  return new Map(
+    copies.map(({ location, options }) => [location, openLazily(location, { ...given, options })]),
+  );
+}
+
+/**
+ * A copy that lies in the same place as what it is a copy of is none, and one inside another is lost with it.
+ *
+ * @param where another one is to be named: `in "copies"`
+ * @throws invalid_setting when one is no location, the same place as another, or inside it
+ */
+export function refuseOverlaps(storage: string, copies: readonly string[], where: string): void {
+  const places = [{ place: placeOf(storage), called: `the storage ${storage}` }];
+  for (const location of copies) {
+    const place = placeOf(location);
+    for (const other of places) {
+      const relation = relationOf(place, other.place);
+      if (relation === undefined) continue;
+      throw new TidemarkError(
+        'invalid_setting',
+        `The copy in ${location} would lie ${relation} ${other.called}. Name another place for it ${where}.`,
+      );
+    }
+    places.push({ place, called: `the copy in ${location}` });
+  }
+}
+
+function relationOf(place: string, other: string): string | undefined {
+  const folderOf = (location: string): string => location.replace(/\/?$/, '/');
+  if (folderOf(place) === folderOf(other)) return 'in the same place as';
+  if (folderOf(place).startsWith(folderOf(other))) return 'inside';
+  return folderOf(other).startsWith(folderOf(place)) ? 'around' : undefined;
 }
 
 /** Innermost the time-outs: waiting for a turn, or for the limit, is not the store's fault. */

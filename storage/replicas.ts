@@ -1,6 +1,7 @@
 /** The same backup in several places: what one cannot give, the next one does. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { messageOf, TidemarkError } from '../domain/errors.ts';
+import { withoutAdvice } from '../domain/copies.ts';
+import { TidemarkError } from '../domain/errors.ts';
 import { throwIfCancelled } from './cancel.ts';
 import type { ObjectStore } from './store.ts';
 
@@ -132,18 +133,13 @@ function noneHas(what: string, refusals: readonly Refusal[]): TidemarkError {
   if (!first) return new TidemarkError('internal', `${what} was looked for nowhere.`);
   if (others.length === 0) return first.error;
   const { error } = refusals.find(({ error: { retryable } }) => retryable) ?? first;
-  const reasons = refusals.map((refusal) => `${refusal.location}: ${plain(refusal.error)}`);
+  const reasons = refusals.map((refusal) => `${refusal.location}: ${withoutAdvice(refusal.error.message)}`);
   return new TidemarkError(
     error.code,
     `${what} can be read from none of ${refusals.length} locations. ${reasons.join(' ')} Restore another backup, or ` +
       'bring one of these back.',
     { cause: error },
   );
-}
-
-/** Without the advice, which is given once for all. */
-function plain(error: TidemarkError): string {
-  return messageOf(error).replace(/ Restore another backup\.$/, '');
 }
 
 function locationOf(stores: readonly ObjectStore[], place: number): string {

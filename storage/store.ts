@@ -30,6 +30,8 @@ export const storeFaults = {
   bucket_region_wrong: 'permanent',
   /** The store lacks something that backups need, or a setting does not fit it. */
   storage_refused: 'permanent',
+  /** It is not the storage that the deployment's backups are in. */
+  storage_foreign: 'permanent',
   /** No room (put, replace); permanent until somebody frees some. */
   storage_full: 'permanent',
   /** The store asks to be asked less often; `retryAfterSeconds` when it says how long to wait. */

@@ -4,6 +4,7 @@ import { Client } from '@temporalio/client';
 import { type NativeConnection, Worker } from '@temporalio/worker';
 import pino, { type Logger } from 'pino';
 import { controlActivities, controlBulkActivities } from '../activities/control/index.ts';
+import { recognizeStorage } from '../activities/control/own-storage.ts';
 import type { Plane } from '../activities/control/plane.ts';
 import { openCatalog } from '../catalog/open.ts';
 import type { Catalog } from '../catalog/types.ts';
@@ -47,15 +48,20 @@ async function main(): Promise<void> {
   installRuntime(log, metricsAddress(settings));
   // One that is away, or refuses, must not stop workflows that end what an operation has begun.
   const meter = storeMeter();
-  const store = openLazily(settings.storage, { options: settings.storage_options, log, meter });
-  const copies = openCopies(settings.copies, store, { log, meter });
-  void warnUnlessUsable(store, log, signal);
   const keys = await readSecret(settings.sealing_key_file);
   const sealing = keys === undefined ? undefined : keyRing(keys, settings.sealing_key_file ?? '');
   const password = await readSecret(settings.catalog_password_file);
   const catalog = await openCatalog(settings.catalog, { password });
+  const store = openLazily(settings.storage, {
+    options: settings.storage_options,
+    log,
+    meter,
+    confirm: (opened) => recognizeStorage(opened, catalog, { movedFrom: settings.storage_moved_from, log }),
+  });
+  const copies = openCopies(settings.copies, store, { log, meter });
   try {
     await catalog.migrate();
+    void warnUnlessUsable(store, log, signal);
     const bundle = await workflowBundle();
     const own: ControlProcess = { settings, temporal, catalog, store, copies, sealing, log };
     const connect = (): Promise<NativeConnection> => connectPatiently(temporal, log, signal);

@@ -28,7 +28,7 @@ export function installRuntime(log: Log, metricsAddress?: string): void {
   const say =
     (level: keyof Log) =>
     (message: string, meta?: object): void => {
-      log[level]({ temporal: { ...meta } }, message);
+      log[level]({ temporal: withErrors(meta) }, message);
     };
   Runtime.install({
     logger: {
@@ -52,6 +52,22 @@ export function installRuntime(log: Log, metricsAddress?: string): void {
       ...(metricsAddress !== undefined && { metrics: { prometheus: { bindAddress: metricsAddress } } }),
     },
   });
+}
+
+/** What an error says, which JSON leaves out, with what it was caused by: the reason is often the innermost. */
+export function withErrors(meta: object = {}): Record<string, unknown> {
+  const told = (value: unknown, depth: number): unknown => {
+    if (!(value instanceof Error)) return value;
+    const { name, message, cause } = value;
+    const type = (value as { type?: unknown }).type;
+    return {
+      name,
+      message,
+      ...(typeof type === 'string' && { type }),
+      ...(cause !== undefined && depth > 0 && { cause: told(cause, depth - 1) }),
+    };
+  };
+  return Object.fromEntries(Object.entries(meta).map(([key, value]) => [key, told(value, 5)]));
 }
 
 /** A connection, once there is a Temporal to connect to; a process outlives its absence. */

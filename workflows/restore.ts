@@ -5,7 +5,7 @@
  */
 import { CancelledFailure, CancellationScope, patched, workflowInfo } from '@temporalio/workflow';
 import type { FetchReport, HostRestoreInput } from '../activities/host/contract.ts';
-import { planSources } from '../domain/copies.ts';
+import { planSources, withoutAdvice } from '../domain/copies.ts';
 import type { RestoreInput, SealedBucket } from '../domain/operations.ts';
 import type { RestorePhase } from '../domain/progress.ts';
 import { type BackupFacts, planRestore } from '../domain/restore-plan.ts';
@@ -259,7 +259,9 @@ function noteFetch(
   );
   const reasons = [...planned, ...report.refusals];
   if (reasons.length > 0)
-    warnings.push([`It was read from ${report.readFrom.join(' and ')}.`, ...reasons].join(' '));
+    warnings.push(
+      [`It was read from ${report.readFrom.join(' and ')}.`, ...reasons.map(withoutAdvice)].join(' '),
+    );
 }
 
 /** @returns what became of the server, for the message */

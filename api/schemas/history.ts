@@ -5,22 +5,6 @@ import { instant, instantInput, listAnswer, paging, text } from './common.ts';
 /** The path segment of one service. */
 export const serviceId = z.strictObject({ id: z.string().openapi({ description: 'A service id' }) });
 
-export const recoveryWindow = z
-  .strictObject({
-    service_id: z.string(),
-    intervals: z.array(
-      z.strictObject({
-        start_time: instant,
-        end_time: instant,
-        resolution: z.enum(['commit_clock', 'event_time']),
-        chain: z.array(z.string()).openapi({ description: 'Ids of the backups that it rests on' }),
-        estimated_seconds: z.int().openapi({ description: 'How long a restore to its end would take' }),
-      }),
-    ),
-    holes: z.array(z.strictObject({ start_time: instant, end_time: instant, cause: z.string() })),
-  })
-  .openapi('RecoveryWindow');
-
 export const transactionsQuery = z.strictObject({
   from: instantInput.optional(),
   to: instantInput.optional(),

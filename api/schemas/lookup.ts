@@ -17,17 +17,19 @@ export const restoreTargets = z
   })
   .openapi('RestoreTargets');
 
+const pointInTimeService = z.strictObject({
+  service_id: z.string(),
+  service_name: z.string(),
+  start_time: instant,
+  end_time: instant,
+});
+
+export type PointInTimeService = z.infer<typeof pointInTimeService>;
+
 export const pointInTimeServices = z
   .strictObject({
     services: z
-      .array(
-        z.strictObject({
-          service_id: z.string(),
-          service_name: z.string(),
-          start_time: instant,
-          end_time: instant,
-        }),
-      )
+      .array(pointInTimeService)
       .openapi({ description: 'One entry a service: its newest unbroken interval' }),
   })
   .openapi('PointInTimeServices');

@@ -4,7 +4,7 @@ import { backupTypes, operationStatuses } from '../../domain/operations.ts';
 import { cronRule, parseSchedule, scheduleRule } from '../../domain/schedule.ts';
 import { requestedType } from './backup.ts';
 import { digits, flag, instant, paging, serviceFilter, text } from './common.ts';
-import { externalStorage } from './storage.ts';
+import { externalStorage, shownStorage } from './storage.ts';
 
 export const schedule = z
   .strictObject({
@@ -17,6 +17,7 @@ export const schedule = z
     message: z.string(),
     suspended: z.boolean(),
     labels: z.record(z.string(), z.string()),
+    external_storage: shownStorage.optional(),
     cloud_provider: z.string().optional(),
     created_at: instant,
     updated_at: instant,

@@ -57,6 +57,13 @@ export const externalStorage = z
   )
   .openapi('ExternalStorage');
 
+/** What an answer tells of it: where, and never with what. */
+export const shownStorage = z
+  .strictObject({
+    bucket: z.strictObject({ path: z.string().openapi({ example: 's3://my_backup_bucket/tidemark' }) }),
+  })
+  .openapi('ShownExternalStorage', { description: 'The bucket of your own that its backups go to' });
+
 const plainBucket = 'a bucket as s3://name, gs://name or its name alone: letters, digits, ".", "_" and "-"';
 const plainBucketForm = /^(?:(s3|gs):\/\/)?([A-Za-z0-9._-]{1,222})\/?$/;
 

@@ -1,5 +1,6 @@
 /** A schedule's record as the contract's Schedule. */
 import type { ScheduleRecord } from '../../catalog/schedule-types.ts';
+import { bucketPathOf } from '../../domain/bucket-path.ts';
 import { tellSchedule } from '../../domain/schedule.ts';
 import type { ScheduleView } from '../schemas/schedule.ts';
 import { given, wholeSeconds } from './format.ts';
@@ -17,6 +18,9 @@ export function scheduleView(record: ScheduleRecord, now: number): ScheduleView 
     message,
     suspended: record.suspended,
     labels: record.labels,
+    ...(record.externalLocation !== undefined && {
+      external_storage: { bucket: { path: bucketPathOf(record.externalLocation) } },
+    }),
     ...given('cloud_provider', record.cloudProvider),
     created_at: wholeSeconds(record.createdAt),
     updated_at: wholeSeconds(record.updatedAt),

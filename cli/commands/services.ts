@@ -5,6 +5,7 @@ import type { Io } from '../io.ts';
 import { showList } from '../list.ts';
 import { type ListFlags, listOptions } from '../options.ts';
 import { withoutUndefined } from '../order-options.ts';
+import { windowForPeople, windowLegend } from '../output/recovery-window.ts';
 import { type Column, table } from '../output/table.ts';
 import { size, time } from '../output/values.ts';
 import { apiCommand, commandGroup } from '../session.ts';
@@ -25,6 +26,7 @@ export function servicesCommand(io: Io): Command {
     getCommand(io),
     updateCommand(io),
     retentionCommand(io),
+    windowCommand(io),
   ]);
 }
 
@@ -175,4 +177,20 @@ function policyText({ days, keep, origin }: RetentionPlan['policy']): string {
     ...(counts.length === 0 ? [] : [`the newest of ${counts.join(', ')} stay`]),
   ];
   return `${rules.join(', and ')}, as the ${origin} says`;
+}
+
+function windowCommand(io: Io): Command {
+  return apiCommand(io, {
+    usage: 'window <service_id>',
+    description:
+      'Draw the time that a service can be brought back to, with its holes, and tell what each part of it takes.',
+    examples: ['services window sample-1', "services window sample-1 --json | jq '.holes'"],
+    async work(session, _flags, id = '') {
+      const window = await session.client.recoveryWindow(id);
+      session.answer(window, (width) => windowForPeople(window, width));
+      session.hint(
+        window.intervals.length === 0 ? 'There is no backup to bring it back from yet.' : windowLegend,
+      );
+    },
+  });
 }

@@ -46,7 +46,7 @@ export interface StretchFacts {
  * How far apart two samples may be, microseconds: the clock is read every 100 ms, and a server that is busy answers
  * late. Whoever asks for an instant between is told how late the next sample was.
  */
-const sampledWithin = 2_000_000;
+export const sampledWithin = 2_000_000;
 
 /**
  * The number of a binlog file, by which they follow one another: their names stop sorting at a million.

@@ -92,6 +92,12 @@ export const hostErrors = {
     'Another process on the host works on this server.',
     'Wait until it ends; it is ended by itself when it was left over.',
   ),
+  lock_forbidden: entry(
+    409,
+    false,
+    'A lock on the host belongs to another user.',
+    "Run the process as the user that the message names, or give that user's file to the one it runs as.",
+  ),
   backup_tool_failed: entry(
     409,
     true,

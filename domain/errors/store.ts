@@ -92,6 +92,12 @@ export const storeErrors = {
     'A copy lies in a location that the settings of the process that needs it do not name.',
     'Name the location in `copies` of that process, with the `storage_options` that the others have for it.',
   ),
+  storage_foreign: entry(
+    409,
+    false,
+    'The storage is not the one that the backups of this deployment are in.',
+    'The message names both: set `storage` back, or say with `storage_moved_from` that the backups in the old place are given up.',
+  ),
   storage_mismatch: entry(
     409,
     false,

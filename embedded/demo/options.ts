@@ -1,6 +1,6 @@
 /** What `npm run demo` can be told. */
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { z } from 'zod';
+import { faultsOf } from '../../config/phrase.ts';
 import { byteSize, storageLocation } from '../../config/values.ts';
 
 export interface DemoOptions {
@@ -54,13 +54,13 @@ function place(text: string): string {
   if (['local', 's3', 'gcs'].includes(text)) return text;
   const result = storageLocation.safeParse(text);
   if (!result.success) {
-    throw new InvalidArgumentError(`It has to be local, s3, gcs, or ${z.prettifyError(result.error)}.`);
+    throw new InvalidArgumentError(`It has to be local, s3, gcs, or ${faultsOf(result.error)}.`);
   }
   return result.data;
 }
 
 function size(text: string): number {
   const result = byteSize.safeParse(text);
-  if (!result.success) throw new InvalidArgumentError(z.prettifyError(result.error));
+  if (!result.success) throw new InvalidArgumentError(`It has to be ${faultsOf(result.error)}.`);
   return result.data;
 }

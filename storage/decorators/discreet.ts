@@ -3,7 +3,8 @@
  * what it was asked with: no secret of the credentials gets through.
  */
 import { TidemarkError } from '../../domain/errors.ts';
-import type { ByteRange, ListedObject, ListOptions, ObjectStore, Recognizer } from '../store.ts';
+import { type Asked, PassingOn } from '../passing-on.ts';
+import type { ListedObject, ListOptions, ObjectStore } from '../store.ts';
 
 /** @param secrets texts that no error may have in it */
 export function discreet(store: ObjectStore, secrets: readonly string[]): ObjectStore {
@@ -53,54 +54,27 @@ function partAt(text: string, at: number, secret: string): number {
   return text.slice(at, at + length).trimEnd().length;
 }
 
-class DiscreetStore implements ObjectStore {
-  readonly location: string;
+class DiscreetStore extends PassingOn {
   readonly #store: ObjectStore;
   readonly #secrets: readonly string[];
 
   constructor(store: ObjectStore, secrets: readonly string[]) {
-    this.location = store.location;
+    super(store.location);
     this.#store = store;
     this.#secrets = secrets;
   }
 
-  put(key: string, body: Uint8Array, signal?: AbortSignal): Promise<void> {
-    return this.#quietly(this.#store.put(key, body, signal));
-  }
-
-  replace(key: string, body: Uint8Array, signal?: AbortSignal): Promise<void> {
-    return this.#quietly(this.#store.replace(key, body, signal));
-  }
-
-  get(
-    key: string,
-    range?: ByteRange,
-    signal?: AbortSignal,
-    into?: Buffer,
-    recognizes?: Recognizer,
-  ): Promise<Buffer> {
-    return this.#quietly(this.#store.get(key, range, signal, into, recognizes));
-  }
-
-  stat(key: string, signal?: AbortSignal): Promise<{ bytes: number }> {
-    return this.#quietly(this.#store.stat(key, signal));
-  }
-
-  delete(key: string, signal?: AbortSignal): Promise<void> {
-    return this.#quietly(this.#store.delete(key, signal));
-  }
-
-  async *list(prefix: string, options?: ListOptions): AsyncGenerator<ListedObject> {
+  protected override async ask<T>({ signal, of }: Asked<T>): Promise<T> {
     try {
-      yield* this.#store.list(prefix, options);
+      return await of(this.#store, signal);
     } catch (error) {
       throw withoutSecrets(error, this.#secrets);
     }
   }
 
-  async #quietly<T>(asked: Promise<T>): Promise<T> {
+  async *list(prefix: string, options?: ListOptions): AsyncGenerator<ListedObject> {
     try {
-      return await asked;
+      yield* this.#store.list(prefix, options);
     } catch (error) {
       throw withoutSecrets(error, this.#secrets);
     }

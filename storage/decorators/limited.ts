@@ -1,5 +1,6 @@
 /** Keeps the bytes a second of a store below a limit, whole objects at a time: no body is cut, copied or held back. */
 import { performance } from 'node:perf_hooks';
+import { type Asked, PassingOn } from '../passing-on.ts';
 import type { ByteRange, ListedObject, ListOptions, ObjectStore, Recognizer } from '../store.ts';
 import { pause } from './signals.ts';
 
@@ -32,30 +33,24 @@ function laneOf(direction: 'up' | 'down', limit: number): Lane {
 /** What a get is taken for until it is known how much came. */
 const guessedBytes = 64 * 1024;
 
-class LimitedStore implements ObjectStore {
-  readonly location: string;
+class LimitedStore extends PassingOn {
   readonly #store: ObjectStore;
   readonly #up: Lane;
   readonly #down: Lane;
 
   constructor(store: ObjectStore, up: Lane, down: Lane) {
-    this.location = store.location;
+    super(store.location);
     this.#store = store;
     this.#up = up;
     this.#down = down;
   }
 
-  async put(key: string, body: Uint8Array, signal?: AbortSignal): Promise<void> {
-    await this.#up.enter(body.length, signal);
-    await this.#store.put(key, body, signal);
+  protected override async ask<T>({ bodyBytes, signal, of }: Asked<T>): Promise<T> {
+    if (bodyBytes > 0) await this.#up.enter(bodyBytes, signal);
+    return await of(this.#store, signal);
   }
 
-  async replace(key: string, body: Uint8Array, signal?: AbortSignal): Promise<void> {
-    await this.#up.enter(body.length, signal);
-    await this.#store.replace(key, body, signal);
-  }
-
-  async get(
+  override async get(
     key: string,
     range?: ByteRange,
     signal?: AbortSignal,
@@ -70,16 +65,8 @@ class LimitedStore implements ObjectStore {
     return found;
   }
 
-  stat(key: string, signal?: AbortSignal): Promise<{ bytes: number }> {
-    return this.#store.stat(key, signal);
-  }
-
   list(prefix: string, options?: ListOptions): AsyncIterable<ListedObject> {
     return this.#store.list(prefix, options);
-  }
-
-  delete(key: string, signal?: AbortSignal): Promise<void> {
-    return this.#store.delete(key, signal);
   }
 }
 

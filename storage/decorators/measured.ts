@@ -1,6 +1,7 @@
 /** Counts the requests to a store, their bytes and their time, for whoever collects metrics. */
+import type { StoreOperation } from '../passing-on.ts';
 import type { ObjectStore } from '../store.ts';
-import { observed, type StoreOperation } from './observed.ts';
+import { observed } from './observed.ts';
 
 /** Where measurements go. The tags are few and fixed, so that they can be labels of a time series. */
 export interface StoreMeter {

@@ -1,9 +1,8 @@
 /** Tells somebody of every request to a store: what was asked, what came of it, how long it took. */
 import { performance } from 'node:perf_hooks';
 import { TidemarkError } from '../../domain/errors.ts';
-import type { ByteRange, ListedObject, ListOptions, ObjectStore, Recognizer } from '../store.ts';
-
-export type StoreOperation = 'put' | 'replace' | 'get' | 'stat' | 'list' | 'delete';
+import { type Asked, PassingOn, type StoreOperation } from '../passing-on.ts';
+import type { ListedObject, ListOptions, ObjectStore } from '../store.ts';
 
 /** One request and its end. */
 export interface StoreRequest {
@@ -23,56 +22,27 @@ export function observed(store: ObjectStore, seen: (request: StoreRequest) => vo
   return new ObservedStore(store, seen);
 }
 
-class ObservedStore implements ObjectStore {
-  readonly location: string;
+class ObservedStore extends PassingOn {
   readonly #store: ObjectStore;
   readonly #seen: (request: StoreRequest) => void;
 
   constructor(store: ObjectStore, seen: (request: StoreRequest) => void) {
-    this.location = store.location;
+    super(store.location);
     this.#store = store;
     this.#seen = seen;
   }
 
-  put(key: string, body: Uint8Array, signal?: AbortSignal): Promise<void> {
-    return this.#watch(
-      'put',
-      key,
-      () => this.#store.put(key, body, signal),
-      () => body.length,
-    );
-  }
-
-  replace(key: string, body: Uint8Array, signal?: AbortSignal): Promise<void> {
-    return this.#watch(
-      'replace',
-      key,
-      () => this.#store.replace(key, body, signal),
-      () => body.length,
-    );
-  }
-
-  get(
-    key: string,
-    range?: ByteRange,
-    signal?: AbortSignal,
-    into?: Buffer,
-    recognizes?: Recognizer,
-  ): Promise<Buffer> {
-    return this.#watch(
-      'get',
-      key,
-      () => this.#store.get(key, range, signal, into, recognizes),
-      ({ length }) => length,
-    );
-  }
-
-  stat(key: string, signal?: AbortSignal): Promise<{ bytes: number }> {
-    return this.#watch('stat', key, () => this.#store.stat(key, signal));
-  }
-
-  delete(key: string, signal?: AbortSignal): Promise<void> {
-    return this.#watch('delete', key, () => this.#store.delete(key, signal));
+  protected override async ask<T>({ operation, key, signal, bodyBytes, of }: Asked<T>): Promise<T> {
+    const began = performance.now();
+    try {
+      const result = await of(this.#store, signal);
+      const bytes = Buffer.isBuffer(result) ? result.length : bodyBytes;
+      this.#tell(operation, key, performance.now() - began, bytes, undefined);
+      return result;
+    } catch (error) {
+      this.#tell(operation, key, performance.now() - began, 0, error);
+      throw error;
+    }
   }
 
   async *list(prefix: string, options?: ListOptions): AsyncGenerator<ListedObject> {
@@ -92,23 +62,6 @@ class ObservedStore implements ObjectStore {
     } finally {
       this.#tell('list', prefix, ms, 0, error);
       await found.return?.();
-    }
-  }
-
-  async #watch<T>(
-    operation: StoreOperation,
-    key: string,
-    work: () => Promise<T>,
-    bytesOf: (result: T) => number = () => 0,
-  ): Promise<T> {
-    const began = performance.now();
-    try {
-      const result = await work();
-      this.#tell(operation, key, performance.now() - began, bytesOf(result), undefined);
-      return result;
-    } catch (error) {
-      this.#tell(operation, key, performance.now() - began, 0, error);
-      throw error;
     }
   }
 

@@ -1,48 +1,26 @@
 /** Keeps the number of requests that are under way at a store below a limit. */
 import { cancelledError, throwIfCancelled } from '../cancel.ts';
-import type { ByteRange, ListedObject, ListOptions, ObjectStore, Recognizer } from '../store.ts';
+import { type Asked, PassingOn } from '../passing-on.ts';
+import type { ListedObject, ListOptions, ObjectStore } from '../store.ts';
 
 /** A store that has at most `most` requests under way; further ones wait in the order in which they came. */
 export function parallel(store: ObjectStore, most: number): ObjectStore {
   return new ParallelStore(store, most);
 }
 
-class ParallelStore implements ObjectStore {
-  readonly location: string;
+class ParallelStore extends PassingOn {
   readonly #store: ObjectStore;
   readonly #waiting: (() => void)[] = [];
   #free: number;
 
   constructor(store: ObjectStore, most: number) {
-    this.location = store.location;
+    super(store.location);
     this.#store = store;
     this.#free = most;
   }
 
-  put(key: string, body: Uint8Array, signal?: AbortSignal): Promise<void> {
-    return this.#inTurn(signal, () => this.#store.put(key, body, signal));
-  }
-
-  replace(key: string, body: Uint8Array, signal?: AbortSignal): Promise<void> {
-    return this.#inTurn(signal, () => this.#store.replace(key, body, signal));
-  }
-
-  get(
-    key: string,
-    range?: ByteRange,
-    signal?: AbortSignal,
-    into?: Buffer,
-    recognizes?: Recognizer,
-  ): Promise<Buffer> {
-    return this.#inTurn(signal, () => this.#store.get(key, range, signal, into, recognizes));
-  }
-
-  stat(key: string, signal?: AbortSignal): Promise<{ bytes: number }> {
-    return this.#inTurn(signal, () => this.#store.stat(key, signal));
-  }
-
-  delete(key: string, signal?: AbortSignal): Promise<void> {
-    return this.#inTurn(signal, () => this.#store.delete(key, signal));
+  protected override ask<T>({ signal, of }: Asked<T>): Promise<T> {
+    return this.#inTurn(signal, () => of(this.#store, signal));
   }
 
   /** Each step takes a turn of its own: whoever reads a listing may ask for its objects meanwhile. */

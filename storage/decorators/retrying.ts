@@ -5,6 +5,7 @@
 import { performance } from 'node:perf_hooks';
 import { TidemarkError } from '../../domain/errors.ts';
 import { damagedAtRest } from '../network/wrong-digest.ts';
+import { type Asked, PassingOn } from '../passing-on.ts';
 import type { ByteRange, ListedObject, ListOptions, ObjectStore, Recognizer } from '../store.ts';
 import { isPassing } from '../store.ts';
 import { pause } from './signals.ts';
@@ -31,18 +32,21 @@ export function retrying(store: ObjectStore, options: RetryOptions): ObjectStore
   return new RetryingStore(store, { ...defaults, ...options });
 }
 
-class RetryingStore implements ObjectStore {
-  readonly location: string;
+class RetryingStore extends PassingOn {
   readonly #store: ObjectStore;
   readonly #options: Required<RetryOptions>;
 
   constructor(store: ObjectStore, options: Required<RetryOptions>) {
-    this.location = store.location;
+    super(store.location);
     this.#store = store;
     this.#options = options;
   }
 
-  async put(key: string, body: Uint8Array, signal?: AbortSignal): Promise<void> {
+  protected override ask<T>({ signal, of }: Asked<T>): Promise<T> {
+    return this.#again(signal, () => of(this.#store, signal));
+  }
+
+  override async put(key: string, body: Uint8Array, signal?: AbortSignal): Promise<void> {
     let lost = false;
     await this.#again(signal, async () => {
       try {
@@ -56,11 +60,7 @@ class RetryingStore implements ObjectStore {
     });
   }
 
-  async replace(key: string, body: Uint8Array, signal?: AbortSignal): Promise<void> {
-    await this.#again(signal, () => this.#store.replace(key, body, signal));
-  }
-
-  async get(
+  override async get(
     key: string,
     range?: ByteRange,
     signal?: AbortSignal,
@@ -77,14 +77,6 @@ class RetryingStore implements ObjectStore {
         throw lasting ?? error;
       }
     });
-  }
-
-  async stat(key: string, signal?: AbortSignal): Promise<{ bytes: number }> {
-    return this.#again(signal, () => this.#store.stat(key, signal));
-  }
-
-  async delete(key: string, signal?: AbortSignal): Promise<void> {
-    await this.#again(signal, () => this.#store.delete(key, signal));
   }
 
   /** A listing that broke off goes on behind the last key that was handed out. */

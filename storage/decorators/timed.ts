@@ -1,6 +1,7 @@
 /** Ends a request that takes too long: no store is waited for for ever. */
 import { TidemarkError } from '../../domain/errors.ts';
-import type { ByteRange, ListedObject, ListOptions, ObjectStore, Recognizer } from '../store.ts';
+import { type Asked, PassingOn } from '../passing-on.ts';
+import type { ListedObject, ListOptions, ObjectStore } from '../store.ts';
 
 /**
  * A store each of whose requests is aborted after `timeoutMs`; of a listing, each step. It fails with
@@ -12,43 +13,23 @@ export function timed(store: ObjectStore, timeoutMs: number): ObjectStore {
   return new TimedStore(store, timeoutMs);
 }
 
-class TimedStore implements ObjectStore {
-  readonly location: string;
+/** What could not be done, for the sentence. */
+const doing = { put: 'write', replace: 'write', get: 'read', stat: 'look at', delete: 'delete' };
+
+class TimedStore extends PassingOn {
   readonly #store: ObjectStore;
   readonly #timeoutMs: number;
 
   constructor(store: ObjectStore, timeoutMs: number) {
-    this.location = store.location;
+    super(store.location);
     this.#store = store;
     this.#timeoutMs = timeoutMs;
   }
 
-  put(key: string, body: Uint8Array, signal?: AbortSignal): Promise<void> {
-    return this.#within(`write ${key}`, signal, (either) => this.#store.put(key, body, either));
-  }
-
-  replace(key: string, body: Uint8Array, signal?: AbortSignal): Promise<void> {
-    return this.#within(`write ${key}`, signal, (either) => this.#store.replace(key, body, either));
-  }
-
-  get(
-    key: string,
-    range?: ByteRange,
-    signal?: AbortSignal,
-    into?: Buffer,
-    recognizes?: Recognizer,
-  ): Promise<Buffer> {
-    return this.#within(`read ${key}`, signal, (either) =>
-      this.#store.get(key, range, either, into, recognizes),
-    );
-  }
-
-  stat(key: string, signal?: AbortSignal): Promise<{ bytes: number }> {
-    return this.#within(`look at ${key}`, signal, (either) => this.#store.stat(key, either));
-  }
-
-  delete(key: string, signal?: AbortSignal): Promise<void> {
-    return this.#within(`delete ${key}`, signal, (either) => this.#store.delete(key, either));
+  protected override ask<T>({ operation, key, signal, of }: Asked<T>): Promise<T> {
+    const late = new AbortController();
+    const either = signal ? AbortSignal.any([signal, late.signal]) : late.signal;
+    return this.#before(late, `${doing[operation]} ${key}`, () => of(this.#store, either));
   }
 
   async *list(prefix: string, options: ListOptions = {}): AsyncGenerator<ListedObject> {
@@ -66,22 +47,12 @@ class TimedStore implements ObjectStore {
     }
   }
 
-  async #within<T>(
-    doing: string,
-    signal: AbortSignal | undefined,
-    work: (signal: AbortSignal) => Promise<T>,
-  ): Promise<T> {
-    const late = new AbortController();
-    const either = signal ? AbortSignal.any([signal, late.signal]) : late.signal;
-    return this.#before(late, doing, () => work(either));
-  }
-
   /** Whatever a request fails with after it was too late, that is why. */
-  async #before<T>(late: AbortController, doing: string, work: () => Promise<T>): Promise<T> {
+  async #before<T>(late: AbortController, what: string, work: () => Promise<T>): Promise<T> {
     const timer = setTimeout(() => {
       const seconds = Math.round(this.#timeoutMs / 100) / 10;
       late.abort(
-        new TidemarkError('storage_timeout', `Could not ${doing} in ${this.location} within ${seconds} s.`),
+        new TidemarkError('storage_timeout', `Could not ${what} in ${this.location} within ${seconds} s.`),
       );
     }, this.#timeoutMs);
     try {

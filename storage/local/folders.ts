@@ -12,6 +12,42 @@ const folderMode = 0o770;
 /** How many folders are remembered as durable; each is one backup or service. */
 const remembered = 1000;
 
+/**
+ * Makes a folder, for its owner alone, and those above it that are missing. Node's own recursive way repeats for ever
+ * where a parent is there and yet the system says that there is none, as below /proc.
+ *
+ * @returns the topmost that was made; undefined when all were there
+ */
+export async function makeFolders(folder: string): Promise<string | undefined> {
+  try {
+    return await makeFolder(folder);
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') throw error;
+    const topmost = await makeFolders(path.dirname(folder));
+    // A second time, and no third: somebody else may have made the one above meanwhile.
+    const made = await makeFolder(folder);
+    return topmost ?? made;
+  }
+}
+
+/** @returns undefined when it is there */
+async function makeFolder(folder: string): Promise<string | undefined> {
+  try {
+    await mkdir(folder, { mode: 0o700 });
+    return folder;
+  } catch (error) {
+    if (errnoOf(error) === 'EEXIST' && (await isFolder(folder))) return undefined;
+    throw error;
+  }
+}
+
+async function isFolder(place: string): Promise<boolean> {
+  return await stat(place).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+}
+
 /** Writes a folder's entries to disk. */
 export async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, 'r');

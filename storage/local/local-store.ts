@@ -22,7 +22,7 @@ import { throwIfCancelled } from '../cancel.ts';
 import { requireKey, requirePrefix, requireRange } from '../keys.ts';
 import type { ByteRange, ListedObject, ListOptions, ObjectStore } from '../store.ts';
 import { errnoOf, isAbsent, storageError } from './errors.ts';
-import { Folders, refuseLinks, syncFolder } from './folders.ts';
+import { Folders, refuseLinks, syncFolder, makeFolders } from './folders.ts';
 import { listFiles } from './list.ts';
 import {
   discardTemporary,
@@ -48,7 +48,7 @@ const folderAttempts = 5;
 export async function openLocalStore(directory: string): Promise<ObjectStore> {
   const place = path.resolve(directory);
   try {
-    const made = await mkdir(place, { recursive: true, mode: 0o700 });
+    const made = await makeFolders(place);
     if (made !== undefined) await syncAbove(place, path.dirname(made));
     const root = await realpath(place);
     await mkdir(path.join(root, temporaryFolder), { recursive: true, mode: 0o770 });

@@ -7,7 +7,15 @@ import { progressThrough } from '../../api/progress.ts';
 import { withRequestIds } from '../../api/request-log.ts';
 import type { Caller } from '../../api/auth/caller.ts';
 import type { Catalog } from '../../catalog/types.ts';
-import { type Harness, openApi, serviceDefaults, serviceRecord, testKeyRing, tokens } from './harness.ts';
+import {
+  type Harness,
+  openApi,
+  restoreRates,
+  serviceDefaults,
+  serviceRecord,
+  testKeyRing,
+  tokens,
+} from './harness.ts';
 
 let api: Harness;
 beforeAll(async () => {
@@ -212,6 +220,7 @@ describe('the error object', () => {
       progress: progressThrough(api.client),
       keyRing: testKeyRing(),
       defaults: serviceDefaults,
+      restoreRates,
       authenticate: async () => viewer,
       log: appLog,
     });

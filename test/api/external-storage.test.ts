@@ -87,6 +87,33 @@ describe('an order with external_storage', () => {
     expect(opened).not.toMatch(/169\.254|evil/);
   });
 
+  test('shows its bucket wherever it is shown, and nothing of the credentials', async () => {
+    const bucket = { path: 's3://mine/a b/tidemark/', credentials: awsCredentials };
+    const shown = { bucket: { path: 's3://mine/a b/tidemark' } };
+    const once = await order(bucket);
+    const repeating = await order(bucket, '0 5 * * *');
+    const at = `/backups/schedules/${String(repeating.body['id'])}`;
+    const got = await api.ask('GET', at);
+    const updated = await api.ask('PATCH', at, { body: { schedule: '0 6 * * *' } });
+    const listed = await api.ask('GET', `/backups/schedules?service_id=${service.serviceId}`);
+    const answers = [once, repeating, got, updated, listed];
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200, 200]);
+    for (const { body } of [once, repeating, got, updated]) expect(body['external_storage']).toEqual(shown);
+    const schedules = listed.body['schedules'] as Record<string, unknown>[];
+    const [first] = schedules.filter(({ id }) => id === repeating.body['id']);
+    expect(first?.['external_storage']).toEqual(shown);
+    expect(JSON.stringify(answers.map(({ body }) => body))).not.toMatch(/AKIA|sealed|credentials/);
+
+    const managed = await api.ask('POST', '/backups/schedules', {
+      body: { backup_type: 'full', schedule: '0 7 * * *', service_id: service.serviceId },
+    });
+    expect([managed.status, managed.body['external_storage']]).toEqual([200, undefined]);
+    for (const { body } of [repeating, managed]) {
+      const gone = await api.ask('DELETE', `/backups/schedules/${String(body['id'])}`);
+      expect(gone.status).toBe(200);
+    }
+  });
+
   test('may repeat, may be explained, and is forgotten with its schedule', async () => {
     const bucket = { path: 's3://mine', credentials: awsCredentials };
     const explained = await order(bucket, '0 3 * * *', '?explain=true');

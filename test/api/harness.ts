@@ -18,9 +18,10 @@ import { parseTokens } from '../../api/auth/tokens-file.ts';
 import { withRequestIds } from '../../api/request-log.ts';
 import { type KeyRing, keyRing } from '../../sealing/key-ring.ts';
 import { openCatalog } from '../../catalog/open.ts';
-import type { BackupRecord, Catalog, ServiceRecord } from '../../catalog/types.ts';
+import type { BackupPatch, BackupRecord, Catalog, ServiceRecord } from '../../catalog/types.ts';
 import { noEncryption } from '../../domain/encryption.ts';
 import { workflowIds } from '../../domain/ids.ts';
+import type { RestoreRates } from '../../domain/archive/estimate.ts';
 import type { ServiceDefaults } from '../../domain/service-settings.ts';
 import { startOf } from '../../domain/progress.ts';
 import { checkerOf, type OpenApi } from '../support/openapi.ts';
@@ -104,6 +105,13 @@ export const awsCredentials = Buffer.from(
 const nowhere = { address: '127.0.0.1:1', namespace: 'default' };
 
 /** What holds where a test sets nothing else. */
+export const restoreRates: RestoreRates = {
+  physical: 100_000_000,
+  dump: 10_000_000,
+  binlog: 1_000_000,
+  fixedSeconds: 10,
+};
+
 export const serviceDefaults: ServiceDefaults = {
   copies: [],
   copyLocations: [],
@@ -149,6 +157,7 @@ export async function openApi(temporal: 'there' | 'away', options: HarnessOption
     progress: progressThrough(client),
     keyRing: testKeyRing(),
     defaults,
+    restoreRates,
     externalEndpoints: ['127.0.0.1:7070'],
     authenticate:
       authenticateBy?.(catalog) ??
@@ -245,6 +254,7 @@ export async function succeededBackup(
   catalog: Catalog,
   service: ServiceRecord,
   hexDigit: string,
+  patch: BackupPatch = {},
 ): Promise<BackupRecord> {
   const backupId = `${hexDigit.repeat(32)}:${service.serviceId}:${service.serverName}`;
   let workflowId = '';
@@ -267,6 +277,7 @@ export async function succeededBackup(
     uncompressedBytes: 125_829_120,
     manifestSha256: 'ab'.repeat(32),
     progress: { ...startOf('done', 5_327_326), percent: 100, bytesDone: 5_327_326 },
+    ...patch,
   });
   await catalog.releasePlace(workflowId);
   return (await catalog.findBackup(backupId, service.organization)) ?? backup;

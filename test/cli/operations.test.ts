@@ -27,6 +27,7 @@ const commandOf: Record<string, string> = {
   getService: 'services get',
   updateService: 'services update',
   getRetention: 'services retention',
+  getRecoveryWindow: 'services window',
   listAgents: 'agents list',
   createAgent: 'agents enroll',
   revokeAgent: 'agents revoke',

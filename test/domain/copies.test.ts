@@ -9,6 +9,7 @@ import {
   managedStorage,
   pauseAfterFailure,
   planSources,
+  withoutAdvice,
 } from '../../domain/copies.ts';
 
 const own: BackupSource = { location: managedStorage, shown: 's3://first' };
@@ -38,6 +39,19 @@ describe('a restore reads', () => {
       }),
     );
   });
+});
+
+test('what a place refused with is told without the advice to restore another backup', () => {
+  const damaged = 'The object a in s3://first is damaged: expected 3 bytes, found 2.';
+  expect(withoutAdvice(`${damaged} Restore another backup.`)).toBe(damaged);
+  expect(withoutAdvice(`s3://first: ${damaged} Restore another backup. It is late.`)).toBe(
+    `s3://first: ${damaged} It is late.`,
+  );
+  expect(() => planSources([google, { ...own, refusal: `${damaged} Restore another backup.` }], [])).toThrow(
+    expect.objectContaining({
+      message: expect.not.stringContaining('Restore another backup') as unknown,
+    }),
+  );
 });
 
 test('what may pass is tried again soon, the rest ever more rarely', () => {

@@ -28,8 +28,10 @@ test('without options there is one sample, in .tidemark, on the usual ports', ()
     temporalPort: 7233,
     uiPort: 8233,
     storage: undefined,
+    movedFrom: undefined,
     environment: {},
     copies: [],
+    externalEndpoints: [],
     recipients: [],
     identity: undefined,
     logLevel: 'info',
@@ -54,6 +56,7 @@ test.each([
   [['--recipient', 'age1abc'], 'has a wrong checksum'],
   [['--storage', 'ftp://bucket'], 'file:///path'],
   [['--copy', 'ftp://bucket'], 'file:///path'],
+  [['--external-endpoints', 'http://host/path'], 'a host, or a host and a port'],
   [['--log-level', 'loud'], 'trace, debug, info'],
   [['--samples', '2', '--agent', 'one.yaml'], '--samples'],
   [['--prot', '1'], '--port'],
@@ -61,6 +64,22 @@ test.each([
 ])('%j is refused, saying what is allowed', (args, allowed) => {
   expect(() => parseStartOptions(args)).toThrow();
   expect(said).toContain(allowed);
+  // What a validator draws for a list of faults is no part of a sentence.
+  expect(said).not.toContain('✖');
+});
+
+test('hosts of endpoints may be given one by one, or several in one word', () => {
+  const args = [
+    '--external-endpoints',
+    '127.0.0.1:7070,s3.example.com',
+    '--external-endpoints',
+    '[fd00::7]:9000',
+  ];
+  expect(parseStartOptions([...args, '127.0.0.1:7070']).externalEndpoints).toEqual([
+    '127.0.0.1:7070',
+    's3.example.com',
+    '[fd00::7]:9000',
+  ]);
 });
 
 test('help names every option', () => {
@@ -75,6 +94,8 @@ test('help names every option', () => {
     '--ui-port',
     '--storage',
     '--copy',
+    '--moved-from',
+    '--external-endpoints',
   ])
     expect(said).toContain(option);
 });

@@ -96,4 +96,13 @@ test.each([
   // It ends as always.
   started.child.kill('SIGINT');
   expect(await started.ended).toBe(0);
+
+  // Another place has none of its backups, and nothing is begun there.
+  const other = bucket.location.replace('/of/all', '/of/none');
+  started = startStackProgram(data, ['--storage', other], bucket.variables);
+  expect(await started.ended).toBe(2);
+  expect(started.stderr()).toContain(
+    `The storage ${other} has none of the backups that the catalog lists. They are in ${bucket.location}:`,
+  );
+  expect((await bucket.objects()).filter((name) => name.startsWith('of/none/'))).toEqual([]);
 });

@@ -135,8 +135,10 @@ test('Ctrl-C stops everything within 10 s', async () => {
   expect(processesOf(data)).toEqual([]);
 });
 
-test('after another start the backup is listed and the service has its name', async () => {
+test('after another start the token is the same, the backup is listed and the service has its name', async () => {
+  const { token } = stack;
   await start(['--samples', '2']);
+  expect(stack.token).toBe(token);
   expect(stack.services.map((service) => service.service_id)).toEqual(['sample-1', 'sample-2']);
   const { backups } = await client.backups({ service_id: 'sample-1' });
   expect(backups).toEqual([expect.objectContaining({ id: backupId, status: 'Succeeded' })]);

@@ -162,6 +162,7 @@ describe('a restore', () => {
     const { message } = await stack.restore(backupId, 'shop-1');
     expect(message).toContain(`It was read from ${google}. s3://${bucket}/deployments/test: `);
     expect(message).toContain('there is no such object');
+    expect(message).not.toContain('Restore another backup');
     expect(await service.server.checksums()).toEqual(before);
   }, 240_000);
 
@@ -180,6 +181,7 @@ describe('a restore', () => {
     const { status, message } = await stack.restoreEnd(restore);
     expect({ status, message }).toMatchObject({ status: 'Succeeded' });
     expect(message).toContain(`It was read from s3://${bucket}/deployments/test and ${google}. `);
+    expect(message).not.toContain('Restore another backup');
     expect(service.agent.output).toContain('An object of the backup is read from another location.');
     expect(await service.server.checksums()).toEqual(before);
   }, 240_000);

@@ -45,6 +45,13 @@ describe('opening a local directory', () => {
     expect(await modeOf(root)).toBe(0o700);
   });
 
+  test('gives up where no folders can be made, instead of trying for ever', async () => {
+    await expect(openStore('file:///proc/tidemark/backups')).rejects.toMatchObject({
+      code: 'storage_unavailable',
+      message: expect.stringContaining('/proc/tidemark/backups') as unknown,
+    });
+  });
+
   test('leaves the mode of one that is there as it is', async () => {
     await mkdir(root);
     await chmod(root, 0o750);

@@ -255,7 +255,7 @@ export const rows: readonly Row[] = [
   { ...onService('getService', 'viewer', 200), tells: true },
   onService('updateService', 'administrator', 200, '', { retention: { days: 9 }, nightly: { hour: 3 } }),
   onService('getRetention', 'viewer', 200, '/retention'),
-  onService('getRecoveryWindow', 'viewer', 'not_available', '/recovery-window'),
+  onService('getRecoveryWindow', 'viewer', 200, '/recovery-window'),
   onService('listTransactions', 'viewer', 'not_available', `/transactions?${twoWeeks}`),
   onService('getBinlog', 'viewer', 'not_available', '/binlogs/binlog.000001'),
   onService('listProofs', 'viewer', 'not_available', '/proofs'),

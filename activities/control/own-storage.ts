@@ -1,0 +1,96 @@
+/**
+ * Whether the managed storage is the one that the deployment's backups are in. A slip in a setting, or a directory that
+ * is not mounted, would otherwise look like the loss of them all: each would be called damaged, and new ones would begin
+ * chains in a place that nobody meant.
+ */
+import type { Catalog } from '../../catalog/types.ts';
+import { TidemarkError } from '../../domain/errors.ts';
+import type { Log } from '../../domain/log.ts';
+import { objectKeys } from '../../domain/ids.ts';
+import { placeOf } from '../../storage/open.ts';
+import { isPassing, type ObjectStore } from '../../storage/store.ts';
+import { manifestExists } from '../../storage/sweep.ts';
+
+/** Of the newest backups: some may have been removed by hand. */
+const backupsLookedFor = 20;
+
+type Knowledge = Pick<
+  Catalog,
+  'deploymentId' | 'managedStorage' | 'noteManagedStorage' | 'storedBackups' | 'findService'
+>;
+
+/**
+ * A storage has the mark of the deployment, or gets it: when it has one of the newest backups, when there are none yet,
+ * and when it was moved on purpose.
+ *
+ * @param movedFrom as the setting `storage_moved_from` has it
+ * @throws storage_foreign, naming both places; what the store does
+ */
+export async function recognizeStorage(
+  store: ObjectStore,
+  catalog: Knowledge,
+  { movedFrom, log }: { movedFrom?: string | undefined; log?: Log | undefined } = {},
+): Promise<void> {
+  const mark = objectKeys.deployment(await catalog.deploymentId());
+  const known = await catalog.managedStorage();
+  if (!(await isThere(store, mark))) {
+    const old = await missedPlace(store, catalog, known);
+    if (old !== undefined && (movedFrom === undefined || placeOf(movedFrom) !== old))
+      throw foreign(store, old);
+    if (old !== undefined)
+      log?.warn(
+        { storage: store.location, before: old },
+        'The storage was changed; the backups before are given up.',
+      );
+    await leave(store, mark);
+  }
+  if (known !== store.location) await catalog.noteManagedStorage(store.location);
+}
+
+/** Where the backups are that are not here; undefined when one of them is, and when there are none. */
+async function missedPlace(
+  store: ObjectStore,
+  catalog: Knowledge,
+  known: string,
+): Promise<string | undefined> {
+  const backups = await catalog.storedBackups(backupsLookedFor);
+  for (const { id } of backups) if (await manifestExists(store, id)) return undefined;
+  const [newest] = backups;
+  if (!newest) return undefined;
+  if (known !== '') return known;
+  // A deployment of before noted nothing; what its agent said last may be the new place already.
+  return (await catalog.findService(newest.serviceId))?.storage || store.location;
+}
+
+function foreign({ location }: ObjectStore, old: string): TidemarkError {
+  const elsewhere = old !== location;
+  return new TidemarkError(
+    'storage_foreign',
+    [
+      `The storage ${location} has none of the backups that the catalog lists.`,
+      elsewhere
+        ? `They are in ${old}: set that again, or bring all that lies there along.`
+        : 'See that it is whole, and mounted.',
+      `If they are given up, say so with storage_moved_from (npm start: --moved-from): ${old}.`,
+    ].join(' '),
+  );
+}
+
+async function isThere(store: ObjectStore, key: string): Promise<boolean> {
+  try {
+    await store.stat(key);
+    return true;
+  } catch (error) {
+    if (error instanceof TidemarkError && error.code === 'object_missing') return false;
+    throw error;
+  }
+}
+
+/** Where it cannot be written it is looked for the backups again the next time: who may only read, restores. */
+async function leave(store: ObjectStore, mark: string): Promise<void> {
+  try {
+    await store.put(mark, Buffer.from(`${JSON.stringify({ format: 1 })}\n`));
+  } catch (error) {
+    if (!(error instanceof TidemarkError) || isPassing(error)) throw error;
+  }
+}

@@ -1,0 +1,57 @@
+/** Which backup a recovery begins with: the one that makes it shortest. */
+import type { ArchivedBackup, PlacedBase } from './backups.ts';
+import { bytesBetween, estimatedSeconds, type RestoreRates } from './estimate.ts';
+import { microseconds } from './instants.ts';
+import type { Archive, Reach } from './reach.ts';
+import { comparePlaces } from './stretches.ts';
+
+export interface Choice {
+  base: PlacedBase;
+  /** From the full on. */
+  chain: readonly ArchivedBackup[];
+  /** From the stretch that goes on from the base to the one of the target. */
+  reaches: readonly Reach[];
+  seconds: number;
+}
+
+export interface ChoiceOf {
+  /** The target, or about when it was written; microseconds. */
+  time: number;
+  /** Whether a backup on the target's own stretch lies before it. */
+  before: (base: PlacedBase) => boolean;
+  /** A backup that is to be the base. */
+  backupId?: string | undefined;
+  rates: RestoreRates;
+}
+
+/** @returns undefined when no base leads there */
+export function chooseBase(archive: Archive, target: Reach, of: ChoiceOf): Choice | undefined {
+  const wanted = (base: PlacedBase): boolean => of.backupId === undefined || base.backup.id === of.backupId;
+  const own = target.bases.filter((base) => of.before(base) && wanted(base));
+  const found = own.map((base) => {
+    const bytes = bytesBetween(target, base.time, of.time);
+    return choice(archive, base, [target], bytes, of.rates);
+  });
+  const [quickest] = found.toSorted((a, b) => a.seconds - b.seconds || b.base.time - a.base.time);
+  if (quickest || !target.entry) return quickest;
+  const { parent, branch } = target.entry;
+  const branched = archive.branchTime(target.stretch.timeline);
+  const time = branched === undefined ? parent.to : microseconds(branched);
+  const before = (base: PlacedBase): boolean => comparePlaces(base.backup.binlog, branch) <= 0;
+  const led = chooseBase(archive, parent, { ...of, time, before });
+  if (!led) return undefined;
+  const bytes = bytesBetween(target, target.from, of.time);
+  const seconds = led.seconds + Math.ceil(bytes / of.rates.binlog);
+  return { ...led, reaches: [...led.reaches, target], seconds };
+}
+
+function choice(
+  archive: Archive,
+  base: PlacedBase,
+  reaches: readonly Reach[],
+  bytes: number,
+  rates: RestoreRates,
+): Choice {
+  const chain = archive.backups.chainOf(base.backup) ?? [];
+  return { base, chain, reaches, seconds: estimatedSeconds(chain, bytes, rates) };
+}
