@@ -35,12 +35,14 @@ const heartbeat = z.object({
   bytesTotal: figure,
   bytesPerSecond: figure,
   etaSeconds: figure,
+  /** A sentence on what is waited for meanwhile. */
+  waiting: z.string().max(4000).optional(),
 });
 
 type Followed = BackupRecord | RestoreRecord | VerificationRecord;
 
 /** What is known now and not in the catalog yet. */
-type Live = { progress: Progress; message?: string };
+type Live = { progress: Progress; message?: string; waiting?: string | undefined };
 
 interface Look {
   /** What the catalog said when it began. */
@@ -92,7 +94,8 @@ export function progressThrough(client: Client): LiveProgress {
     const progress = advance(before, next);
     remember(highest, workflowId, progress);
     // For what an operation waits is found out outside of its workflow, and stands in the catalog alone.
-    const message = next.phase === 'waiting' ? undefined : live?.message;
+    const told = next.phase === 'waiting' ? undefined : live?.message;
+    const message = live?.waiting === undefined ? told : `${told ?? record.message} ${live.waiting}`;
     return { ...record, progress, ...(message === undefined ? {} : { message }) };
   }
 
@@ -127,7 +130,7 @@ async function liveOf(client: Client, workflowId: string): Promise<Live | undefi
   const { connection } = client;
   try {
     const beat = await connection.withDeadline(Date.now() + describeMs, async () => lastHeartbeat(handle));
-    if (beat) return { progress: beat };
+    if (beat) return beat;
     const status = await connection.withDeadline(Date.now() + queryMs, async () =>
       handle.query<WorkflowStatus>('status'),
     );
@@ -137,12 +140,14 @@ async function liveOf(client: Client, workflowId: string): Promise<Live | undefi
   }
 }
 
-async function lastHeartbeat(handle: WorkflowHandle): Promise<Progress | undefined> {
+async function lastHeartbeat(handle: WorkflowHandle): Promise<Live | undefined> {
   const { raw } = await handle.describe();
   for (const { heartbeatDetails } of (raw.pendingActivities ?? []).toReversed()) {
     const payload = heartbeatDetails?.payloads?.[0];
     const decoded = heartbeat.safeParse(payload ? defaultPayloadConverter.fromPayload(payload) : undefined);
-    if (decoded.success) return decoded.data;
+    if (!decoded.success) continue;
+    const { waiting, ...progress } = decoded.data;
+    return { progress, waiting };
   }
   return undefined;
 }

@@ -108,6 +108,11 @@ export const restoreSettings = z.strictObject({
     .default(0.5)
     .describe('Share of the available memory to work with'),
   parts_ahead: z.int().min(1).max(64).default(2).describe('Parts that are fetched at the same time'),
+  change_over_after: interval
+    .prefault('20s')
+    .describe(
+      'How long a location that fails is tried again before a copy of the backup is read instead; when none answers, each is tried for `retry_for`',
+    ),
   keep_previous: duration.prefault('24h').describe('How long the data that a restore replaced is kept'),
   min_free: byteSize
     .prefault('1G')

@@ -17,6 +17,7 @@ import type { GcsCredentials } from './gcs/client.ts';
 import type { S3Credentials } from './s3/client.ts';
 import { bucketLocation, decoded, parseBucket, wrongLocation } from './location.ts';
 import type { ObjectStore } from './store.ts';
+import type { Waits } from './waits.ts';
 
 export interface OpenOptions {
   /** As in the settings; the defaults of the settings when left out. */
@@ -25,6 +26,8 @@ export interface OpenOptions {
   log?: Log;
   /** Counts every request. */
   meter?: StoreMeter;
+  /** Hears what is waited for, of a store across a network. */
+  waits?: Waits;
   /** For a bucket that is not the deployment's own; default: the cloud's own default chain. */
   credentials?: S3Credentials | GcsCredentials;
 }
@@ -153,7 +156,7 @@ function relationOf(place: string, other: string): string | undefined {
 function acrossNetwork(store: ObjectStore, options: StorageOptions, given: OpenOptions): ObjectStore {
   const asked = observedBy(timed(store, options.request_timeout), given);
   const inTurn = parallel(asked, options.parallel_requests);
-  return retrying(limited(inTurn, options), { deadlineMs: options.retry_for });
+  return retrying(limited(inTurn, options), { deadlineMs: options.retry_for, waits: given.waits });
 }
 
 function observedBy(store: ObjectStore, { log, meter }: OpenOptions): ObjectStore {

@@ -73,15 +73,24 @@ export async function firstOf<T>(
  * there is taken from another one, and the place goes on serving the others.
  */
 export class Replicas {
-  readonly stores: readonly ObjectStore[];
+  readonly #stores: readonly ObjectStore[];
+  readonly #patient: readonly ObjectStore[];
   readonly #onRefusal: (refusal: Refusal) => void;
   readonly #given = new Set<string>();
   #serving = 0;
 
-  /** @param onRefusal is told each time that another place is asked instead */
-  constructor(stores: readonly ObjectStore[], onRefusal: (refusal: Refusal) => void = () => undefined) {
-    this.stores = stores;
+  /**
+   * @param onRefusal is told each time that another place is asked instead
+   * @param patient the same places in the same order, each asked for longer: once all have failed, and one may come back
+   */
+  constructor(
+    stores: readonly ObjectStore[],
+    onRefusal: (refusal: Refusal) => void = () => undefined,
+    patient: readonly ObjectStore[] = [],
+  ) {
+    this.#stores = stores;
     this.#onRefusal = onRefusal;
+    this.#patient = patient;
   }
 
   /** The locations that something was read from, in the order in which they began to give. */
@@ -96,27 +105,39 @@ export class Replicas {
    * @throws as {@link firstOf}
    */
   async read<T>(what: string, ask: (store: ObjectStore) => Promise<T>, signal?: AbortSignal): Promise<T> {
+    let result = await this.#askAll(this.#stores, ask, signal);
+    const mayPass = 'refusals' in result && result.refusals.some(({ error }) => error.retryable);
+    if (mayPass && this.#patient.length > 0) result = await this.#askAll(this.#patient, ask, signal);
+    if ('refusals' in result) throw noneHas(what, result.refusals);
+    return result.answer;
+  }
+
+  async #askAll<T>(
+    stores: readonly ObjectStore[],
+    ask: (store: ObjectStore) => Promise<T>,
+    signal: AbortSignal | undefined,
+  ): Promise<{ answer: T } | { refusals: Refusal[] }> {
     const refusals: Refusal[] = [];
     const first = this.#serving;
-    for (let step = 0; step < this.stores.length; step += 1) {
-      const place = (first + step) % this.stores.length;
-      const store = this.stores[place];
+    for (let step = 0; step < stores.length; step += 1) {
+      const place = (first + step) % stores.length;
+      const store = stores[place];
       if (!store) break;
       try {
         const answer = await ask(store);
         this.#given.add(store.location);
-        return answer;
+        return { answer };
       } catch (cause) {
         throwIfCancelled(signal);
         const error = ofAPlace(cause);
         refusals.push({ location: store.location, error });
         const onlyThis = error.code === 'object_missing' || error.code === 'object_damaged';
         // Each part would otherwise wait for it anew, as long as a request is tried again.
-        if (!onlyThis && this.#serving === place) this.#serving = (place + 1) % this.stores.length;
-        if (step + 1 < this.stores.length) this.#onRefusal({ location: store.location, error });
+        if (!onlyThis && this.#serving === place) this.#serving = (place + 1) % stores.length;
+        if (step + 1 < stores.length) this.#onRefusal({ location: store.location, error });
       }
     }
-    throw noneHas(what, refusals);
+    return { refusals };
   }
 }
 

@@ -12,6 +12,7 @@ import { misplaced } from '../activities/host/placement.ts';
 import { fileHelp } from '../config/describe.ts';
 import { loadFromFile } from '../config/load.ts';
 import { exitWithMessage } from '../config/process.ts';
+import { managedStorage } from '../domain/copies.ts';
 import { messageOf, TidemarkError } from '../domain/errors.ts';
 import { agentTaskQueue } from '../domain/ids.ts';
 import type { Layout } from '../domain/layout.ts';
@@ -19,7 +20,9 @@ import type { Log } from '../domain/log.ts';
 import { acquireLock } from '../mariadb/lock.ts';
 import { passEnvironment } from '../mariadb/processes/environment.ts';
 import { inspectLayout } from '../mariadb/server/layout.ts';
-import { openCopies, openLazily } from '../storage/open.ts';
+import { type LazyOpenOptions, openCopies, openLazily } from '../storage/open.ts';
+import type { ObjectStore } from '../storage/store.ts';
+import { Waits } from '../storage/waits.ts';
 import { loadTemporal, type TemporalSettings } from '../temporal/connect.ts';
 import { loadIdentity } from './agent-identity.ts';
 import { Announcer } from './announcer.ts';
@@ -68,8 +71,10 @@ async function main(settings: AgentSettings): Promise<void> {
   await settleLeftovers({ settings, log });
   // Whether the database runs is not the store's to decide.
   const meter = storeMeter();
-  const store = openLazily(settings.storage, { options: settings.storage_options, log, meter });
-  const copies = openCopies(settings.copies, store, { log, meter });
+  const waits = new Waits();
+  const given = { log, meter, waits };
+  const store = openLazily(settings.storage, { options: settings.storage_options, ...given });
+  const copies = openCopies(settings.copies, store, given);
   const waker = new Waker();
   const host: Host = {
     agentId: identity.agentId,
@@ -77,6 +82,8 @@ async function main(settings: AgentSettings): Promise<void> {
     settings,
     store,
     copies,
+    impatient: openImpatiently(settings, given),
+    waits,
     log,
     announceNow: () => waker.wake(),
     attempts: new Map(),
@@ -89,6 +96,22 @@ async function main(settings: AgentSettings): Promise<void> {
     serveTemporal(host, announcer, temporal, signal),
   ];
   await Promise.all(tasks);
+}
+
+/** Every place that a backup can be read from, given up sooner than where there is no other. */
+function openImpatiently(
+  { storage, storage_options, copies, restore }: AgentSettings,
+  given: Pick<LazyOpenOptions, 'log' | 'meter' | 'waits'>,
+): ReadonlyMap<string, ObjectStore> {
+  const places = [{ name: managedStorage, location: storage, options: storage_options }].concat(
+    copies.map(({ location, options }) => ({ name: location, location, options })),
+  );
+  return new Map(
+    places.map(({ name, location, options }) => {
+      const soon = { ...options, retry_for: Math.min(options.retry_for, restore.change_over_after) };
+      return [name, openLazily(location, { ...given, options: soon })];
+    }),
+  );
 }
 
 /** @throws invalid_setting before anything is written where it must not be */

@@ -31,7 +31,7 @@ export async function attempt<T>(
 ): Promise<T> {
   const superseded = new AbortController();
   const ending = Promise.withResolvers<void>();
-  const beat = beginHeartbeat(options.phase, host.settings.stall_timeout);
+  const beat = beginHeartbeat(options.phase, host);
   try {
     await endEarlier(host, options.operation, Context.current().cancellationSignal);
     host.attempts.set(options.operation, {
@@ -107,7 +107,7 @@ interface Heartbeat {
  * hide a hang, so a phase that counts bytes has to move some, its total known or not; preparing and checking count
  * none and may take what they take.
  */
-function beginHeartbeat(phase: Phase, stallMs: number): Heartbeat {
+function beginHeartbeat(phase: Phase, { settings: { stall_timeout: stallMs }, waits }: Host): Heartbeat {
   const context = Context.current();
   // Where the last attempt got: figures never go back within a phase, whichever attempt shows them.
   let shown = advance(context.info.heartbeatDetails as Progress | undefined, startOf(phase));
@@ -115,7 +115,8 @@ function beginHeartbeat(phase: Phase, stallMs: number): Heartbeat {
   let movedAt = Date.now();
   const stalled = new AbortController();
   const beat = (): void => {
-    context.heartbeat(shown);
+    const waiting = waits?.told;
+    context.heartbeat(waiting === undefined ? shown : { ...shown, waiting });
     if (reported?.bytesMoved !== undefined && Date.now() - movedAt > stallMs) {
       const message = `Nothing moved in phase "${phase}" for ${Math.round(stallMs / 1000)} s.`;
       stalled.abort(new TidemarkError('operation_stalled', message));

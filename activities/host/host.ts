@@ -3,6 +3,7 @@ import path from 'node:path';
 import type { AgentSettings } from '../../config/agent.ts';
 import type { Log } from '../../domain/log.ts';
 import type { ObjectStore } from '../../storage/store.ts';
+import type { Waits } from '../../storage/waits.ts';
 
 export interface Host {
   agentId: string;
@@ -12,6 +13,13 @@ export interface Host {
   store: ObjectStore;
   /** The further storages that a backup may be read from, by the locations that the settings know them by. */
   copies: ReadonlyMap<string, ObjectStore>;
+  /**
+   * The same and the storage, by the name `storage`, for reading where there is another place to read from: one that
+   * fails is not waited for for long.
+   */
+  impatient?: ReadonlyMap<string, ObjectStore>;
+  /** Which of them are waited for now. */
+  waits?: Waits;
   log: Log;
   /** Makes the agent announce itself now: somebody says that what is known of it has changed. */
   announceNow: () => void;

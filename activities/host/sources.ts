@@ -25,6 +25,15 @@ export async function storesFor(host: Host, order: HostRestoreInput): Promise<Ob
   });
 }
 
+/** With another one at hand, a location that fails is left soon; only when all do, each is waited for. */
+function impatientOf(
+  { impatient }: Host,
+  { sources = [] }: HostRestoreInput,
+  stores: readonly ObjectStore[],
+): ObjectStore[] {
+  return stores.map((store, place) => impatient?.get(sources[place] ?? '') ?? store);
+}
+
 /** The same, to be read part by part; what one of them refuses is logged, and told in the report. */
 export async function sourcesFor(
   host: Host,
@@ -38,6 +47,10 @@ export async function sourcesFor(
     );
     if (!refusals.has(location)) refusals.set(location, `${location}: ${error.message}`);
   };
-  const from = new Replicas(await storesFor(host, order), tell);
+  const stores = await storesFor(host, order);
+  const from =
+    stores.length > 1
+      ? new Replicas(impatientOf(host, order, stores), tell, stores)
+      : new Replicas(stores, tell);
   return { from, report: () => ({ readFrom: from.given, refusals: [...refusals.values()] }) };
 }

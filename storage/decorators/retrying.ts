@@ -8,6 +8,7 @@ import { damagedAtRest } from '../network/wrong-digest.ts';
 import { type Asked, PassingOn } from '../passing-on.ts';
 import type { ByteRange, ListedObject, ListOptions, ObjectStore, Recognizer } from '../store.ts';
 import { isPassing } from '../store.ts';
+import type { Waits } from '../waits.ts';
 import { pause } from './signals.ts';
 
 export interface RetryOptions {
@@ -16,9 +17,14 @@ export interface RetryOptions {
   /** The first pause; each further one is twice as long. Milliseconds. */
   firstPauseMs?: number;
   longestPauseMs?: number;
+  /** Hears what is waited for. */
+  waits?: Waits | undefined;
 }
 
 const defaults = { firstPauseMs: 200, longestPauseMs: 20_000 };
+
+/** With the defaults in it. */
+type Settled = Required<Omit<RetryOptions, 'waits'>> & Pick<RetryOptions, 'waits'>;
 
 /**
  * A store whose methods try again after errors that pass. The last error is thrown when the deadline comes before the
@@ -34,9 +40,9 @@ export function retrying(store: ObjectStore, options: RetryOptions): ObjectStore
 
 class RetryingStore extends PassingOn {
   readonly #store: ObjectStore;
-  readonly #options: Required<RetryOptions>;
+  readonly #options: Settled;
 
-  constructor(store: ObjectStore, options: Required<RetryOptions>) {
+  constructor(store: ObjectStore, options: Settled) {
     super(store.location);
     this.#store = store;
     this.#options = options;
@@ -91,8 +97,10 @@ class RetryingStore extends PassingOn {
         })) {
           yield found;
           after = found.key;
+          attempts.answered();
           attempts = this.#attempts(options.signal);
         }
+        attempts.answered();
         return;
       } catch (error) {
         await attempts.pauseAfter(error);
@@ -120,7 +128,9 @@ class RetryingStore extends PassingOn {
     const attempts = this.#attempts(signal);
     for (;;) {
       try {
-        return await attempt();
+        const result = await attempt();
+        attempts.answered();
+        return result;
       } catch (error) {
         await attempts.pauseAfter(error);
       }
@@ -128,32 +138,49 @@ class RetryingStore extends PassingOn {
   }
 
   #attempts(signal: AbortSignal | undefined): Attempts {
-    return new Attempts(this.#options, signal);
+    return new Attempts(this.location, this.#options, signal);
   }
 }
 
 class Attempts {
-  readonly #options: Required<RetryOptions>;
+  readonly #location: string;
+  readonly #options: Settled;
   readonly #signal: AbortSignal | undefined;
   readonly #began = performance.now();
   #pauseMs: number;
 
-  constructor(options: Required<RetryOptions>, signal: AbortSignal | undefined) {
+  constructor(location: string, options: Settled, signal: AbortSignal | undefined) {
+    this.#location = location;
     this.#options = options;
     this.#signal = signal;
     this.#pauseMs = options.firstPauseMs;
   }
 
+  /** Nothing is waited for there any more. */
+  answered(): void {
+    this.#options.waits?.over(this.#location);
+  }
+
   /** @throws `error` itself when it does not pass, or when no time is left for another attempt */
   async pauseAfter(error: unknown): Promise<void> {
+    try {
+      await this.#pauseAfter(error);
+    } catch (thrown) {
+      this.answered();
+      throw thrown;
+    }
+  }
+
+  async #pauseAfter(error: unknown): Promise<void> {
     if (!isPassing(error)) throw error;
-    const { deadlineMs, longestPauseMs } = this.#options;
+    const { deadlineMs, longestPauseMs, waits } = this.#options;
     const own = this.#pauseMs * (0.5 + Math.random() / 2);
     const asked = (error.retryAfterSeconds ?? 0) * 1000;
     // Who was told when to come back comes a little later than that, and not with everybody else.
     const ms = asked > own ? asked + own * Math.random() : own;
     if (performance.now() - this.#began + ms >= deadlineMs) throw error;
     this.#pauseMs = Math.min(this.#pauseMs * 2, longestPauseMs);
+    waits?.begun(this.#location, error.message);
     await pause(ms, this.#signal);
   }
 }

@@ -57,7 +57,7 @@ describe('GET /restores', () => {
   });
 
   test('progress comes from the workflow, then from heartbeats, and never goes back within a phase', async () => {
-    const reports: Progress[] = [];
+    const reports: (Progress & { waiting?: string })[] = [];
     let ended = false;
     const work = async (): Promise<void> => {
       while (!ended) {
@@ -94,6 +94,15 @@ describe('GET /restores', () => {
         reports.push(at('fetching', 15));
         await sleep(500);
         expect(await progress()).toEqual(['fetching', 40, 400]);
+        reports.push({
+          ...at('fetching', 41),
+          waiting: 'Waiting for s3://bucket since 10:00:00Z: It is away.',
+        });
+        await until(['fetching', 41, 410]);
+        const waiting = await api.ask('GET', `/restores/${id}`);
+        expect(waiting.body['message']).toBe(
+          'Waits for the agent. Waiting for s3://bucket since 10:00:00Z: It is away.',
+        );
         reports.push(at('preparing', 5));
         await until(['preparing', 5, 50]);
         ended = true;

@@ -169,7 +169,12 @@ describe('a restore', () => {
   test('goes on from the copy when the store dies in the middle of the fetch', async () => {
     const { id } = await stack.takeBackup('shop-1');
     await copied(id, google);
-    await withSettings({ ...agentSettings, storage_options: { retry_for: '3s', download_limit: '200K' } });
+    await withSettings({
+      ...agentSettings,
+      // Without a copy it would be waited for five minutes.
+      storage_options: { download_limit: '200K' },
+      restore: { ...(agentSettings['restore'] as object), change_over_after: '12s' },
+    });
     await service.server.query('DROP DATABASE shop');
     const restore = await stack.orderRestore(id, 'shop-1');
     await until(
@@ -178,6 +183,11 @@ describe('a restore', () => {
       'the first bytes',
     );
     await s3.server.stop();
+    await until(
+      () => stack.restoreOf(restore),
+      ({ message: told }) => told.includes(`Waiting for s3://${bucket}/deployments/test since `),
+      'the word that the store is waited for',
+    );
     const { status, message } = await stack.restoreEnd(restore);
     expect({ status, message }).toMatchObject({ status: 'Succeeded' });
     expect(message).toContain(`It was read from s3://${bucket}/deployments/test and ${google}. `);

@@ -63,6 +63,27 @@ test('each part comes from the first place that has it right, and a place that i
   expect(from.given.toSorted()).toEqual([one.location, two.location].toSorted());
 });
 
+test('when all places fail at once each is asked once more, with the patience that one without others gets', async () => {
+  const [one, two] = stores as [ObjectStore, ObjectStore, ObjectStore];
+  const [first, second] = [counted(one, 0), counted(two, 0)];
+  const refused: string[] = [];
+  const from = new Replicas([first.store, second.store], ({ location }) => refused.push(location), [
+    counted(one, 0).store,
+    two,
+  ]);
+  expect(await read(from)).toBe('1 2 3 4 5');
+  expect(from.given).toEqual([two.location]);
+  expect(refused).toContain(one.location);
+
+  // What is gone for good is not asked for again.
+  const key = manifest.streams[0]?.parts[0]?.key ?? '';
+  for (const store of [one, two]) await store.delete(key);
+  const patient = counted(one);
+  const gone = read(new Replicas([one, two], undefined, [patient.store, two]));
+  await expect(gone).rejects.toEqual(failure('object_missing'));
+  expect(patient.asked()).toBe(0);
+});
+
 test('what no place has is an error that names each with its reason, and may pass when one of them may', async () => {
   const [one, two] = stores as [ObjectStore, ObjectStore, ObjectStore];
   const key = manifest.streams[0]?.parts[2]?.key ?? '';

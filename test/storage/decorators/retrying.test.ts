@@ -3,6 +3,7 @@ import { performance } from 'node:perf_hooks';
 import { TidemarkError, type ErrorName } from '../../../domain/errors.ts';
 import { retrying } from '../../../storage/decorators/retrying.ts';
 import { storeFaults, type ObjectStore } from '../../../storage/store.ts';
+import { Waits } from '../../../storage/waits.ts';
 import { watch, type Hooks } from '../instrumented.ts';
 import { failure, keysOf, newFolder, openAt, type Folder } from '../support.ts';
 
@@ -53,6 +54,31 @@ describe('what passes is tried again', () => {
     if (kind === 'passing') await expect(asked).resolves.toEqual({ bytes: 7 });
     else await expect(asked).rejects.toEqual(failure(code as ErrorName));
     expect(hooks.asked).toBe(kind === 'passing' ? 2 : 1);
+  });
+
+  test.each(methods)('%s is told as waited for meanwhile, and not afterwards', async (_, ask) => {
+    const waits = new Waits();
+    const told: (string | undefined)[] = [];
+    let asked = 0;
+    const before = (): void => {
+      told.push(waits.told);
+      asked += 1;
+      if (asked <= 2) throw away();
+    };
+    await ask(retrying(watch(store, { before }), { ...quick, waits }));
+    const waiting = new RegExp(
+      `^Waiting for ${store.location} since \\d\\d:\\d\\d:\\d\\dZ: The store is away\\.$`,
+    );
+    expect(told).toEqual([undefined, expect.stringMatching(waiting), expect.stringMatching(waiting)]);
+    expect(waits.told).toBeUndefined();
+  });
+
+  test('what is given up is not told as waited for any more', async () => {
+    const waits = new Waits();
+    const options = { ...quick, deadlineMs: 20, waits };
+    const asked = retrying(watch(store, failing(Infinity)), options).stat('there');
+    await expect(asked).rejects.toEqual(failure('storage_unavailable'));
+    expect(waits.told).toBeUndefined();
   });
 
   test('a defect is not', async () => {
