@@ -1,5 +1,5 @@
 /** How fast restores are, for what the recovery window estimates. */
-import { z } from 'zod';
+import type { z } from 'zod';
 import type { RestoreRates } from '../domain/archive/estimate.ts';
 import { byteSizeWithin, interval } from './values.ts';
 

@@ -2,6 +2,7 @@
 import type { BinlogPosition } from '../manifest.ts';
 import { parseGtids, reaches, sameGtids } from './gtid-positions.ts';
 import { microseconds } from './instants.ts';
+import type { RecoveryFacts } from './reach.ts';
 import { comparePlaces, type StretchFacts } from './stretches.ts';
 
 /** What is known of a succeeded backup without reading its manifest. */
@@ -62,16 +63,19 @@ export class Backups {
   }
 
   /** Those that can be restored, by their instants. */
-  bases(stretches: readonly StretchFacts[]): Base[] {
+  bases({ stretches, timelines }: Pick<RecoveryFacts, 'stretches' | 'timelines'>): Base[] {
     const byTimeline = Map.groupBy(stretches, ({ timeline }) => timeline);
+    const begun = timelines
+      .map(({ id, createdAt }) => ({ id, at: microseconds(createdAt) }))
+      .toSorted((a, b) => a.at - b.at);
     return [...this.#byId.values()]
       .filter((backup) => this.chainOf(backup) !== undefined)
       .map((backup): Base => {
         const time = microseconds(backup.pointInTime);
-        const own = backup.timeline === undefined ? stretches : (byTimeline.get(backup.timeline) ?? []);
-        const [only, another] = own.filter((stretch) => goesOnFrom(stretch, backup, time));
-        // With two, nobody knows which.
-        return { backup, time, ...(only && !another && { stretch: only }) };
+        // Names and numbers come again on other timelines: where nobody says, it can be on the one of its time alone.
+        const timeline = backup.timeline ?? begun.findLast(({ at }) => at <= time)?.id ?? '';
+        const stretch = byTimeline.get(timeline)?.find((one) => goesOnFrom(one, backup, time));
+        return { backup, time, ...(stretch && { stretch }) };
       })
       .toSorted((a, b) => a.time - b.time || (a.backup.id < b.backup.id ? -1 : 1));
   }
@@ -88,7 +92,7 @@ function goesOnFrom(stretch: StretchFacts, { binlog, timeline }: ArchivedBackup,
     return false;
   }
   if (timeline !== undefined) return true;
-  // The same names and numbers come again on other timelines, but not at the same time.
+  // A timeline that the server came back to has a time in which it was on another.
   if (stretch.fromTime === undefined || stretch.toTime === undefined) return false;
   if (time + roundedUp < microseconds(stretch.fromTime)) return false;
   const atEnd =

@@ -10,7 +10,13 @@ import { microInstant, microseconds } from './instants.ts';
 import { backupAlone, ownInstants, partsOf, type Planning, withTimeline } from './plan-parts.ts';
 import { rangesOf } from './plan-ranges.ts';
 import { planTransaction } from './plan-transaction.ts';
-import type { RecoveryPlan, RecoveryRefusal, RecoveryTarget } from './plan-types.ts';
+import type {
+  BinlogRange,
+  RecoveryPlan,
+  RecoveryRefusal,
+  RecoveryStop,
+  RecoveryTarget,
+} from './plan-types.ts';
 import { Archive, type Cap, isOn, type RecoveryFacts } from './reach.ts';
 import { sampledWithin } from './stretches.ts';
 
@@ -43,13 +49,16 @@ function planTime(planning: Planning, time: number): RecoveryPlan | RecoveryRefu
     if (!choice) continue;
     const { stretch } = reach;
     const { ranges, gtid } = rangesOf(archive, choice, cap);
-    // Behind the last sample there is nothing that was confirmed by then.
-    const past = stretch.toTime === undefined || time > microseconds(stretch.toTime);
+    // Behind the last sample there is nothing that was confirmed by then, and neither is behind a branch.
+    const past =
+      stretch.toTime === undefined ||
+      time > microseconds(stretch.toTime) ||
+      ranges.at(-1)?.timeline !== stretch.timeline;
     return {
       timeline: stretch.timeline,
       chain: choice.chain.map(({ id }) => id),
       ranges,
-      stop: past ? { at: 'end', gtid } : { at: 'time', time: microInstant(time) },
+      stop: past ? endStop(ranges, gtid) : { at: 'time', time: microInstant(time) },
       time: microInstant(time),
       seconds: choice.seconds,
     };
@@ -57,6 +66,10 @@ function planTime(planning: Planning, time: number): RecoveryPlan | RecoveryRefu
   const own = ownInstants(planning).find((base) => base.time <= time && time <= upToSecond(base.time));
   if (own) return backupAlone(planning, own);
   return refusedTime(archive, path, time);
+}
+
+function endStop(ranges: readonly BinlogRange[], gtid: string): RecoveryStop {
+  return ranges.length === 0 ? { at: 'backup' } : { at: 'end', gtid };
 }
 
 /** Lists show the instant of a backup so, and what is listed can be had. */
@@ -77,7 +90,7 @@ function planLatest(planning: Planning): RecoveryPlan | RecoveryRefusal {
       timeline: reach.stretch.timeline,
       chain: choice.chain.map(({ id }) => id),
       ranges,
-      stop: { at: 'end', gtid },
+      stop: endStop(ranges, gtid),
       time: microInstant(to),
       seconds: choice.seconds,
     };

@@ -52,7 +52,7 @@ export class Archive {
   constructor(facts: RecoveryFacts) {
     this.facts = facts;
     this.backups = new Backups(facts.backups);
-    this.bases = this.backups.bases(facts.stretches);
+    this.bases = this.backups.bases(facts);
     this.#timelines = new Map(facts.timelines.map((timeline) => [timeline.id, timeline]));
     this.current = facts.state?.timeline ?? newest(facts.timelines)?.id;
     this.reaches = this.#reachAll();
@@ -157,7 +157,8 @@ function entered(
   const starts = bases.slice(0, 1).map(({ time }) => time);
   if (entry && timeline) starts.push(...beganAt(stretch, timeline));
   const ends = [stretch.toTime, archivedTime(stretch, state)].filter((time) => time !== undefined);
-  const to = Math.max(...ends.map(microseconds), ...bases.slice(0, 1).map(({ time }) => time));
+  // A backup that was taken after the last transaction says that there was none until then.
+  const to = Math.max(...ends.map(microseconds), ...bases.map(({ time }) => time));
   if (starts.length === 0 || !Number.isFinite(to)) return undefined;
   return { stretch, bases, from: Math.min(to, ...starts), to, ...(entry && { entry }) };
 }
