@@ -7,6 +7,7 @@ import { defaultPayloadConverter } from '@temporalio/common';
 import { z } from 'zod';
 import type { BackupRecord, RestoreRecord } from '../catalog/types.ts';
 import type { VerificationRecord } from '../catalog/verification-types.ts';
+import type { FollowState } from '../domain/archive/facts.ts';
 import { workflowIds } from '../domain/ids.ts';
 import { isFinal, type WorkflowStatus } from '../domain/operations.ts';
 import {
@@ -39,6 +40,18 @@ const heartbeat = z.object({
   waiting: z.string().max(4000).optional(),
 });
 
+const place = z.object({ file: z.string(), position: figure });
+const followState: z.ZodType<FollowState> = z.object({
+  timeline: z.string(),
+  archived: place.extend({ gtid: z.string() }),
+  archivedTime: z.string().optional(),
+  server: place.optional(),
+  lookedAt: z.string(),
+  lagBytes: figure,
+  spoolBytes: figure,
+  trouble: z.string(),
+});
+
 type Followed = BackupRecord | RestoreRecord | VerificationRecord;
 
 /** What is known now and not in the catalog yet. */
@@ -57,6 +70,8 @@ export interface LiveProgress {
   ofBackup(record: BackupRecord): Promise<BackupRecord>;
   ofRestore(record: RestoreRecord): Promise<RestoreRecord>;
   ofVerification(record: VerificationRecord): Promise<VerificationRecord>;
+  /** Where the follower of a service's binlog stood a moment ago; undefined when nobody says. Never fails. */
+  ofFollower(serviceId: string): Promise<FollowState | undefined>;
 }
 
 export function progressThrough(client: Client): LiveProgress {
@@ -104,6 +119,15 @@ export function progressThrough(client: Client): LiveProgress {
       follow(workflowIds.backup(record.id, record.scheduleId), backupPhases, record),
     ofRestore: async (record) => follow(record.workflowId, restorePhases, record),
     ofVerification: async (record) => follow(record.workflowId, verificationPhases, record),
+    async ofFollower(serviceId) {
+      try {
+        return await client.connection.withDeadline(Date.now() + describeMs, async () =>
+          lastHeartbeat(client.workflow.getHandle(workflowIds.follow(serviceId)), followState),
+        );
+      } catch {
+        return undefined;
+      }
+    },
   };
 }
 
@@ -129,8 +153,10 @@ async function liveOf(client: Client, workflowId: string): Promise<Live | undefi
   const handle = client.workflow.getHandle(workflowId);
   const { connection } = client;
   try {
-    const beat = await connection.withDeadline(Date.now() + describeMs, async () => lastHeartbeat(handle));
-    if (beat) return beat;
+    const beat = await connection.withDeadline(Date.now() + describeMs, async () =>
+      lastHeartbeat(handle, heartbeat),
+    );
+    if (beat) return liveIn(beat);
     const status = await connection.withDeadline(Date.now() + queryMs, async () =>
       handle.query<WorkflowStatus>('status'),
     );
@@ -140,14 +166,16 @@ async function liveOf(client: Client, workflowId: string): Promise<Live | undefi
   }
 }
 
-async function lastHeartbeat(handle: WorkflowHandle): Promise<Live | undefined> {
+function liveIn({ waiting, ...progress }: z.infer<typeof heartbeat>): Live {
+  return { progress, waiting };
+}
+
+async function lastHeartbeat<T>(handle: WorkflowHandle, shape: z.ZodType<T>): Promise<T | undefined> {
   const { raw } = await handle.describe();
   for (const { heartbeatDetails } of (raw.pendingActivities ?? []).toReversed()) {
     const payload = heartbeatDetails?.payloads?.[0];
-    const decoded = heartbeat.safeParse(payload ? defaultPayloadConverter.fromPayload(payload) : undefined);
-    if (!decoded.success) continue;
-    const { waiting, ...progress } = decoded.data;
-    return { progress, waiting };
+    const decoded = shape.safeParse(payload ? defaultPayloadConverter.fromPayload(payload) : undefined);
+    if (decoded.success) return decoded.data;
   }
   return undefined;
 }

@@ -49,6 +49,7 @@ export function copiesIn(database: Database): CopyCatalog {
                 .where('backups.status', '=', 'Succeeded')
                 .where('backups.external_bucket_id', 'is', null)
                 .where('backups.method', '=', 'skybucket')
+                .where('backups.type', '<>', 'binarylog')
                 .where((of) => of.and(present({ 'backups.id': backupId })))
                 .where((of) =>
                   of.not(

@@ -16,6 +16,7 @@ import { up as externalBuckets } from './migrations/0012-external-buckets.ts';
 import { up as copies } from './migrations/0013-copies.ts';
 import { up as chains } from './migrations/0015-chains.ts';
 import { up as archive } from './migrations/0016-archive.ts';
+import { up as followings } from './migrations/0017-followings.ts';
 import { up as keeping } from './migrations/0019-keeping.ts';
 import { up as deploymentStorage } from './migrations/0020-deployment-storage.ts';
 import type { Tables } from './schema.ts';
@@ -36,6 +37,7 @@ const migrations: Record<string, Migration> = {
   '0013-copies': { up: copies },
   '0015-chains': { up: chains },
   '0016-archive': { up: archive },
+  '0017-followings': { up: followings },
   '0019-keeping': { up: keeping },
   '0020-deployment-storage': { up: deploymentStorage },
 };

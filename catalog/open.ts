@@ -11,6 +11,7 @@ import { chainsIn } from './chains.ts';
 import { type Backend, Database } from './database.ts';
 import { deploymentIn } from './deployment.ts';
 import { externalBucketsIn } from './external-buckets.ts';
+import { followingsIn } from './followings.ts';
 import { idempotencyIn } from './idempotency.ts';
 import { migrateToLatest } from './migrate.ts';
 import { nightliesIn } from './nightlies.ts';
@@ -85,6 +86,7 @@ export async function openCatalog(location: string, options: { password?: string
     ...archiveIn(database),
     ...pruningsIn(database),
     ...recoveryIn(database),
+    ...followingsIn(database),
   };
 }
 

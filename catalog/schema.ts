@@ -39,6 +39,7 @@ export interface Tables {
   timelines: TimelinesTable;
   archive_holes: ArchiveHolesTable;
   follow_states: FollowStatesTable;
+  followings: FollowingsTable;
 }
 
 interface ServicesTable {
@@ -377,6 +378,15 @@ interface PruningsTable {
   began_at: string;
 }
 
+interface FollowingsTable {
+  service_id: string;
+  follow_order: string;
+  message: string;
+  /** JSON */
+  lags: string;
+  updated_at: string;
+}
+
 export type ServiceRow = Selectable<ServicesTable>;
 export type ScheduleRow = Selectable<SchedulesTable>;
 export type BackupRow = Selectable<BackupsTable>;
@@ -389,5 +399,6 @@ export type PruningRow = Selectable<PruningsTable>;
 export type AgentRow = Selectable<AgentsTable>;
 export type SegmentRow = Selectable<SegmentsTable>;
 export type StretchRow = Selectable<StretchesTable>;
+export type FollowingRow = Selectable<FollowingsTable>;
 export type CopyRow = Selectable<CopiesTable>;
 export type VerificationRow = Selectable<VerificationsTable>;

@@ -14,6 +14,7 @@ import type { ApiKeyCatalog } from './api-key-types.ts';
 import type { CopyCatalog } from './copy-types.ts';
 import type { DeploymentCatalog } from './deployment-types.ts';
 import type { ExternalBucketCatalog, ExternalBucketRecord } from './external-bucket-types.ts';
+import type { FollowingCatalog } from './following-types.ts';
 import type { Receipt, RequestCatalog } from './request-types.ts';
 import type { PruningCatalog } from './pruning-types.ts';
 import type { NightlyCatalog, RetentionCatalog } from './retention-types.ts';
@@ -177,7 +178,8 @@ export interface Catalog
     CopyCatalog,
     ChainCatalog,
     ArchiveCatalog,
-    PruningCatalog {
+    PruningCatalog,
+    FollowingCatalog {
   /**
    * Brings the schema up to date. Several processes may call it at once.
    *

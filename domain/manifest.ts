@@ -1,9 +1,11 @@
 /** What a manifest says. Times are RFC 3339 in UTC, sizes bytes, digests SHA-256 in hex. */
+import type { ArchivePoint } from './archive/facts.ts';
 import type { Layout } from './layout.ts';
+import type { BackupType } from './operations.ts';
 
 /**
  * What is written. Format 1, of before there were incremental backups, has neither `dataBytes` nor a lineage's `server`;
- * format 2 knows no dumps.
+ * format 2 knows neither dumps nor binarylog backups.
  */
 export const manifestFormat = 3;
 
@@ -19,6 +21,13 @@ export type StoredType = PhysicalType | 'dump';
 
 export function isStored<T extends string>(type: T): type is T & StoredType {
   return isPhysical(type) || type === 'dump';
+}
+
+/** A stretch of the archived binlogs. */
+export interface BinlogRange {
+  timeline: string;
+  from: ArchivePoint;
+  to: ArchivePoint;
 }
 
 /** What a dump holds. */
@@ -58,7 +67,7 @@ export interface Manifest {
   backupId: string;
   serviceId: string;
   serviceName: string;
-  type: StoredType;
+  type: BackupType;
   deploymentId: string;
   workflowId: string;
   agentId: string;
@@ -79,6 +88,8 @@ export interface Manifest {
   binlog?: BinlogPosition;
   server: { version: string; name: string; layout: Layout };
   tool: { name: string; version: string };
+  /** Of a binarylog backup, which has no streams: what of the archive it names. */
+  range?: BinlogRange;
   /** Of a dump. */
   dump?: DumpContent;
   /** Tables whose content is lost at a restart and so is not in the backup, as `db`.`table`. */
@@ -111,7 +122,7 @@ export interface BackupBase {
 export interface BackupSummary {
   backupId: string;
   /** Left out by agents of an earlier version, which take fulls. */
-  type?: StoredType;
+  type?: BackupType;
   manifestKey: string;
   /** Digest of the manifest's own bytes. */
   manifestSha256: string;

@@ -1,7 +1,6 @@
 /** The words and inputs of operations, shared by who asks for them and who carries them out. */
 import type { EncryptionPolicy } from './encryption.ts';
 import type { Layout } from './layout.ts';
-import type { StoredType } from './manifest.ts';
 import type { Phase, Progress } from './progress.ts';
 
 export const backupTypes = ['full', 'incremental', 'binarylog', 'dump'] as const;
@@ -55,7 +54,7 @@ export interface BackupInput {
   scheduleId: number;
   serviceId: string;
   organization: string;
-  type: StoredType;
+  type: BackupType;
   /** It goes to a customer's bucket; which one, the catalog knows. */
   external?: boolean;
   timings: OperationTimings;

@@ -1,11 +1,14 @@
 /** The shape of a manifest, strictly: an unknown field is refused, because it may mean something for a restore. */
 import { z } from 'zod';
 import { memberKinds } from '../domain/layout.ts';
+import { backupTypes } from '../domain/operations.ts';
 import { manifestFormat, type Manifest } from '../domain/manifest.ts';
 
 const size = z.int().min(0);
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'a SHA-256 in 64 hex digits');
 const instant = z.iso.datetime({ error: 'a time in UTC: 2026-01-31T23:59:59.000Z' });
+
+const point = z.strictObject({ file: z.string(), position: size, gtid: z.string() });
 
 const part = z.strictObject({ key: z.string().min(1), bytes: size, sha256 });
 
@@ -37,7 +40,7 @@ export const manifestSchema: z.ZodType<Manifest> = z.strictObject({
   backupId: z.string(),
   serviceId: z.string(),
   serviceName: z.string(),
-  type: z.enum(['full', 'incremental', 'dump']),
+  type: z.enum(backupTypes),
   deploymentId: z.string(),
   workflowId: z.string(),
   agentId: z.string(),
@@ -48,9 +51,10 @@ export const manifestSchema: z.ZodType<Manifest> = z.strictObject({
     toLsn: size,
     lastLsn: size,
   }),
-  binlog: z.strictObject({ file: z.string(), position: size, gtid: z.string() }).optional(),
+  binlog: point.optional(),
   server: z.strictObject({ version: z.string(), name: z.string(), layout }),
   tool: z.strictObject({ name: z.string(), version: z.string() }),
+  range: z.strictObject({ timeline: z.string(), from: point, to: point }).optional(),
   dump: z.strictObject({ databases: z.array(z.string()), whole: z.boolean() }).optional(),
   memoryTables: z.array(z.string()),
   pipeline: z.strictObject({ compression: z.literal('zstd'), recipients: z.array(z.string()) }),
@@ -60,5 +64,5 @@ export const manifestSchema: z.ZodType<Manifest> = z.strictObject({
   startedAt: instant,
   endedAt: instant,
   pointInTime: instant,
-  streams: z.array(stream).min(1),
+  streams: z.array(stream),
 });

@@ -133,6 +133,10 @@ function contradictions(manifest: Manifest, backupId: string): string[] {
   same('backupId', backupId, manifest.backupId);
   same('serviceId', parseBackupId(backupId)?.serviceId ?? '', manifest.serviceId);
   faults.push(...lineageFaults(manifest));
+  if ((manifest.type === 'binarylog') !== (manifest.streams.length === 0))
+    faults.push(`streams: ${manifest.streams.length} in a backup of the type ${manifest.type}`);
+  if ((manifest.type === 'binarylog') !== (manifest.range !== undefined))
+    faults.push(`range: ${manifest.range ? 'found one' : 'none'} in a backup of the type ${manifest.type}`);
   let index = 0;
   for (const stream of manifest.streams) {
     for (const part of stream.parts) {

@@ -5,6 +5,7 @@
 import { type Client, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import type { TypedSearchAttributes } from '@temporalio/common';
 import { controlTaskQueue, workflowIds } from '../domain/ids.ts';
+import type { FollowInput } from '../domain/archive/following.ts';
 import type {
   BackupCleanupInput,
   BackupInput,
@@ -45,6 +46,19 @@ export async function startCopy(client: Client, input: CopyInput): Promise<void>
     summary: `copy of ${input.backupId}`,
     attributes: searchAttributes({ serviceId: input.serviceId, operation: 'copy' }),
     again: true,
+  });
+}
+
+/** Begins the following of a service's binlog; where it goes on, it looks whether it still follows what it should. */
+export async function wakeFollower(client: Client, input: FollowInput): Promise<void> {
+  const { serviceId } = input;
+  await client.workflow.signalWithStart('follow', {
+    taskQueue: controlTaskQueue,
+    workflowId: workflowIds.follow(serviceId),
+    args: [input],
+    signal: 'wake',
+    typedSearchAttributes: searchAttributes({ serviceId, operation: 'follow' }),
+    staticSummary: `binlog of ${serviceId}`,
   });
 }
 

@@ -5,7 +5,8 @@ import { parseArgs } from 'node:util';
 import { Client } from '@temporalio/client';
 import { type NativeConnection, Worker } from '@temporalio/worker';
 import pino from 'pino';
-import { hostBulkActivities, hostControlActivities } from '../activities/host/index.ts';
+import { Following } from '../activities/host/following.ts';
+import { hostBulkActivities, hostControlActivities, hostFollowActivities } from '../activities/host/index.ts';
 import { type Host, Turn } from '../activities/host/host.ts';
 import { type AgentSettings, agentSettings, enrolmentTokenFile } from '../config/agent.ts';
 import { misplaced } from '../activities/host/placement.ts';
@@ -76,6 +77,7 @@ async function main(settings: AgentSettings): Promise<void> {
   const store = openLazily(settings.storage, { options: settings.storage_options, ...given });
   const copies = openCopies(settings.copies, store, given);
   const waker = new Waker();
+  const line = new SignalLine();
   const host: Host = {
     agentId: identity.agentId,
     ageIdentity: identity.identity,
@@ -86,6 +88,8 @@ async function main(settings: AgentSettings): Promise<void> {
     waits,
     log,
     announceNow: () => waker.wake(),
+    signal: async (workflowId, name, content) => await line.signal(workflowId, name, content),
+    following: new Following(),
     attempts: new Map(),
     turn: new Turn(),
   };
@@ -93,7 +97,7 @@ async function main(settings: AgentSettings): Promise<void> {
   const tasks = [
     keepHouse(host, signal),
     keepServerRunning(host, signal),
-    serveTemporal(host, announcer, temporal, signal),
+    serveTemporal(host, announcer, line, temporal, signal),
   ];
   await Promise.all(tasks);
 }
@@ -132,6 +136,7 @@ async function refuseMisplaced(settings: AgentSettings, log: Log): Promise<void>
 async function serveTemporal(
   host: Host,
   announcer: Announcer,
+  line: SignalLine,
   temporal: TemporalSettings,
   signal: AbortSignal,
 ): Promise<void> {
@@ -144,6 +149,7 @@ async function serveTemporal(
       if (!announcer.released)
         log.info({ agentId: host.agentId, address: connectionOptions.address }, 'The agent is ready.');
       const client = new Client({ connection, namespace });
+      line.client = client;
       return { workers, alongside: (ended) => announcer.run(client, ended) };
     },
     log,
@@ -151,7 +157,20 @@ async function serveTemporal(
   );
 }
 
-/** Many slots for short orders, so that a stop or a cancellation never waits behind a copy; two for long work. */
+/** Speaks to workflows over whichever connection there is. */
+class SignalLine {
+  client: Client | undefined;
+
+  async signal(workflowId: string, name: string, content: unknown): Promise<void> {
+    if (!this.client) throw new Error('There is no connection to Temporal yet.');
+    await this.client.workflow.getHandle(workflowId).signal(name, content);
+  }
+}
+
+/**
+ * Many slots for short orders, so that a stop or a cancellation never waits behind a copy; two for long work; following is in
+ * nobody's way, and an attempt that was given up here may end beside the one that goes on.
+ */
 async function createWorkers(host: Host, connection: NativeConnection, namespace: string): Promise<Worker[]> {
   const common = { ...workerDefaults(host.log), connection, namespace };
   return [
@@ -165,6 +184,12 @@ async function createWorkers(host: Host, connection: NativeConnection, namespace
       ...common,
       taskQueue: agentTaskQueue(host.agentId, 'bulk'),
       activities: hostBulkActivities(host),
+      maxConcurrentActivityTaskExecutions: 2,
+    }),
+    await Worker.create({
+      ...common,
+      taskQueue: agentTaskQueue(host.agentId, 'follow'),
+      activities: hostFollowActivities(host),
       maxConcurrentActivityTaskExecutions: 2,
     }),
   ];

@@ -16,6 +16,7 @@ import type { BackupSummary } from '../domain/manifest.ts';
 import type { HostBackupInput } from '../activities/host/contract.ts';
 import { type AbsentServer, absentServer, serverWork } from './absent-server.ts';
 import { agentProxies, type ControlPlane, controlPlaneOf, reachAgent, type ReachedAgent } from './agents.ts';
+import { shipBinlog } from './binarylog.ts';
 import { agreeOnBucket } from './buckets.ts';
 import { chainBroken, findBase, type Footing, takeFullInstead } from './chain.ts';
 import { type Dismissal, heedDismissal } from './dismissal.ts';
@@ -83,6 +84,7 @@ async function take(run: BackupRun): Promise<BackupSummary> {
 
 async function takeNow(run: BackupRun): Promise<BackupSummary> {
   const { input, absent } = run;
+  if (input.type === 'binarylog') return await shipBinlog(run, () => reachObedient(run));
   await takeTurn(run);
   const agent = await reach(run);
   requireObedience(run, agent);
@@ -133,6 +135,12 @@ async function reach(run: BackupRun): Promise<ReachedAgent> {
   };
   run.agent = await reachAgent(plane, input.serviceId, input.timings, tell);
   return run.agent;
+}
+
+async function reachObedient(run: BackupRun): Promise<ReachedAgent> {
+  const agent = await reach(run);
+  requireObedience(run, agent);
+  return agent;
 }
 
 /** Found out afterwards, it would be too late: what is stored in the clear may have been read. */
@@ -232,8 +240,8 @@ async function giveUp(run: BackupRun, ending: Ending, note: string[]): Promise<n
 /** A host that is away, or cannot reach its store, is tidied up later, by a workflow that waits for it. */
 async function tidyUp(run: BackupRun): Promise<{ whole: BackupSummary | null; note: string[] }> {
   const { input, agent, bucket } = run;
-  // Without a bucket that can be used nothing was begun.
-  if (!agent || (input.external && !bucket)) return { whole: null, note: [] };
+  // Without a bucket that can be used nothing was begun; of binlogs there is nothing but what was shipped.
+  if (!agent || input.type === 'binarylog' || (input.external && !bucket)) return { whole: null, note: [] };
   const order = orderOf(run, agent);
   try {
     return { whole: await agent.control.cleanUpBackup(order), note: [] };

@@ -2,6 +2,7 @@
 export { agent } from './agent.ts';
 export { backup, backupCleanup } from './backup.ts';
 export { copy } from './copy.ts';
+export { follow } from './follow.ts';
 export { pingAgent } from './ping-agent.ts';
 export { reconcile } from './reconcile.ts';
 export { removals } from './removals.ts';

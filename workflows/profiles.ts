@@ -127,6 +127,20 @@ export function hostPatientBulk(agentId: string, timings: OperationTimings): Act
   return { ...options, scheduleToStartTimeout: '7d', retry: { ...retry, maximumAttempts: 60 } };
 }
 
+/**
+ * Following a binlog: for as long as there is the service. An agent that is away is waited for without limit, and one
+ * that fell silent is begun with again as often as it takes.
+ */
+export function hostFollow(agentId: string, timings: OperationTimings): ActivityOptions {
+  return {
+    taskQueue: agentTaskQueue(agentId, 'follow'),
+    startToCloseTimeout: '3650d',
+    heartbeatTimeout: timings.heartbeatMs,
+    retry: { initialInterval: timings.retryMs, backoffCoefficient: 2, maximumInterval: '30s' },
+    cancellationType,
+  };
+}
+
 /** What puts a server back waits for its agent without limit, and is tried until it works. */
 export function cleanup(agentId: string, timings: OperationTimings): ActivityOptions {
   return {

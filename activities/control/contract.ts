@@ -1,4 +1,5 @@
 /** The activities that any control worker can do: they touch the catalog, Temporal and the object store. */
+import type { FollowReport, FollowState } from '../../domain/archive/facts.ts';
 import type { CopyStatus } from '../../domain/copies.ts';
 import type { DumpFilter } from '../../domain/dump.ts';
 import type { EncryptionPolicy } from '../../domain/encryption.ts';
@@ -13,6 +14,7 @@ import type {
 import type { BackupFacts } from '../../domain/restore-plan.ts';
 import type { Progress } from '../../domain/progress.ts';
 import type { Examination } from '../../domain/verification.ts';
+import type { HostFollowInput, RangeBegin } from '../host/contract.ts';
 
 export interface ControlActivities {
   /**
@@ -127,6 +129,22 @@ export interface ControlActivities {
   skipRun(input: { scheduleId: number; dueAt: string }): Promise<{ nextDueAt?: string }>;
   /** Whether a backup has ended, or is no more. */
   isRunOver(input: { backupId: string }): Promise<boolean>;
+  /** Who is to follow the binlog of a service, and how; or why nobody is. */
+  planFollowing(input: { serviceId: string }): Promise<FollowPlan>;
+  /**
+   * Takes what a follower has shipped into the catalog. Repeatable.
+   *
+   * @param input `endLeftOut`: what it has shipped ends the stretch for which archiving was switched off
+   */
+  recordArchive(input: { serviceId: string; report: FollowReport; endLeftOut?: boolean }): Promise<void>;
+  /** Where a binarylog backup begins. @throws binlog_not_archived */
+  chooseRange(input: { backupId: string }): Promise<RangeBegin>;
+  /** Waits until the catalog has what was shipped. */
+  awaitArchived(input: { serviceId: string; reached: FollowState }): Promise<void>;
+  /** What keeps the binlog of a service from being followed, a sentence. */
+  tellFollowing(input: { serviceId: string; message: string }): Promise<void>;
+  /** Nothing is followed any more. @param input `off`: by the settings, and the archive says so */
+  endFollowing(input: { serviceId: string; reason: string; off: boolean }): Promise<void>;
   /** Compares the catalog with Temporal and settles what differs; also says when to look again. */
   reconcile(): Promise<{
     started: number;
@@ -136,9 +154,24 @@ export interface ControlActivities {
     released: number;
     /** Schedules that Temporal was brought to. */
     schedules: number;
+    /** Followers of binlogs that were begun, or told of another order. */
+    followers?: number;
     nextMs: number;
   }>;
 }
+
+export type FollowPlan =
+  | {
+      verdict: 'follow';
+      agentId: string;
+      /** Differs where it has to be begun anew. */
+      order: string;
+      input: HostFollowInput;
+      /** Archiving was switched off before, and is on again. */
+      leftOut: boolean;
+    }
+  | { verdict: 'wait'; reason: string }
+  | { verdict: 'none'; reason: string; /** It was switched off. */ off: boolean };
 
 export interface NoBaseAnswer {
   base?: never;

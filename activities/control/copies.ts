@@ -120,7 +120,8 @@ export async function orderCopiesOf(plane: Plane, backupId: string): Promise<voi
   const { catalog, defaults } = plane;
   if (defaults.copyLocations.length === 0) return;
   const backup = await catalog.findBackup(backupId);
-  if (!backup || backup.method === 'external') return;
+  // Of a binarylog backup there is nothing but what is archived, which is copied nowhere.
+  if (!backup || backup.method === 'external' || backup.type === 'binarylog') return;
   const { serviceId, organization } = backup;
   const settings = (await catalog.findServiceSettings([serviceId])).get(serviceId) ?? {};
   const locations = orderedCopies(settings, defaults);

@@ -1,4 +1,5 @@
 /** All activities of the control plane. */
+import { archiveActivities } from './archive.ts';
 import { bucketActivities } from './buckets.ts';
 import { chainActivities } from './chains.ts';
 import type { ControlActivities, ControlBulkActivities } from './contract.ts';
@@ -27,6 +28,7 @@ export function controlActivities(plane: Plane): ControlActivities {
     ...yieldingActivities(plane),
     ...verificationActivities(plane),
     ...copyActivities(plane),
+    ...archiveActivities(plane),
     ...reconciliationActivities(plane),
     ...retentionActivities(plane),
     ...removalActivities(plane),

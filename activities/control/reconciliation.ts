@@ -8,7 +8,6 @@ import type { BackupRecord, PlaceRecord, RestoreRecord } from '../../catalog/typ
 import type { VerificationRecord } from '../../catalog/verification-types.ts';
 import { messageOf } from '../../domain/errors.ts';
 import { workflowIds } from '../../domain/ids.ts';
-import { isStored } from '../../domain/manifest.ts';
 import { isFinal, type OperationStatus, type RestoreInput } from '../../domain/operations.ts';
 import {
   startBackup,
@@ -19,6 +18,7 @@ import {
 } from '../../temporal/start.ts';
 import { forgetUnneededBuckets } from './buckets.ts';
 import type { ControlActivities } from './contract.ts';
+import { openFollowers, settleFollowers } from './archive.ts';
 import { beginMissingCopies, findMissingCopies } from './missing-copies.ts';
 import { giveMissingNightlies } from './nightly.ts';
 import { beginPendingRemovals } from './removals.ts';
@@ -28,6 +28,8 @@ import { settleSchedules } from './schedules.ts';
 
 /** An order this young may be in the hands of the api that is starting its workflow now. */
 const youngMs = 10_000;
+/** How often it is looked whether what follows a binlog was ended from outside. */
+const followersMs = 60_000;
 
 interface Outcome {
   started: number;
@@ -35,13 +37,15 @@ interface Outcome {
   released: number;
   schedules: number;
   copies: number;
+  followers: number;
 }
 
 export function reconciliationActivities(plane: Plane): Pick<ControlActivities, 'reconcile'> {
   let lookedForCopiesAt = 0;
+  let lookedForFollowersAt = 0;
   return {
     async reconcile() {
-      const outcome: Outcome = { started: 0, settled: 0, released: 0, schedules: 0, copies: 0 };
+      const outcome: Outcome = { started: 0, settled: 0, released: 0, schedules: 0, copies: 0, followers: 0 };
       const { backups, restores, verifications } = await plane.catalog.unfinished();
       for (const backup of backups) await one(plane, backup.id, () => settleBackup(plane, backup, outcome));
       for (const restore of restores) {
@@ -70,6 +74,13 @@ export function reconciliationActivities(plane: Plane): Pick<ControlActivities, 
       await one(plane, 'copies', async () => {
         outcome.copies = await beginMissingCopies(plane, attempt);
         await measureCopies(plane);
+      });
+      await one(plane, 'followers of binlogs', async () => {
+        const look = Date.now() - lookedForFollowersAt >= followersMs;
+        const open = look ? await openFollowers(plane) : undefined;
+        const gone = (serviceId: string): boolean => open?.has(workflowIds.follow(serviceId)) === false;
+        outcome.followers = await settleFollowers(plane, attempt, gone);
+        if (look) lookedForFollowersAt = Date.now();
       });
       return { ...outcome, nextMs: plane.reconcileIntervalMs };
     },
@@ -116,7 +127,7 @@ async function settleBackup(plane: Plane, backup: BackupRecord, outcome: Outcome
   if (isYoung(backup.createdAt)) return;
   const workflowId = workflowIds.backup(backup.id, backup.scheduleId);
   const state = await workflowState(plane, workflowId);
-  if (state === 'missing' && backup.status === 'Scheduled' && isStored(backup.type)) {
+  if (state === 'missing' && backup.status === 'Scheduled') {
     const { id, scheduleId, serviceId, organization, type, method } = backup;
     await startBackup(plane.client, {
       backupId: id,

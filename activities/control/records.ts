@@ -9,6 +9,7 @@ import { dumpFilterOf, orderedEncryption } from '../../domain/service-settings.t
 import { readManifest } from '../../storage/manifest.ts';
 import { statParts } from '../../storage/verify.ts';
 import { beating } from '../heartbeat.ts';
+import { beginFollowing } from './archive.ts';
 import { orderCopiesOf } from './copies.ts';
 import { storeOf } from './buckets.ts';
 import { type Link, readChain, sourcesOf } from './links.ts';
@@ -57,7 +58,10 @@ export function recordActivities(plane: Plane): RecordActivities {
           ...(summary.binlog && { binlog: summary.binlog }),
         }),
       });
-      if (status === 'Succeeded') await beginCopies(plane, backupId);
+      if (status === 'Succeeded') {
+        await beginCopies(plane, backupId);
+        await beginFollowingAfter(plane, backupId);
+      }
     },
 
     async updateRestore({ restoreId, status, ...rest }) {
@@ -115,6 +119,12 @@ async function beginCopies(plane: Plane, backupId: string): Promise<void> {
   } catch (error) {
     plane.log.warn({ backup: backupId, reason: messageOf(error) }, 'Its copies are begun a little later.');
   }
+}
+
+/** From its first full on a service's binlog is followed. */
+async function beginFollowingAfter(plane: Plane, backupId: string): Promise<void> {
+  const backup = await plane.catalog.findBackup(backupId);
+  if (backup?.type === 'full') await beginFollowing(plane, backup.serviceId);
 }
 
 function chainedFacts({ manifest, sha256 }: Link): ChainedFacts {

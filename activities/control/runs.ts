@@ -3,9 +3,7 @@ import { createHash } from 'node:crypto';
 import type { RunRefusal, ScheduleRecord } from '../../catalog/schedule-types.ts';
 import { parseCron } from '../../domain/cron.ts';
 import { nextRun } from '../../domain/cron-runs.ts';
-import { TidemarkError } from '../../domain/errors.ts';
 import { formatBackupId, workflowIds } from '../../domain/ids.ts';
-import { isStored } from '../../domain/manifest.ts';
 import { isFinal } from '../../domain/operations.ts';
 import type { ControlActivities } from './contract.ts';
 import type { Plane } from './plane.ts';
@@ -32,9 +30,6 @@ export function runActivities(plane: Plane): Pick<ControlActivities, 'beginRun' 
       });
       if ('refused' in begun) return { message: refusals[begun.refused] };
       const { id: backupId, serviceId, organization, type, method } = begun.backup;
-      if (!isStored(type)) {
-        throw new TidemarkError('not_available', `Backups of the type "${type}" are not available yet.`);
-      }
       const intent = await catalog.findScheduleIntent(scheduleId);
       if (!intent) return { message: refusals.deleted };
       return {

@@ -2,7 +2,6 @@
 import { createHash } from 'node:crypto';
 import { isGrpcServiceError, WorkflowNotFoundError } from '@temporalio/client';
 import type { PlaceRecord } from '../../catalog/types.ts';
-import { isStored } from '../../domain/manifest.ts';
 import { formatBackupId, parseBackupId, workflowIds } from '../../domain/ids.ts';
 import type { MakeWay } from '../../domain/operations.ts';
 import { startBackup } from '../../temporal/start.ts';
@@ -18,7 +17,7 @@ export function yieldingActivities(plane: Plane): Pick<ControlActivities, 'yield
         { backup: backupId, restore: restoreId, again: again?.id },
         'A backup was cancelled, to make way for a restore.',
       );
-      if (!again || !isStored(again.type)) return;
+      if (!again) return;
       const { id, scheduleId, serviceId, organization, type } = again;
       await startBackup(client, { backupId: id, scheduleId, serviceId, organization, type, timings });
     },

@@ -1,5 +1,6 @@
 /** The activities of an agent: they run beside the database server that they work on. */
 import type { DumpFilter } from '../../domain/dump.ts';
+import type { ArchivePoint, BinlogPoint, FollowState } from '../../domain/archive/facts.ts';
 import type { Layout } from '../../domain/layout.ts';
 import type { BackupBase, BackupSummary } from '../../domain/manifest.ts';
 import type { EncryptionPolicy } from '../../domain/encryption.ts';
@@ -43,6 +44,18 @@ export interface HostBackupInput {
   dump?: DumpFilter;
 }
 
+/** How the binlog of a service is followed. */
+export interface HostFollowInput {
+  serviceId: string;
+  /** Who hears the reports, as the signal `report`. */
+  workflowId: string;
+  deploymentId: string;
+  intervalMs: number;
+  encryption: EncryptionPolicy;
+  /** Where to begin when nothing is archived. */
+  start: BinlogPoint;
+}
+
 /** Names one restore's work on the host. */
 export interface HostRestoreInput {
   restoreId: number;
@@ -65,6 +78,24 @@ export interface HostRestoreInput {
 export interface BackupLink {
   backupId: string;
   manifestSha256: string;
+}
+
+/** Where a binarylog backup begins: where the one before it ended, if the timeline is still the same. */
+export interface RangeBegin {
+  previous?: ArchivePoint & { timeline: string };
+  /** Where the full stands from which on binlogs are archived. */
+  full: ArchivePoint;
+}
+
+export interface HostBinlogInput {
+  backupId: string;
+  serviceId: string;
+  workflowId: string;
+  deploymentId: string;
+  encryption?: EncryptionPolicy;
+  begins: RangeBegin;
+  /** What was shipped: see `flushBinlog`. */
+  reached: FollowState;
 }
 
 /** Short orders: task queue `agent:<id>:control`. */
@@ -91,6 +122,14 @@ export interface HostControlActivities {
     bucket: SealedBucket;
     purpose: 'backup' | 'restore';
   }): Promise<void>;
+  /**
+   * Ships all that is in the server's binlog now.
+   *
+   * @returns where the follower stands then @throws archive_stalled
+   */
+  flushBinlog(input: { serviceId: string }): Promise<FollowState>;
+  /** Writes the manifest of a binarylog backup, from which moment it exists. Repeatable. */
+  writeBinlogManifest(input: HostBinlogInput): Promise<BackupSummary>;
   inspectHost(input: HostRestoreInput & { encrypted: boolean }): Promise<HostInspection>;
   /** Stops, swaps, starts and checks under a journal. Repeatable. @throws cut_over_failed once the old data is back. */
   cutOver(input: HostRestoreInput): Promise<{ notServingMs: number }>;
@@ -137,4 +176,14 @@ export interface HostBulkActivities {
   checkCopy(
     input: HostRestoreInput,
   ): Promise<{ reached: Record<string, string | number>; warnings?: string[] }>;
+}
+
+/** Following the binlog: task queue `agent:<id>:follow`. */
+export interface HostFollowActivities {
+  /**
+   * Ships what is new in the server's binlog, until it is cancelled.
+   *
+   * @throws database_access_denied, encryption_required and what else does not pass
+   */
+  followBinlog(input: HostFollowInput): Promise<never>;
 }

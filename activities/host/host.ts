@@ -4,6 +4,7 @@ import type { AgentSettings } from '../../config/agent.ts';
 import type { Log } from '../../domain/log.ts';
 import type { ObjectStore } from '../../storage/store.ts';
 import type { Waits } from '../../storage/waits.ts';
+import type { Following } from './following.ts';
 
 export interface Host {
   agentId: string;
@@ -23,6 +24,10 @@ export interface Host {
   log: Log;
   /** Makes the agent announce itself now: somebody says that what is known of it has changed. */
   announceNow: () => void;
+  /** Tells a workflow something. @throws what Temporal does not take; WorkflowNotFoundError where there is none */
+  signal: (workflowId: string, name: string, content: unknown) => Promise<void>;
+  /** The follower of the server's binlog. */
+  following: Following;
   /** The attempts that this process works on now, by operation. */
   attempts: Map<string, RunningAttempt>;
   /** Whose turn it is to stop, start or move the server: a swap, or the keeper that starts it after a crash. */

@@ -4,8 +4,10 @@ import { connect, rowsOf } from '../../mariadb/server/sql.ts';
 import { readProbe } from '../../storage/probe.ts';
 import { beating } from '../heartbeat.ts';
 import { backupActivities } from './backup.ts';
+import { binarylogActivities } from './binarylog.ts';
 import { bucketActivities } from './bucket.ts';
-import type { HostBulkActivities, HostControlActivities } from './contract.ts';
+import type { HostBulkActivities, HostControlActivities, HostFollowActivities } from './contract.ts';
+import { followActivities } from './follow.ts';
 import type { Host } from './host.ts';
 import { incrementalActivities } from './incremental.ts';
 import { restoreActivities } from './restore.ts';
@@ -20,10 +22,15 @@ export function hostControlActivities(host: Host): HostControlActivities {
     meetServer: () => meetServer(host),
     confirmStore: (input) => confirmStore(host, input.probe),
     ...bucketActivities(host),
+    ...binarylogActivities(host),
     inspectHost,
     cleanUpBackup,
     ...swapActivities(host),
   };
+}
+
+export function hostFollowActivities(host: Host): HostFollowActivities {
+  return followActivities(host);
 }
 
 export function hostBulkActivities(host: Host): HostBulkActivities {

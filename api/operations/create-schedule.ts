@@ -1,14 +1,15 @@
 /** POST /backups/schedules: orders a backup, or backups that repeat. */
 import { randomBytes } from 'node:crypto';
 import { z } from '@hono/zod-openapi';
+import { followDecision } from '../../catalog/follow-decision.ts';
 import type { ExternalBucketRecord } from '../../catalog/external-bucket-types.ts';
 import type { ServiceRecord } from '../../catalog/types.ts';
+import { requireFollowed } from '../../domain/archive/following.ts';
 import { chooseBase } from '../../domain/chain.ts';
 import { spreadOffset } from '../../domain/cron-runs.ts';
 import { joinedEncryption, noEncryption, requireRecipients } from '../../domain/encryption.ts';
 import { TidemarkError } from '../../domain/errors.ts';
 import { formatBackupId, workflowIds } from '../../domain/ids.ts';
-import type { StoredType } from '../../domain/manifest.ts';
 import type { BackupType } from '../../domain/operations.ts';
 import { chainSettingsOf, orderedEncryption } from '../../domain/service-settings.ts';
 import { requireRole } from '../auth/caller.ts';
@@ -36,7 +37,7 @@ export const createSchedule = operation({
   path: '/backups/schedules',
   summary: 'Order a backup',
   description:
-    'With `"schedule": "once"` the backup begins as soon as the service is free and its agent is there. With a cron expression, read in UTC, it repeats, which needs the role administrator; each run begins a little later than the expression says, by an offset that is the schedule\'s own. Of the types there are `full` (also called `physical`), `dump` (also called `logical`), which holds statements and can be restored to another version of MariaDB, and `incremental`, which holds what was changed since the newest backup of the chain, in the same storage; where there is none, a single one is refused, and a run of a schedule takes a full and says so. With `external_storage` the backups go to a bucket of your own, which is tried before each one; what is wrong with it is the message of that backup and of the schedule.',
+    'With `"schedule": "once"` the backup begins as soon as the service is free and its agent is there. With a cron expression, read in UTC, it repeats, which needs the role administrator; each run begins a little later than the expression says, by an offset that is the schedule\'s own. Of the types there are `full` (also called `physical`), `dump` (also called `logical`), which holds statements and can be restored to another version of MariaDB, `binarylog`, which ships what is new in the binlog up to this moment and says from where to where, where the binlogs of the service are archived, and `incremental`, which holds what was changed since the newest backup of the chain, in the same storage; where there is none, a single one is refused, and a run of a schedule takes a full and says so. With `external_storage` the backups go to a bucket of your own, which is tried before each one; what is wrong with it is the message of that backup and of the schedule.',
   role: 'operator',
   params: nothing,
   query: scheduleQuery,
@@ -49,6 +50,7 @@ export const createSchedule = operation({
     'not_available',
     'service_not_found',
     'chain_broken',
+    'binlog_not_archived',
     'encryption_required',
     'temporal_unavailable',
   ],
@@ -62,6 +64,7 @@ export const createSchedule = operation({
     const order = { service, type, schedule: body.schedule };
     if (body.schedule === 'once' && type === 'incremental')
       await requireBase(service, external?.path.location, parts);
+    if (type === 'binarylog') await requireArchive(service, body.schedule, external !== undefined, parts);
     if (query.explain) return explain(order, parts.orders.scheduleSpreadMs, Date.now());
     const bucket = external && sealedBucket(parts.keyRing, external.path.location, external.credentials);
     return body.schedule === 'once'
@@ -71,15 +74,15 @@ export const createSchedule = operation({
 });
 
 /** @throws not_available for types that are well formed and not there yet */
-export function availableType(type: ScheduleRequest['backup_type']): StoredType {
-  if (type === 'incremental') return type;
+export function availableType(type: ScheduleRequest['backup_type']): BackupType {
+  if (type === 'incremental' || type === 'binarylog') return type;
   if (type === 'dump' || type === 'logical') return 'dump';
   if (type === 'full' || type === 'physical') return 'full';
   throw notAvailable(
     type === 'snapshot'
       ? 'This deployment has no volume snapshots.'
       : `Backups of the type "${type}" are not available yet.`,
-    'Ask for "backup_type": "full", "incremental" or "dump".',
+    'Ask for "backup_type": "full", "incremental", "binarylog" or "dump".',
   );
 }
 
@@ -100,6 +103,24 @@ async function requireBase(
   throw new TidemarkError('chain_broken', `${choice.reason} Take a full backup: "backup_type": "full".`);
 }
 
+/** @throws invalid_request for a customer's bucket; binlog_not_archived, where it is to be taken now */
+async function requireArchive(
+  service: ServiceRecord,
+  schedule: string,
+  external: boolean,
+  parts: Parts,
+): Promise<void> {
+  if (external) {
+    throw new TidemarkError(
+      'invalid_request',
+      'The field "external_storage" has to be left out of a binarylog backup: binlogs are archived in the managed storage.',
+    );
+  }
+  if (schedule !== 'once') return;
+  const { decision } = await followDecision(parts, service);
+  requireFollowed(decision, service.serviceId);
+}
+
 /** @throws encryption_required when this deployment, or the agent, would refuse the backup */
 async function requireEncryption(service: ServiceRecord, { catalog, defaults }: Parts): Promise<void> {
   const { serviceId } = service;
@@ -115,7 +136,7 @@ async function orderBackup(
     service,
     type,
     bucket,
-  }: { service: ServiceRecord; type: StoredType; bucket: ExternalBucketRecord | undefined },
+  }: { service: ServiceRecord; type: BackupType; bucket: ExternalBucketRecord | undefined },
   parts: Parts,
   receipt: ReceiptFor<ScheduleView>,
 ): Promise<ScheduleView> {

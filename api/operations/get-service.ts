@@ -7,6 +7,8 @@ import { findService } from '../find.ts';
 import { operation } from '../operation.ts';
 import { nothing } from '../schemas/common.ts';
 import { service, type ServiceView } from '../schemas/service.ts';
+import type { FollowState } from '../../domain/archive/facts.ts';
+import { archivingStatus } from '../views/archiving.ts';
 import { serviceView, withBackups } from '../views/service.ts';
 
 export const getService = operation({
@@ -27,7 +29,7 @@ export const getService = operation({
 /** All that is known of one service. */
 export async function describeService(
   record: ServiceRecord,
-  { catalog, orders, defaults }: Parts,
+  { catalog, orders, progress, defaults }: Parts,
 ): Promise<ServiceView> {
   const { serviceId, organization } = record;
   const first = { page: 1, pageSize: 1, order: 'desc' } as const;
@@ -41,12 +43,23 @@ export async function describeService(
     settings: (await catalog.findServiceSettings([serviceId])).get(serviceId),
     nightly: (await catalog.findNightlies([serviceId])).get(serviceId),
   };
+  const following = (await catalog.findFollowings([serviceId])).get(serviceId);
+  const known = (await catalog.findFollowState([serviceId])).get(serviceId);
+  const live = following?.order === '' ? undefined : await progress.ofFollower(serviceId);
+  const archive = archivingStatus(following, newer(known, live), now);
   const view = serviceView(record, choices, defaults, now);
   // Without Temporal nobody can say; the announcements then have the last word.
   const alive = await orders.polls(record.agentId).catch(() => view.agent.alive);
   return withBackups(
     { ...view, agent: { ...view.agent, alive } },
     newest.flatMap(({ items }) => items),
+    archive,
     now,
   );
+}
+
+/** The follower says more often to Temporal where it stands than the catalog hears. */
+function newer(known: FollowState | undefined, live: FollowState | undefined): FollowState | undefined {
+  if (!known || !live) return known;
+  return Date.parse(live.lookedAt) > Date.parse(known.lookedAt) ? live : known;
 }

@@ -72,3 +72,5 @@ const proof = z
 
 export const proofQuery = z.strictObject(paging);
 export const proofList = listAnswer('proofs', proof).openapi('ProofList');
+
+export type BinlogSegmentView = z.infer<typeof binlogSegments>['segments'][number];

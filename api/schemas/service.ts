@@ -1,5 +1,6 @@
 /** Services, an addition of ours. */
 import { z } from '@hono/zod-openapi';
+import { archivingStatus } from './archiving.ts';
 import { instant, paging, wallClock } from './common.ts';
 import { binlogArchiveView, chainView, copiesView, dumpView, encryptionView } from './service-settings.ts';
 import { retentionView } from './retention.ts';
@@ -51,6 +52,9 @@ export const service = z
     dump: dumpView.openapi({
       description: 'Which databases its dumps hold; no names: all, and its accounts',
     }),
+    archive: archivingStatus.optional().openapi({
+      description: 'How far its binlog is archived; only of one service',
+    }),
     nightly: z
       .strictObject({
         state: z.enum(['scheduled', 'suspended', 'deleted', 'none']),
@@ -68,6 +72,9 @@ export const service = z
       .openapi({ description: 'The newest that succeeded of each type; only of one service' }),
     rpo_seconds: z.int().optional().openapi({
       description: 'How much would be lost now: the age of the newest point that can be restored',
+    }),
+    rpo_seconds_worst: z.int().optional().openapi({
+      description: 'The most that it was in the last day, where its binlog is archived',
     }),
   })
   .openapi('Service');

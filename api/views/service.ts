@@ -13,6 +13,7 @@ import {
   type ServiceDefaults,
   type ServiceSettings,
 } from '../../domain/service-settings.ts';
+import type { ArchivingStatusView } from '../schemas/archiving.ts';
 import type { ServiceView } from '../schemas/service.ts';
 import { given, wallClock, wholeSeconds } from './format.ts';
 import { policyView } from './retention.ts';
@@ -115,13 +116,21 @@ function nightlyView(nightly: NightlyRecord | undefined, now: number): ServiceVi
 }
 
 /** What is told of one service only: each needs a look into its backups, and the list may have ten thousand. */
-export function withBackups(view: ServiceView, newest: BackupRecord[], now: number): ServiceView {
+export function withBackups(
+  view: ServiceView,
+  newest: BackupRecord[],
+  archive: ArchivingStatusView,
+  now: number,
+): ServiceView {
   const points = newest.flatMap(({ pointInTime }) =>
     pointInTime === undefined ? [] : [Date.parse(pointInTime)],
   );
-  const lost = Math.max(0, Math.floor((now - Math.max(...points)) / 1000));
+  const ofBackups = Math.max(0, Math.floor((now - Math.max(...points)) / 1000));
+  const { lag_seconds: ofArchive = Infinity, worst_lag_seconds: worst } = archive;
+  const lost = Math.min(ofBackups, ofArchive);
   return {
     ...view,
+    archive,
     last_backups: Object.fromEntries(
       newest.map((record) => [
         record.type,
@@ -135,5 +144,6 @@ export function withBackups(view: ServiceView, newest: BackupRecord[], now: numb
       ]),
     ),
     ...(points.length === 0 ? {} : { rpo_seconds: lost }),
+    ...(worst !== undefined && points.length > 0 && { rpo_seconds_worst: Math.max(lost, worst) }),
   };
 }

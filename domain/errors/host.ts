@@ -14,6 +14,12 @@ export const hostErrors = {
     "The server refuses the agent's account.",
     'Mend user and password in the client option file that the agent settings name.',
   ),
+  archive_stalled: entry(
+    409,
+    true,
+    'What is in the binlog of the server could not be shipped in time.',
+    'The message says what keeps it: the server, the object store, or the agent.',
+  ),
   privilege_missing: entry(
     409,
     false,

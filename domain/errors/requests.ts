@@ -51,6 +51,18 @@ export const requestErrors = {
     'No service of your organization has this id.',
     '`GET /services` lists the services there are.',
   ),
+  binlog_not_found: entry(
+    404,
+    false,
+    'Nothing of a binlog of this name is archived for this service.',
+    '`GET /services/{id}` says up to where its binlog is archived.',
+  ),
+  binlog_not_archived: entry(
+    400,
+    false,
+    'Binlogs of this service are not archived, so there is nothing to ship.',
+    'The message says why: switch archiving on (`PATCH /services/{id}`), take a full backup, or set `log_bin` on the server.',
+  ),
   backup_not_found: entry(
     404,
     false,

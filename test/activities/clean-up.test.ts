@@ -5,6 +5,7 @@ import { mkdir } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import path from 'node:path';
 import { backupActivities } from '../../activities/host/backup.ts';
+import { Following } from '../../activities/host/following.ts';
 import { type Host, operationFolder, Turn } from '../../activities/host/host.ts';
 import { sealBucketFor } from '../../activities/sealed-bucket.ts';
 import { agentSettings } from '../../config/agent.ts';
@@ -48,6 +49,8 @@ beforeAll(async () => {
     log: silentLog,
     announceNow: () => undefined,
     copies: new Map(),
+    signal: async () => undefined,
+    following: new Following(),
     attempts: new Map(),
     turn: new Turn(),
   };

@@ -4,6 +4,7 @@ import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { ApplicationFailure } from '@temporalio/common';
 import { backupActivities } from '../../activities/host/backup.ts';
+import { Following } from '../../activities/host/following.ts';
 import { type Host, operationFolder, Turn } from '../../activities/host/host.ts';
 import { operationOf, restoreActivities } from '../../activities/host/restore.ts';
 import { swapActivities } from '../../activities/host/swap.ts';
@@ -55,6 +56,8 @@ beforeAll(async () => {
     log: silentLog,
     announceNow: () => undefined,
     copies: new Map(),
+    signal: async () => undefined,
+    following: new Following(),
     attempts: new Map(),
     turn: new Turn(),
   };

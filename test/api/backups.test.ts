@@ -75,12 +75,8 @@ describe('POST /backups/schedules', () => {
   });
 
   test.each([
-    [
-      { backup_type: 'binarylog' },
-      'not available yet. Ask for "backup_type": "full", "incremental" or "dump"',
-    ],
     [{ backup_type: 'snapshot' }, 'no volume snapshots'],
-    [{ backup_type: 'binarylog', schedule: '0 9 ** *' }, 'not available yet'],
+    [{ backup_type: 'snapshot', schedule: '0 9 ** *' }, 'Ask for "backup_type": "full", "incremental"'],
   ])('refuses %j as not available and says what is', async (change, hint) => {
     const answer = await api.ask('POST', schedules, { body: { ...order, ...change } });
     expect([answer.status, answer.errors]).toEqual([400, ['not_available']]);

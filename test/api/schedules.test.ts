@@ -120,7 +120,7 @@ describe('PATCH /backups/schedules/{id}', () => {
     [{ suspended: 'yes' }, 'invalid_request', '"suspended" has to be true or false'],
     [{ suspended: null }, 'invalid_request', '"suspended" has to be true or false'],
     [{ service_id: 'x', suspended: true }, 'invalid_request', '"service_id" is unknown'],
-    [{ backup_type: 'binarylog' }, 'not_available', 'not available yet'],
+    [{ backup_type: 'snapshot' }, 'not_available', 'no volume snapshots'],
     [{ backup_type: 'complete' }, 'invalid_request', '"backup_type" has to be one of'],
   ])('refuses %j', async (body, error, reason) => {
     const answer = await patch(await create(), body);

@@ -1,5 +1,6 @@
 /** The host of an agent, for tests that call its activities without a worker. */
 import { mkdir } from 'node:fs/promises';
+import { Following } from '../../activities/host/following.ts';
 import { type Host, Turn } from '../../activities/host/host.ts';
 import { agentSettings } from '../../config/agent.ts';
 import { openStore } from '../../storage/open.ts';
@@ -20,6 +21,8 @@ export async function openHost(settings: Record<string, unknown>, store?: Object
     log: silentLog,
     announceNow: () => undefined,
     copies: new Map(),
+    signal: async () => undefined,
+    following: new Following(),
     attempts: new Map(),
     turn: new Turn(),
   };

@@ -2,7 +2,11 @@
 import { Client, Connection } from '@temporalio/client';
 import { NativeConnection, Worker } from '@temporalio/worker';
 import type { ControlActivities } from '../../activities/control/contract.ts';
-import type { HostBulkActivities, HostControlActivities } from '../../activities/host/contract.ts';
+import type {
+  HostBulkActivities,
+  HostControlActivities,
+  HostFollowActivities,
+} from '../../activities/host/contract.ts';
 import { agentTaskQueue, controlTaskQueue } from '../../domain/ids.ts';
 import { workflowBundle } from '../../worker/workflow-bundle.ts';
 import { createNamespace } from '../support/temporal.ts';
@@ -10,7 +14,11 @@ import { createNamespace } from '../support/temporal.ts';
 export interface Mocks {
   control: Partial<ControlActivities>;
   /** Of the agent `agent-1`, where there is one. */
-  agent?: { control: Partial<HostControlActivities>; bulk: Partial<HostBulkActivities> };
+  agent?: {
+    control: Partial<HostControlActivities>;
+    bulk: Partial<HostBulkActivities>;
+    follow?: Partial<HostFollowActivities>;
+  };
 }
 
 export interface MockedPlane {
@@ -32,9 +40,9 @@ export async function mockedPlane(name: string, { control, agent }: Mocks): Prom
       activities: control,
     }),
   ];
-  for (const queue of ['control', 'bulk'] as const) {
+  for (const queue of ['control', 'bulk', 'follow'] as const) {
     const activities = agent?.[queue];
-    if (!activities) continue;
+    if (!activities || Object.keys(activities).length === 0) continue;
     const taskQueue = agentTaskQueue('agent-1', queue);
     workers.push(await Worker.create({ ...common, taskQueue, activities }));
   }

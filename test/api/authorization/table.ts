@@ -257,7 +257,7 @@ export const rows: readonly Row[] = [
   onService('getRetention', 'viewer', 200, '/retention'),
   onService('getRecoveryWindow', 'viewer', 200, '/recovery-window'),
   onService('listTransactions', 'viewer', 'not_available', `/transactions?${twoWeeks}`),
-  onService('getBinlog', 'viewer', 'not_available', '/binlogs/binlog.000001'),
+  onService('getBinlog', 'viewer', 'binlog_not_found', '/binlogs/binlog.000001'),
   onService('listProofs', 'viewer', 'not_available', '/proofs'),
   // Agents.
   {
