@@ -29,6 +29,7 @@ import { loadIdentity } from './agent-identity.ts';
 import { Announcer } from './announcer.ts';
 import { keepHouse, settleLeftovers } from './housekeeper.ts';
 import { keepServerRunning } from './server-keeper.ts';
+import { SignalLine } from './signal-line.ts';
 import { onStopSignal } from './stop-signal.ts';
 import { storeMeter } from './store-meter.ts';
 import { connectPatiently, installRuntime, runWorkers, workerDefaults } from './temporal-runtime.ts';
@@ -157,19 +158,9 @@ async function serveTemporal(
   );
 }
 
-/** Speaks to workflows over whichever connection there is. */
-class SignalLine {
-  client: Client | undefined;
-
-  async signal(workflowId: string, name: string, content: unknown): Promise<void> {
-    if (!this.client) throw new Error('There is no connection to Temporal yet.');
-    await this.client.workflow.getHandle(workflowId).signal(name, content);
-  }
-}
-
 /**
- * Many slots for short orders, so that a stop or a cancellation never waits behind a copy; two for long work; following is in
- * nobody's way, and an attempt that was given up here may end beside the one that goes on.
+ * Many slots for short orders, so that a stop or a cancellation never waits behind a copy; two for long work. Following
+ * has two, too: an attempt that Temporal gave up on may end beside the one that goes on.
  */
 async function createWorkers(host: Host, connection: NativeConnection, namespace: string): Promise<Worker[]> {
   const common = { ...workerDefaults(host.log), connection, namespace };
