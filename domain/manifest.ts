@@ -79,6 +79,8 @@ export interface Manifest {
      * on the backup.
      */
     server: string;
+    /** The timeline of the archived binlogs that `binlog` lies on; left out where none is, or that is not sure. */
+    timeline?: string;
     /** 0 on a full; else the parent's `toLsn`. A dump knows of no LSNs: all are 0. */
     fromLsn: number;
     toLsn: number;
@@ -131,6 +133,8 @@ export interface BackupSummary {
   /** Left out by agents of an earlier version. */
   dataBytes?: number;
   binlog?: BinlogPosition;
+  /** As in its lineage. */
+  timeline?: string;
   serverVersion: string;
   startedAt: string;
   endedAt: string;

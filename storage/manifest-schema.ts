@@ -47,6 +47,7 @@ export const manifestSchema: z.ZodType<Manifest> = z.strictObject({
   lineage: z.strictObject({
     parent: z.string(),
     server: z.string().default(''),
+    timeline: z.string().exactOptional(),
     fromLsn: size,
     toLsn: size,
     lastLsn: size,

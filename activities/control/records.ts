@@ -56,6 +56,7 @@ export function recordActivities(plane: Plane): RecordActivities {
               : summary.uncompressedBytes,
           manifestSha256: summary.manifestSha256,
           ...(summary.binlog && { binlog: summary.binlog }),
+          ...(summary.timeline !== undefined && { timeline: summary.timeline }),
         }),
       });
       if (status === 'Succeeded') {

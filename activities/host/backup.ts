@@ -2,15 +2,22 @@
 import { rm } from 'node:fs/promises';
 import { Context } from '@temporalio/activity';
 import { joinedEncryption, noEncryption, requireRecipients } from '../../domain/encryption.ts';
-import { TidemarkError } from '../../domain/errors.ts';
+import { messageOf, TidemarkError } from '../../domain/errors.ts';
 import type { Layout } from '../../domain/layout.ts';
-import { type BackupSummary, type Manifest, manifestFormat } from '../../domain/manifest.ts';
+import {
+  type BackupSummary,
+  type BinlogPosition,
+  type Manifest,
+  manifestFormat,
+} from '../../domain/manifest.ts';
 import { type PhysicalBackupFacts, startPhysicalBackup } from '../../mariadb/backup/physical.ts';
 import type { Attempt } from '../../mariadb/context.ts';
 import { type DumpFacts, startDump } from '../../mariadb/dump/dump.ts';
+import { timelineAt } from '../../mariadb/follow/timeline-at.ts';
 import { inspectLayout } from '../../mariadb/server/layout.ts';
 import { requireLineage } from '../../mariadb/server/lineage.ts';
 import { readManifest } from '../../storage/manifest.ts';
+import { openArchive } from '../../storage/segments.ts';
 import type { ObjectStore } from '../../storage/store.ts';
 import { removeParts } from '../../storage/sweep.ts';
 import { markWriter } from '../../storage/writer-mark.ts';
@@ -100,7 +107,13 @@ async function copy(
   // Looked at while the copy goes on: it is for the manifest, and for how large this will be.
   const inspecting = inspectLayout(server);
   inspecting.catch(() => undefined);
-  const storing = { store, backupId: order.backupId, settings, trial };
+  const storing = {
+    store,
+    backupId: order.backupId,
+    settings,
+    timelineAt: (binlog: BinlogPosition) => timelineOf(host, binlog, trial.signal),
+    trial,
+  };
   const { base, dump: filter } = order;
   if (filter) {
     const running = await startDump({ server, backup: settings, filter, attempt: trial });
@@ -135,6 +148,23 @@ async function copy(
     tool: { name: 'mariadb-backup', version: facts.toolVersion },
     streams: [{ name: 'data', ...stream }],
   }));
+}
+
+/** A backup is whole without it: it is found by its time and its place then. */
+async function timelineOf(
+  { settings, store, log }: Host,
+  binlog: BinlogPosition,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const { server, service_id: serviceId, state_directory: stateDirectory } = settings;
+  const archive = openArchive(store, serviceId);
+  try {
+    return await timelineAt(binlog, { server, archive, stateDirectory, signal });
+  } catch (error) {
+    signal.throwIfAborted();
+    log.warn({ reason: messageOf(error) }, 'On which timeline of the binlogs the backup lies is not known.');
+    return undefined;
+  }
 }
 
 /** Statements know of no pages: neither LSNs nor the life of the data mean anything for them. */

@@ -1,7 +1,7 @@
 /** Storing what a backup's programs write: parts while it comes, the manifest once it is known to be whole. */
 import type { BackupSettings } from '../../config/agent.ts';
 import { objectKeys } from '../../domain/ids.ts';
-import type { BackupSummary, Manifest, StreamRecord } from '../../domain/manifest.ts';
+import type { BackupSummary, BinlogPosition, Manifest, StreamRecord } from '../../domain/manifest.ts';
 import { measure } from '../../domain/progress.ts';
 import type { RunningBackup } from '../../mariadb/backup/physical.ts';
 import type { Attempt } from '../../mariadb/context.ts';
@@ -22,6 +22,8 @@ export interface StoreStreamOptions<Known, Facts> {
   running: RunningBackup<Facts>;
   /** What has to be known besides: where it cannot be, the backup ends before it is copied. */
   known: Promise<Known>;
+  /** On which timeline of the archived binlogs a place lies, where that is known. */
+  timelineAt: (binlog: BinlogPosition) => Promise<string | undefined>;
   trial: Attempt;
 }
 
@@ -30,7 +32,7 @@ export interface StoreStreamOptions<Known, Facts> {
  * @throws what `running.whole()` and the store do
  */
 export async function storeStream<Known, Facts extends { warnings: string[] }>(
-  { store, backupId, settings, running, known, trial }: StoreStreamOptions<Known, Facts>,
+  { store, backupId, settings, running, known, timelineAt, trial }: StoreStreamOptions<Known, Facts>,
   describe: (known: Known, facts: Facts, stream: Stored) => Manifest,
 ): Promise<BackupSummary> {
   const begun = Date.now();
@@ -54,7 +56,10 @@ export async function storeStream<Known, Facts extends { warnings: string[] }>(
       },
     });
     if (!facts) throw new Error('the parts were written without the word of the backup tool');
-    const manifest = describe(knowledge, facts, stream);
+    const described = describe(knowledge, facts, stream);
+    const timeline = described.binlog && (await timelineAt(described.binlog));
+    const { lineage } = described;
+    const manifest = { ...described, lineage: { ...lineage, ...(timeline !== undefined && { timeline }) } };
     const { sha256 } = await writeManifest(store, manifest);
     return summarize(manifest, sha256, facts.warnings);
   } finally {
@@ -73,6 +78,7 @@ export function summarize(manifest: Manifest, sha256: string, warnings: string[]
     uncompressedBytes: manifest.uncompressedBytes,
     dataBytes: manifest.dataBytes,
     ...(manifest.binlog && { binlog: manifest.binlog }),
+    ...(manifest.lineage.timeline !== undefined && { timeline: manifest.lineage.timeline }),
     serverVersion: manifest.server.version,
     startedAt: manifest.startedAt,
     endedAt: manifest.endedAt,

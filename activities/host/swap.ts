@@ -6,6 +6,9 @@ import { startOf } from '../../domain/progress.ts';
 import { type CutOverOptions, cutOver } from '../../mariadb/cutover/cut-over.ts';
 import { lowerGuard } from '../../mariadb/cutover/guard.ts';
 import { putBack } from '../../mariadb/cutover/put-back.ts';
+import type { Attempt } from '../../mariadb/context.ts';
+import { noteRestore } from '../../mariadb/follow/restored.ts';
+import { forgetSeen } from '../../mariadb/follow/seen.ts';
 import { beginInPlace, emptyData } from '../../mariadb/restore/in-place.ts';
 import { closeInPlace } from '../../mariadb/restore/in-place-record.ts';
 import { endLineage } from '../../mariadb/server/lineage.ts';
@@ -14,6 +17,7 @@ import { serverOwner } from '../../mariadb/server/owner.ts';
 import { attempt, type AttemptOptions } from './attempt.ts';
 import type { HostControlActivities, HostRestoreInput, PutBackResult } from './contract.ts';
 import type { Host } from './host.ts';
+import { manifestOf } from './kept-manifest.ts';
 import { enterSite, operationOf } from './restore.ts';
 
 type SwapActivities = Pick<
@@ -32,7 +36,7 @@ export function swapActivities(host: Host): SwapActivities {
     async cutOver(order) {
       return await attempt(host, whole(order, 'cutting_over'), async (trial) => {
         trial.report(startOf('cutting_over'));
-        await endLineage(host.settings.state_directory);
+        await noteReplacement(host, order, trial);
         const result = await cutOver(await swapOf(host, order));
         await rm(trial.folder, { recursive: true, force: true });
         return result;
@@ -56,9 +60,9 @@ export function swapActivities(host: Host): SwapActivities {
     },
 
     async emptyData(order) {
-      await attempt(host, whole(order, 'stopping'), async () => {
+      await attempt(host, whole(order, 'stopping'), async (trial) => {
         const swap = await swapOf(host, order);
-        await endLineage(host.settings.state_directory);
+        await noteReplacement(host, order, trial);
         const owner = await serverOwner(swap.server, dataDirectory(swap.layout));
         await emptyData({ ...swap, owner });
       });
@@ -74,6 +78,23 @@ export function swapActivities(host: Host): SwapActivities {
       });
     },
   };
+}
+
+/** What is there next is another life of the data, and where it comes from is for whoever follows the binlog. */
+async function noteReplacement(host: Host, order: HostRestoreInput, { folder }: Attempt): Promise<void> {
+  const { service_id: serviceId, state_directory: stateDirectory } = host.settings;
+  const { restoreId, workflowId, mode } = order;
+  const { binlog, lineage, ...manifest } = await manifestOf(host, order, folder);
+  const own = manifest.serviceId === serviceId;
+  const { timeline } = lineage;
+  await noteRestore(stateDirectory, {
+    restoreId,
+    workflowId,
+    mode,
+    ...(own && binlog && { branch: binlog, ...(timeline !== undefined && { timeline }) }),
+  });
+  await endLineage(stateDirectory);
+  await forgetSeen(stateDirectory);
 }
 
 async function swapOf(host: Host, order: HostRestoreInput): Promise<CutOverOptions> {

@@ -9,7 +9,7 @@
  */
 import type { ArchivePoint, BinlogPoint } from './facts.ts';
 import { compareGtids } from './gtid-order.ts';
-import { commonPlace, findOnServer } from './places.ts';
+import { commonPlace, findOnServer, surviving } from './places.ts';
 import type { ArchivedFile, ArchivedTimeline, BinlogHead, ServerView } from './server-view.ts';
 import { branchAt, endOf, holeBefore, type NewHole, unknownBefore, type Verdict } from './verdict.ts';
 
@@ -17,8 +17,6 @@ import { branchAt, endOf, holeBefore, type NewHole, unknownBefore, type Verdict 
 export interface RestoredPoint {
   /** What the data is that was put in place; left out where no timeline of this service has it. */
   parent?: { timeline: string; branch: ArchivePoint };
-  /** The file that the server began when it was started on it. */
-  file: string;
 }
 
 export interface Circumstances {
@@ -44,10 +42,10 @@ export async function reconnect(
     return { kind: 'no_binlog', hole };
   }
   if (restored) return await afterRestore(current, server, restored);
+  if (off) return await switchedOn(current, server, off);
   const verdict = await judge(current, earlier, server, unreadable);
-  if (off) return await switchedOn(current, server, off, verdict);
   const stays = verdict.kind === 'goes_on' && verdict.timeline === current.timeline;
-  return (stays && dataWentBack(current, server, verdict.from)) || verdict;
+  return (stays && (await dataWentBack(current, server, verdict.from))) || verdict;
 }
 
 async function judge(
@@ -56,7 +54,7 @@ async function judge(
   server: ServerView,
   unreadable: BinlogPoint | undefined,
 ): Promise<Verdict> {
-  if (current.files.length === 0 && (await stillBegins(current, earlier, server))) {
+  if (!current.last && (await stillBegins(current, earlier, server))) {
     const from = { file: current.begins.file, position: 0 };
     return { kind: 'goes_on', timeline: current.timeline, from };
   }
@@ -73,14 +71,11 @@ async function judge(
 }
 
 /** The newest file that both have. */
-async function commonFile(
-  { files }: ArchivedTimeline,
-  server: ServerView,
-): Promise<ArchivedFile | undefined> {
-  for (const archived of files.toReversed()) {
-    if (!server.files.some(({ file }) => file === archived.file)) continue;
-    const { digest } = await server.head(archived.file);
-    if (digest === archived.head.digest) return archived;
+async function commonFile(current: ArchivedTimeline, server: ServerView): Promise<ArchivedFile | undefined> {
+  const shown = new Set(server.files.map(({ file }) => file));
+  for (const name of current.files.filter((file) => shown.has(file)).toReversed()) {
+    const archived = await current.file(name);
+    if (archived && (await server.head(name)).digest === archived.head.digest) return archived;
   }
   return undefined;
 }
@@ -94,8 +89,12 @@ async function stillBegins(
   if (!server.files.some((shown) => shown.file === file)) return false;
   if (position > 0) return true;
   const head = await server.head(file);
-  const known = earlier.flatMap(({ files }) => files).some((old) => old.head.digest === head.digest);
-  return !known && head.gtid === gtid;
+  if (head.gtid !== gtid) return false;
+  for (const timeline of earlier) {
+    const old = timeline.files.includes(file) ? await timeline.file(file) : undefined;
+    if (old?.head.digest === head.digest) return false;
+  }
+  return true;
 }
 
 /** The newest file that both have is `common`. */
@@ -106,23 +105,23 @@ async function fromCommon(
   unreadable: BinlogPoint | undefined,
 ): Promise<Verdict> {
   const same = await server.sameUpTo(common);
-  if (same < common.end) return branchAt(current, 'rewritten', commonPlace(current, common, same));
+  if (same < common.end) return branchAt(current, 'rewritten', commonPlace(common, same));
   const index = server.files.findIndex(({ file }) => file === common.file);
   const [shown, next] = server.files.slice(index, index + 2);
-  const last = lastOf(current);
+  const { last } = current;
   const more =
     (shown?.size ?? 0) > common.end &&
     !(unreadable?.file === common.file && unreadable.position <= common.end && next);
-  if (common === last && (more || !next)) {
+  const begins = next && (await beginOf(server, next.file));
+  // Whatever follows in it, the server went on from before what is archived.
+  const wentBack = begins && compareGtids(begins.head.gtid, endOf(current).gtid) === 'behind';
+  if (common.file === last?.file && (more || !next) && !wentBack) {
     return { kind: 'goes_on', timeline: current.timeline, from: { file: common.file, position: common.end } };
   }
   const end = { file: common.file, position: common.wholeEnd, gtid: common.gtidAfter };
   // Files that were archived after it are gone, and it is being written again.
-  if (more || !next) return branchAt(current, 'rewritten', end);
-  return await fromNext(current, common, server, {
-    ...(await beginOf(server, next.file)),
-    skipped: shown!.size > common.end,
-  });
+  if (!begins || (more && !wentBack)) return branchAt(current, 'rewritten', end);
+  return await fromNext(current, common, server, { ...begins, skipped: shown!.size > common.end });
 }
 
 /** The server went on from `common`, which it has whole, to a file that was not archived. */
@@ -132,7 +131,7 @@ async function fromNext(
   server: ServerView,
   { begins, head, skipped }: { begins: ArchivePoint; head: BinlogHead; skipped: boolean },
 ): Promise<Verdict> {
-  switch (compareGtids(head.gtid, lastOf(current).gtidAfter)) {
+  switch (compareGtids(head.gtid, endOf(current).gtid)) {
     case 'same':
       return { kind: 'goes_on', timeline: current.timeline, from: begins };
     case 'ahead': {
@@ -148,33 +147,12 @@ async function fromNext(
   }
 }
 
-/** Where the archive was in the state that survived: in files that both have. */
-async function surviving(
-  current: ArchivedTimeline,
-  common: ArchivedFile,
-  server: ServerView,
-  gtid: string,
-): Promise<ArchivePoint | undefined> {
-  if (gtid === '') return undefined;
-  const known = current.points.findLast((point) => point.gtid === gtid);
-  if (known) return known;
-  const upTo = current.files.indexOf(common) + 1;
-  for (const archived of current.files.slice(0, upTo).toReversed()) {
-    if (compareGtids(archived.head.gtid, gtid) !== 'behind') continue;
-    if (!server.files.some(({ file }) => file === archived.file)) return undefined;
-    if ((await server.head(archived.file)).digest !== archived.head.digest) return undefined;
-    const points = await server.points(archived.file);
-    return points.find((point) => point.gtid === gtid && point.position <= archived.wholeEnd);
-  }
-  return undefined;
-}
-
 /** The server has no file of the timeline. */
 async function fromNothing(current: ArchivedTimeline, server: ServerView): Promise<Verdict> {
-  const last = current.files.at(-1);
+  const { last } = current;
   const { begins, head } = await beginOf(server, server.files[0]!.file);
   if (!last) return unknownBefore(current, 'replaced', begins);
-  const known = current.files.some(({ file }) => file === begins.file);
+  const known = current.files.includes(begins.file);
   const order = compareGtids(head.gtid, last.gtidAfter);
   if (head.serverId !== last.head.serverId) {
     const place = await findOnServer(current, server);
@@ -189,28 +167,38 @@ async function fromNothing(current: ArchivedTimeline, server: ServerView): Promi
     const hole = holeBefore(current, 'purged', begins);
     return { kind: 'goes_on', timeline: current.timeline, from: begins, hole };
   }
-  const otherLife = current.seen !== undefined && current.seen.life !== server.life;
+  const otherLife = current.seen !== undefined && isAnother(current.seen.life, server.life);
   return unknownBefore(current, otherLife ? 'replaced' : 'reset', begins);
 }
 
 /** The binlogs go on as if nothing had happened, and the data is older than they are. */
-function dataWentBack(current: ArchivedTimeline, server: ServerView, from: BinlogPoint): Verdict | undefined {
+async function dataWentBack(
+  current: ArchivedTimeline,
+  server: ServerView,
+  from: BinlogPoint,
+): Promise<Verdict | undefined> {
   const { seen } = current;
-  if (!seen || (server.lsn >= seen.lsn && server.life === seen.life)) return undefined;
-  const end = endOf(current);
-  const begins = from.file === end.file ? end : { ...from, gtid: end.gtid };
-  return unknownBefore(current, server.lsn < seen.lsn ? 'lsn' : 'replaced', begins);
+  if (!seen || (server.lsn >= seen.lsn && !isAnother(seen.life, server.life))) return undefined;
+  const cause = server.lsn < seen.lsn ? 'lsn' : 'replaced';
+  // It was put back while the server was stopped, which begins a file when it is started.
+  const index = server.files.findIndex(({ file }) => file === from.file);
+  const next = from.position > 0 ? server.files[index + 1] : server.files[index];
+  const { begins } = next ? await beginOf(server, next.file) : { begins: endOf(current) };
+  return unknownBefore(current, cause, begins);
 }
 
+/** The restored server has begun binlogs of its own, or goes on behind those that were left to it. */
 async function afterRestore(
   current: ArchivedTimeline,
   server: ServerView,
-  { parent, file }: RestoredPoint,
+  { parent }: RestoredPoint,
 ): Promise<Verdict> {
-  const there = server.files.some((shown) => shown.file === file);
-  const { begins } = await beginOf(server, there ? file : server.files[0]!.file);
-  // Files that were removed since are missing between the two.
-  if (!parent || !there) return unknownBefore(current, 'restore', begins);
+  const common = await commonFile(current, server);
+  const index = server.files.findIndex(({ file }) => file === common?.file) + 1;
+  const { begins } = await beginOf(server, (server.files[index] ?? server.files.at(-1)!).file);
+  // Files that were removed since would be missing between the two.
+  const whole = common !== undefined || /\D0*1$/.test(begins.file);
+  if (!parent || !whole) return unknownBefore(current, 'restore', begins);
   const { timeline, branch } = parent;
   return { kind: 'new_timeline', timeline: { cause: 'restore', parent: timeline, branch, begins } };
 }
@@ -219,18 +207,10 @@ async function afterRestore(
  * While it was off nothing was given a GTID, so that the binlogs meet, and yet something may be missing between them:
  * what was archived before leads to nothing that comes after.
  */
-async function switchedOn(
-  current: ArchivedTimeline,
-  server: ServerView,
-  off: NewHole,
-  verdict: Verdict,
-): Promise<Verdict> {
-  const last = current.files.at(-1);
-  const index = server.files.findIndex(({ file }) => file === last?.file);
-  const next = server.files[index + 1] ?? server.files[0]!;
-  // What was written before it was switched off comes first.
-  if (verdict.kind === 'goes_on' && verdict.from.file !== next.file) return verdict;
+async function switchedOn(current: ArchivedTimeline, server: ServerView, off: NewHole): Promise<Verdict> {
   // A server begins a file when it is started.
+  const index = server.files.findIndex(({ file }) => file === endOf(current).file);
+  const next = server.files[index + 1] ?? server.files[0]!;
   const { begins } = await beginOf(server, next.file);
   return { kind: 'new_timeline', timeline: { cause: 'binlog_off', begins }, hole: { ...off, to: begins } };
 }
@@ -243,10 +223,8 @@ async function beginOf(
   return { begins: { file, position: 0, gtid: head.gtid }, head };
 }
 
-function lastOf({ files }: ArchivedTimeline): ArchivedFile {
-  const last = files.at(-1);
-  if (!last) throw new RangeError('nothing is archived of the timeline');
-  return last;
+function isAnother(life: string | undefined, other: string | undefined): boolean {
+  return life !== undefined && other !== undefined && life !== other;
 }
 
 /** Whether the one name is a later one of the same binlog: `bin.000012`, `bin.000013`. */

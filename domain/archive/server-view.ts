@@ -20,6 +20,8 @@ export interface ArchivedFile {
   /** Where the last whole transaction ends in it, and the state there. */
   wholeEnd: number;
   gtidAfter: string;
+  /** Places between transactions that are known without reading a body, by position: where segments end whole. */
+  points: readonly ArchivePoint[];
 }
 
 /** What is archived of one timeline. */
@@ -27,12 +29,14 @@ export interface ArchivedTimeline {
   timeline: string;
   /** Where it begins: while nothing of it is archived, that is all that is known of it. */
   begins: ArchivePoint;
-  /** Oldest first; those will do of which a server could still have one. */
-  files: readonly ArchivedFile[];
-  /** Places between transactions that are known without reading a body, oldest first: where segments end whole. */
-  points: readonly ArchivePoint[];
+  /** The names of its files, oldest first. */
+  files: readonly string[];
+  /** What is archived of one of them; undefined where its beginning is not there any more. */
+  file(name: string): Promise<ArchivedFile | undefined>;
+  /** Of the newest. Left out while nothing is archived. */
+  last?: ArchivedFile;
   /** The life of the server's data when it was last looked at, and how far its redo log was then synced. */
-  seen?: { life: string; lsn: number };
+  seen?: { life?: string | undefined; lsn: number };
 }
 
 /** A server, which is asked for what is needed and for nothing else. What it answers holds while one look lasts. */
@@ -41,7 +45,8 @@ export interface ServerView {
   keepsBinlog: boolean;
   /** Oldest first; the last one is being written. Empty when it keeps none. */
   files: readonly { file: string; size: number }[];
-  life: string;
+  /** Undefined where nobody can know. */
+  life: string | undefined;
   /** Where its redo log stands. */
   lsn: number;
   head(file: string): Promise<BinlogHead>;
@@ -50,6 +55,6 @@ export interface ServerView {
    * have the same head.
    */
   sameUpTo(archived: ArchivedFile): Promise<number>;
-  /** The places between the transactions of its own copy of a file, in order. */
-  points(file: string): Promise<readonly ArchivePoint[]>;
+  /** Where in its own copy of a file it had come to these states, by position; its beginning is not looked at. */
+  places(file: string, gtids: ReadonlySet<string>): Promise<readonly ArchivePoint[]>;
 }

@@ -7,6 +7,8 @@ export interface NewTimeline {
   /** Left out, with `branch`, where nobody knows where on another it begins. */
   parent?: string;
   branch?: ArchivePoint;
+  /** As in TimelineFacts. */
+  branchTime?: string;
   begins: ArchivePoint;
 }
 
@@ -25,8 +27,8 @@ export type Verdict =
   | { kind: 'goes_on'; timeline: string; from: BinlogPoint; hole?: NewHole }
   /** What is read on begins with the file of `timeline.begins`, from its start. */
   | { kind: 'new_timeline'; timeline: NewTimeline; hole?: NewHole }
-  /** Nothing to follow until it is switched on. */
-  | { kind: 'no_binlog'; hole: NewHole };
+  /** Nothing to follow until it is switched on. Without a hole where nothing is archived. */
+  | { kind: 'no_binlog'; hole?: NewHole };
 
 /** @param begins where it begins on the server; the same place where left out */
 export function branchAt(
@@ -67,7 +69,6 @@ export function holeBefore(current: ArchivedTimeline, cause: HoleCause, to?: Arc
 }
 
 /** Up to where transactions are archived, whole. */
-export function endOf({ files, begins }: ArchivedTimeline): ArchivePoint {
-  const last = files.at(-1);
+export function endOf({ last, begins }: ArchivedTimeline): ArchivePoint {
   return last ? { file: last.file, position: last.wholeEnd, gtid: last.gtidAfter } : begins;
 }

@@ -1,13 +1,11 @@
 /** The program that reads the server's binlog over the network and writes it into the spool, until it is ended. */
 import { crc32 } from 'node:zlib';
-import { rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { ServerSettings } from '../../config/agent.ts';
 import type { BinlogPoint } from '../../domain/archive/facts.ts';
 import { startChild } from '../processes/child.ts';
 import { findProgram } from '../programs.ts';
-import { optionGroup } from '../server/option-files.ts';
-import { readClientAccount } from '../server/options.ts';
+import { writeAccount } from './account.ts';
 
 export interface Source {
   /** Why it ended, a sentence; undefined while it runs, and where it was ended from here. */
@@ -41,13 +39,7 @@ export function defaultServerId(serviceId: string): number {
 export async function startSource(options: SourceOptions): Promise<Source> {
   const { server, from, serverId, directory, folder } = options;
   const optionFile = path.join(folder, 'account.cnf');
-  const { user, password, socket, host, port } = await readClientAccount(server);
-  const place: Record<string, string | number> = host === '' ? { socket } : { host, port };
-  // After the include, so that these are the ones that count.
-  const account = optionGroup('client', { user, password, ...place });
-  const included = `!include ${server.client_file ?? server.defaults_file}`;
-  await rm(optionFile, { force: true });
-  await writeFile(optionFile, `${included}\n${account}`, { mode: 0o600 });
+  await writeAccount(server, optionFile);
   const child = startChild(
     await findProgram(server, 'mariadb-binlog'),
     [

@@ -75,6 +75,16 @@ async function currentLineage(stateDirectory: string, layout: Layout, lsn: numbe
   return id;
 }
 
+/** As `currentLineage`; undefined where the system tablespace is not to be seen, and so nothing can be known. */
+export async function knownLife(
+  stateDirectory: string,
+  layout: Layout,
+  lsn: number,
+): Promise<string | undefined> {
+  const file = await identityOf(systemTablespace(layout));
+  return file === '' ? undefined : await currentLineage(stateDirectory, layout, lsn);
+}
+
 /** The server's data is about to be replaced: whatever is there next is another life. */
 export async function endLineage(stateDirectory: string): Promise<void> {
   await removeDurably(recordFile(stateDirectory));

@@ -5,7 +5,7 @@ import { compareGtids } from '../../../domain/archive/gtid-order.ts';
 import { reconnect, type RestoredPoint } from '../../../domain/archive/reconnect.ts';
 import type { NewHole, Verdict } from '../../../domain/archive/verdict.ts';
 import { longRun } from '../../support/long.ts';
-import { type ArchivedCopy, archivedOf, contentUpTo, copyOf, World } from './world.ts';
+import { type ArchivedCopy, archivedOf, contentUpTo, copyOf, grown, World } from './world.ts';
 
 interface Line {
   id: string;
@@ -50,8 +50,6 @@ class Archive {
           const index = this.lines.findIndex(({ id }) => id === verdict.timeline);
           this.lines.push(...this.lines.splice(index, 1));
           this.#copy(world, verdict.from.file);
-          // The rest of a file comes first; then it is looked again.
-          if (this.#off) return await this.follow(world);
         }
       }
     }
@@ -73,7 +71,7 @@ class Archive {
       const copy = copyOf(file);
       const index = known.findIndex(({ file: name }) => name === file.name);
       if (index < 0) known.push(copy);
-      else known[index] = { ...copy, ranges: [...known[index]!.ranges, ...copy.ranges] };
+      else known[index] = grown(known[index]!, copy);
     }
   }
 
@@ -271,7 +269,7 @@ describe('after it connected again, a follower', () => {
     };
     world.rotate();
     world.write();
-    const restored = { parent: { timeline: 'line 0', branch }, file: 'bin.000001' };
+    const restored = { parent: { timeline: 'line 0', branch } };
     expect(await archive.follow(world, restored)).toEqual({
       kind: 'new_timeline',
       timeline: {

@@ -37,6 +37,7 @@ export class World {
   keepsBinlog = true;
   state: State = { data: [], life: 'life 0', lsn: 0, gtid: '', files: [] };
   #count = 0;
+  /** Of a history that is not the archive's any more nothing is put back: GTIDs would be there twice. */
   #kept: State | undefined;
 
   constructor(serverId = 1) {
@@ -65,6 +66,7 @@ export class World {
 
   reset(): void {
     if (!this.keepsBinlog) return;
+    this.#kept = undefined;
     this.state.gtid = '';
     this.state.files = [];
     this.#begin('bin.000001');
@@ -77,6 +79,7 @@ export class World {
     const gone = changes.splice(Math.max(0, changes.length - lost));
     this.state.data.splice(this.state.data.length - gone.length);
     this.state.gtid = changes.at(-1)?.gtid ?? gtid;
+    this.#kept = undefined;
     this.rotate();
   }
 
@@ -110,6 +113,7 @@ export class World {
     const { files, data, gtid } = this.state;
     const all = files.flatMap(({ changes }) => changes);
     const had = all.slice(0, Math.max(0, all.length - lacks));
+    this.#kept = undefined;
     this.serverId += 1;
     this.state = {
       data: data.slice(0, data.length - (all.length - had.length)),
@@ -149,7 +153,7 @@ export class World {
         );
         return Promise.resolve(same ? sizeOf(same.changes) : 0);
       },
-      points: (name) => Promise.resolve(pointsOf(named(name))),
+      places: (name, gtids) => Promise.resolve(pointsOf(named(name)).filter(({ gtid }) => gtids.has(gtid))),
     };
   }
 
@@ -169,11 +173,11 @@ function sizeOf(changes: readonly Change[]): number {
   return headBytes + changeBytes * changes.length;
 }
 
-function pointsOf({ name, gtid, changes }: File): ArchivePoint[] {
-  return [gtid, ...changes.map((change) => change.gtid)].map((state, index) => ({
+function pointsOf({ name, changes }: Pick<File, 'name' | 'changes'>): ArchivePoint[] {
+  return changes.map(({ gtid }, index) => ({
     file: name,
-    position: headBytes + changeBytes * index,
-    gtid: state,
+    position: headBytes + changeBytes * (index + 1),
+    gtid,
   }));
 }
 
@@ -191,8 +195,15 @@ export function copyOf(file: File): ArchivedCopy {
     end,
     wholeEnd: end,
     gtidAfter: changes.at(-1)?.gtid ?? gtid,
+    points: pointsOf(file).slice(-1),
     ranges: [{ changes: [...changes] }],
   };
+}
+
+/** With what was archived of it before. */
+export function grown(before: ArchivedCopy, after: ArchivedCopy): ArchivedCopy {
+  const points = [...before.points, ...after.points];
+  return { ...after, points, ranges: [...before.ranges, ...after.ranges] };
 }
 
 /** What the judgement is told of a timeline. */
@@ -202,15 +213,15 @@ export function archivedOf(
   files: readonly ArchivedCopy[],
   seen?: { life: string; lsn: number },
 ): ArchivedTimeline {
-  const points = files.flatMap(({ file, head, ranges }) => [
-    { file, position: 0, gtid: head.gtid },
-    ...ranges.map(({ changes }) => ({
-      file,
-      position: sizeOf(changes),
-      gtid: changes.at(-1)?.gtid ?? head.gtid,
-    })),
-  ]);
-  return { timeline, begins, files, points, ...(seen && { seen }) };
+  const last = files.at(-1);
+  return {
+    timeline,
+    begins,
+    files: files.map(({ file }) => file),
+    file: (name) => Promise.resolve(files.find(({ file }) => file === name)),
+    ...(last && { last }),
+    ...(seen && { seen }),
+  };
 }
 
 /** What a file holds up to a place. */

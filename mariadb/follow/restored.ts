@@ -1,0 +1,77 @@
+/**
+ * The note that a restore leaves for whoever follows the binlog: from which place of which timeline the data is that was
+ * put in place. Written before anything is replaced; whether it was is read off the journals.
+ */
+import path from 'node:path';
+import { z } from 'zod';
+import { TidemarkError } from '../../domain/errors.ts';
+import { readJournal } from '../cutover/journal.ts';
+import { makeDirectory, readRecord, removeDurably, writeDurably } from '../restore/files.ts';
+import { readInPlace } from '../restore/in-place-record.ts';
+
+const schema = z.object({
+  restoreId: z.number(),
+  workflowId: z.string(),
+  mode: z.enum(['side-by-side', 'in-place']),
+  /** Where in the binlogs of this service the data is; left out where it is another's, or had none. */
+  branch: z.object({ file: z.string(), position: z.number(), gtid: z.string() }).exactOptional(),
+  /** Of these; left out where the backup does not say it. */
+  timeline: z.string().exactOptional(),
+  /** When it began. */
+  at: z.string(),
+});
+export type RestoredNote = z.infer<typeof schema>;
+
+const fileOf = (stateDirectory: string): string => path.join(stateDirectory, 'restored.json');
+
+/** Once this returns, it survives a power cut. Repeated, it changes nothing. */
+export async function noteRestore(stateDirectory: string, note: Omit<RestoredNote, 'at'>): Promise<void> {
+  const { restoreId, workflowId } = note;
+  const journal = await readJournal(stateDirectory, restoreId);
+  // Then it was read already, maybe.
+  if (journal?.workflowId === workflowId && journal.state === 'committed') return;
+  await makeDirectory(stateDirectory, 0o700);
+  await writeDurably(fileOf(stateDirectory), JSON.stringify({ ...note, at: new Date().toISOString() }));
+}
+
+/** It has a timeline, or the data was put back. */
+export async function forgetRestore(stateDirectory: string): Promise<void> {
+  await removeDurably(fileOf(stateDirectory));
+}
+
+/**
+ * The restore that no timeline was begun for yet; undefined where there is none, or what it replaced is back.
+ *
+ * @throws archive_failed while it is not decided
+ */
+export async function restoredSince(stateDirectory: string): Promise<RestoredNote | undefined> {
+  const file = fileOf(stateDirectory);
+  const note = await readRecord(file, schema, `The note ${file} of a restore cannot be read: remove it.`);
+  if (!note) return undefined;
+  switch (await outcomeOf(stateDirectory, note)) {
+    case 'open':
+      throw new TidemarkError(
+        'archive_failed',
+        `Restore ${note.restoreId} is replacing the server's data: its binlog is followed again afterwards.`,
+      );
+    case 'taken_back':
+      await forgetRestore(stateDirectory);
+      return undefined;
+    case 'done':
+      return note;
+  }
+}
+
+async function outcomeOf(
+  stateDirectory: string,
+  { restoreId, workflowId, mode }: RestoredNote,
+): Promise<'open' | 'done' | 'taken_back'> {
+  if (mode === 'in-place') {
+    const record = await readInPlace(stateDirectory);
+    return record?.restoreId === restoreId ? 'open' : 'done';
+  }
+  const journal = await readJournal(stateDirectory, restoreId);
+  if (journal?.workflowId !== workflowId) return 'taken_back';
+  if (journal.state === 'open') return 'open';
+  return journal.state === 'committed' ? 'done' : 'taken_back';
+}
