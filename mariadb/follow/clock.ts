@@ -16,6 +16,8 @@ export interface Sample extends ClockSample {
 /** More than this is thinned out: a store was away for hours. */
 const mostKept = 100_000;
 const longestPauseMs = 5_000;
+/** A server can have thousands of files. */
+const listMs = 1_000;
 /** A connection on which nothing comes back for so long is dead. */
 const answerMs = 10_000;
 
@@ -27,6 +29,9 @@ export class CommitClock {
   #samples: Sample[] = [];
   #latest: Sample | undefined;
   #trouble = '';
+  /** What the server keeps, as of `#listedAt`: the last of them grows. */
+  #files: { file: string; bytes: number }[] = [];
+  #listedAt = 0;
 
   constructor(server: ServerSettings, intervalMs: number) {
     this.#server = server;
@@ -50,6 +55,18 @@ export class CommitClock {
   async stop(): Promise<void> {
     this.#stop.abort();
     await this.#running;
+  }
+
+  /** How many bytes of binlog the server has written beyond a place. */
+  bytesBeyond({ file, position }: BinlogPoint): number {
+    const latest = this.#latest;
+    if (!latest) return 0;
+    if (latest.file === file) return Math.max(0, latest.position - position);
+    const from = this.#files.findIndex((other) => other.file === file);
+    const to = this.#files.findIndex((other) => other.file === latest.file);
+    const closed = this.#files.slice(Math.max(0, from), Math.max(0, to));
+    const bytes = closed.reduce((sum, other) => sum + other.bytes, latest.position);
+    return Math.max(0, bytes - (from < 0 ? 0 : position));
   }
 
   /** Those of the front that `fits` takes, which are given out once. */
@@ -88,9 +105,21 @@ export class CommitClock {
       const begun = Date.now();
       const sample = await within(connection, () => look(connection));
       if (sample) this.#note(sample);
+      await this.#list(connection);
       const restMs = Math.max(0, this.#intervalMs - (Date.now() - begun));
       await sleep(restMs, undefined, { signal }).catch(() => undefined);
     }
+  }
+
+  /** Now and then, where there is another file than before. */
+  async #list(connection: Connection): Promise<void> {
+    const known = this.#files.at(-1)?.file === this.#latest?.file;
+    if (known || Date.now() - this.#listedAt < listMs) return;
+    const logs = await within(connection, () =>
+      rowsOf<{ Log_name: string; File_size: number | bigint }>(connection, 'SHOW BINARY LOGS'),
+    );
+    this.#files = logs.map(({ Log_name: file, File_size: bytes }) => ({ file, bytes: Number(bytes) }));
+    this.#listedAt = Date.now();
   }
 
   #note(sample: Sample): void {

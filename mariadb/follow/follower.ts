@@ -45,7 +45,7 @@ export interface FollowerOptions {
   judge?: Judge;
 }
 
-const [firstPauseMs, longestPauseMs] = [250, 10_000];
+const [firstPauseMs, longestPauseMs] = [250, 3_000];
 
 /** @example
  * const follower = new Follower({ server, archive: openArchive(store, serviceId), … });

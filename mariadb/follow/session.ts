@@ -257,6 +257,7 @@ export class Session {
     if (!latest) return;
     standing.server = { file: latest.file, position: latest.position };
     standing.lookedAt = latest.t1;
+    standing.lagBytes = clock.bytesBeyond(standing.archived);
   }
 
   /** Reading waits when the spool is full: it begins again where it ended, once all that is there is shipped. */

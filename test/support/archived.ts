@@ -8,9 +8,29 @@ import { expect } from '@jest/globals';
 import { meeting, type SegmentArchive, type SegmentHeader } from '../../domain/archive/header.ts';
 import type { TestServer } from './mariadb.ts';
 import { runFolder } from './run.ts';
+import { until } from './until.ts';
 
 const run = promisify(execFile);
 const inUseByte = 21;
+
+/** Of all files of a timeline. */
+export async function allHeaders(archive: SegmentArchive, timeline: string): Promise<SegmentHeader[]> {
+  const all: SegmentHeader[] = [];
+  for await (const file of archive.files(timeline)) all.push(...(await headersOf(archive, timeline, file)));
+  return all;
+}
+
+/** What can be expected of any header. */
+export function expectSound(headers: readonly SegmentHeader[]): void {
+  for (const { clock, start, end, wholeEnd, index } of headers) {
+    for (const [at, { t0, t1, position }] of clock.entries()) {
+      expect(t0 <= t1).toBe(true);
+      if (at > 0) expect(t0 >= clock[at - 1]!.t0 && position >= clock[at - 1]!.position).toBe(true);
+    }
+    for (const { position } of index) expect(position >= start && position < end).toBe(true);
+    expect(wholeEnd >= start && wholeEnd <= end).toBe(true);
+  }
+}
 
 export async function headersOf(
   archive: SegmentArchive,
@@ -74,6 +94,11 @@ export async function expectSame(
   for (const name of names) {
     const theirs = await readFile(path.join(folder, name));
     theirs[inUseByte]! &= ~1;
+    // The server notes a checkpoint in a file a moment after it was begun.
+    await until(
+      async () => (await headersOf(archive, timeline, name)).some(({ end }) => end === theirs.length),
+      30_000,
+    );
     const ours = await rebuilt(archive, timeline, name, identity);
     expect({ name, bytes: ours.length }).toEqual({ name, bytes: theirs.length });
     expect({ name, same: ours.equals(theirs) }).toEqual({ name, same: true });

@@ -64,6 +64,14 @@ export async function archiveOf(server: TestServer): Promise<Place> {
   return { archive, folder, follow };
 }
 
+/** Transactions of one row each into `shop.t`. */
+export async function writeRows(server: TestServer, rows: number, bytes = 36): Promise<void> {
+  for (let row = 0; row < rows; row += 1) {
+    const pieces = Math.ceil(bytes / 36);
+    await server.query('INSERT INTO shop.t (t) VALUES (REPEAT(RANDOM_BYTES(36), ?))', [pieces]);
+  }
+}
+
 /** Everything that the server has written by now. */
 export async function archived({ follower }: Following): Promise<FollowState> {
   return await follower.flush(AbortSignal.timeout(60_000));
