@@ -114,7 +114,8 @@ function changesOf({
     bytes_read: examination?.bytesRead,
     damaged: examination && JSON.stringify(examination.damaged),
     damaged_count: examination?.damagedCount,
-    known_damaged: examination && Number(examination.damagedCount > 0),
+    // A damaged copy is no damage of the backup.
+    known_damaged: examination && Number((examination.places?.[0] ?? examination).damagedCount > 0),
   });
 }
 

@@ -10,6 +10,7 @@ import { isRetryable, pauseAfterFailure } from '../../domain/copies.ts';
 import { workflowIds } from '../../domain/ids.ts';
 import { advance, measure, type Progress, startOf } from '../../domain/progress.ts';
 import { orderedCopies } from '../../domain/service-settings.ts';
+import type { Damage } from '../../domain/verification.ts';
 import { copyBackup } from '../../storage/copy.ts';
 import type { ObjectStore } from '../../storage/store.ts';
 import { startCopy } from '../../temporal/start.ts';
@@ -103,6 +104,36 @@ function targetOf({ copies }: Plane, location: string): ObjectStore {
   );
 }
 
+/**
+ * A copy that was found to lack objects, or to have other ones, counts as one that is still to be made: what is missing is
+ * sent again, and what is damaged is said.
+ */
+export async function remakeDamaged(plane: Plane, damaged: readonly Damage[]): Promise<void> {
+  const dueAt = new Date().toISOString();
+  const told = new Set<string>();
+  for (const { backupId, location: place, object, finding } of damaged) {
+    const [location] = [...plane.copies].find(([, store]) => store.location === place) ?? [];
+    if (location === undefined || told.has(`${backupId} ${location}`)) continue;
+    told.add(`${backupId} ${location}`);
+    const message = `A verification found the object ${object} otherwise: ${finding}. The copy is made again.`;
+    await plane.catalog.updateCopy(backupId, location, { status: 'Failed', message, dueAt });
+  }
+}
+
+/** The locations that have what a backup builds on: in another one an incremental would be of no use to anybody. */
+export async function followable(
+  { catalog }: Pick<Plane, 'catalog'>,
+  backupId: string,
+  locations: readonly string[],
+): Promise<string[]> {
+  const parent = (await catalog.findBackup(backupId))?.parentBackup ?? '';
+  if (parent === '') return [...locations];
+  const copies = (await catalog.findCopies([parent])).get(parent) ?? [];
+  return locations.filter((location) =>
+    copies.some((copy) => copy.location === location && copy.status === 'Succeeded'),
+  );
+}
+
 async function isWanted({ catalog }: Plane, backupId: string, location: string): Promise<boolean> {
   const copies = (await catalog.findCopies([backupId])).get(backupId) ?? [];
   return copies.some((copy) => copy.location === location);
@@ -127,8 +158,10 @@ export async function orderCopiesOf(plane: Plane, backupId: string): Promise<voi
   const locations = orderedCopies(settings, defaults);
   const services = [{ organization, serviceId }];
   for (const location of locations) await catalog.orderCopies({ services, location, backupId });
-  if (locations.length === 0) return;
-  await startCopy(plane.client, { backupId, serviceId, locations, timings: plane.timings });
+  const now = await followable(plane, backupId, locations);
+  // The others are begun once the copy that they wait for is there.
+  if (now.length === 0) return;
+  await startCopy(plane.client, { backupId, serviceId, locations: now, timings: plane.timings });
 }
 
 /**

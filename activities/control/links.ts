@@ -5,6 +5,7 @@ import { type BackupSource, managedStorage } from '../../domain/copies.ts';
 import { TidemarkError } from '../../domain/errors.ts';
 import { readManifest, type ReadManifest } from '../../storage/manifest.ts';
 import { firstOf } from '../../storage/replicas.ts';
+import type { ObjectStore } from '../../storage/store.ts';
 import { statParts } from '../../storage/verify.ts';
 import { storeOf } from './buckets.ts';
 import type { Plane } from './plane.ts';
@@ -47,21 +48,30 @@ export function sourcesOf(chain: readonly Link[]): BackupSource[] {
   return [...places.values()];
 }
 
+/** Where a backup is kept: where it was written to, then its copies, in the order of the settings. */
+export async function placesOf(
+  plane: Plane,
+  { id, method }: BackupRecord,
+): Promise<{ source: BackupSource; store: ObjectStore }[]> {
+  const own: BackupSource = { location: managedStorage, shown: plane.store.location };
+  const places = [{ source: own, store: await storeOf(plane, id) }];
+  const copies = method === 'external' ? [] : ((await plane.catalog.findCopies([id])).get(id) ?? []);
+  for (const [location, store] of plane.copies) {
+    const made = copies.some((copy) => copy.location === location && copy.status === 'Succeeded');
+    if (made) places.push({ source: { location, shown: location }, store });
+  }
+  return places;
+}
+
 /**
  * The manifest of a backup from the first place that has it and every part, and where else it may be read: that place
  * first.
  *
  * @throws object_missing, object_damaged, naming every place with its reason
  */
-async function readWhole(plane: Plane, { id, method, manifestSha256 }: BackupRecord): Promise<Link> {
-  const own: BackupSource = { location: managedStorage, shown: plane.store.location };
-  const places = [{ source: own, store: await storeOf(plane, id) }];
-  const copies = method === 'external' ? [] : ((await plane.catalog.findCopies([id])).get(id) ?? []);
-  // In the order of the settings: what stands first there is asked first.
-  for (const [location, store] of plane.copies) {
-    const made = copies.some((copy) => copy.location === location && copy.status === 'Succeeded');
-    if (made) places.push({ source: { location, shown: location }, store });
-  }
+export async function readWhole(plane: Plane, backup: BackupRecord): Promise<Link> {
+  const { id, manifestSha256 } = backup;
+  const places = await placesOf(plane, backup);
   const stores = places.map(({ store }) => store);
   const { answer, place, refusals } = await firstOf(stores, `The backup ${id}`, async (store, signal) => {
     const read = await readManifest(store, id, manifestSha256, signal);

@@ -7,7 +7,7 @@ import { within } from '../../storage/network/within.ts';
 import { manifestExists, removeParts } from '../../storage/sweep.ts';
 import { startCopy } from '../../temporal/start.ts';
 import type { MissingCopies } from '../../catalog/copy-types.ts';
-import { endCopying } from './copies.ts';
+import { endCopying, followable } from './copies.ts';
 import { workflowState } from './places.ts';
 import { workflowIds } from '../../domain/ids.ts';
 import type { Plane } from './plane.ts';
@@ -36,7 +36,10 @@ export async function beginMissingCopies(
         ...one,
         locations: locations.filter((location) => !wanted.includes(location)),
       });
-      const toCopy = locations.filter((location) => wanted.includes(location));
+      const here = locations.filter((location) => wanted.includes(location));
+      const toCopy = await followable(plane, backupId, here);
+      const behind = here.filter((location) => !toCopy.includes(location));
+      await putOff(plane, backupId, behind);
       if (toCopy.length === 0 || (await workflowState(plane, workflowIds.copy(backupId))) === 'open') return;
       await startCopy(plane.client, { backupId, serviceId, locations: toCopy, timings: plane.timings });
       begun += 1;
@@ -61,6 +64,17 @@ export async function findMissingCopies({ catalog, defaults }: Plane): Promise<v
     }
     after = last.serviceId;
   }
+}
+
+/** They come after the copy of what the backup builds on, and leave their turn to others until then. */
+async function putOff(
+  { catalog, copyIntervalMs }: Plane,
+  backupId: string,
+  locations: string[],
+): Promise<void> {
+  const message = 'The copy waits for that of the backup that this one builds on.';
+  const dueAt = new Date(Date.now() + copyIntervalMs).toISOString();
+  for (const location of locations) await catalog.updateCopy(backupId, location, { message, dueAt });
 }
 
 /** The service does not want them any more, and they are not whole: what was sent is removed. */

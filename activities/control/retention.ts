@@ -13,10 +13,10 @@ import type { RetentionCandidate, RetentionFacts, Verdict } from '../../domain/r
 import { retentionOf } from '../../domain/service-settings.ts';
 import { readManifest } from '../../storage/manifest.ts';
 import { manifestExists } from '../../storage/sweep.ts';
-import { statParts } from '../../storage/verify.ts';
 import { beating } from '../heartbeat.ts';
 import type { ControlActivities } from './contract.ts';
 import { sweepLeftCopies, sweepLeftParts } from './left-parts.ts';
+import { readWhole } from './links.ts';
 import { workflowState } from './places.ts';
 import type { Plane } from './plane.ts';
 import { carryOutPruning, pruneBinlogs } from './pruning.ts';
@@ -170,8 +170,8 @@ async function proveLastFull(plane: Plane, candidates: readonly RetentionCandida
   if (id === undefined) return;
   try {
     const backup = await plane.catalog.findBackup(id);
-    const { manifest } = await readManifest(plane.store, id, backup?.manifestSha256);
-    await statParts(plane.store, manifest);
+    // Wherever it is whole, it can be restored from.
+    if (backup) await readWhole(plane, backup);
   } catch (error) {
     if (!(error instanceof TidemarkError)) throw error;
     const message = `The newest full backup, ${id}, cannot be restored, so no older one is removed. ${error.message}`;

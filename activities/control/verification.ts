@@ -3,9 +3,10 @@ import { Context } from '@temporalio/activity';
 import { TidemarkError } from '../../domain/errors.ts';
 import { isFinal } from '../../domain/operations.ts';
 import { advance, measure, type Progress, startOf } from '../../domain/progress.ts';
-import { examineBackup } from '../../storage/examine.ts';
-import { storeOf } from './buckets.ts';
+import { examinePlaces } from '../../storage/examine-places.ts';
 import type { ControlActivities, ControlBulkActivities } from './contract.ts';
+import { remakeDamaged } from './copies.ts';
+import { placesOf } from './links.ts';
 import type { Plane } from './plane.ts';
 
 const beatMs = 1_000;
@@ -32,16 +33,17 @@ export function verificationBulkActivities(plane: Plane): Pick<ControlBulkActivi
       beat();
       const timer = setInterval(beat, beatMs);
       try {
-        const store = await storeOf(plane, backupId);
-        const examination = await examineBackup(store, backupId, {
+        const backup = await catalog.findBackup(backupId);
+        if (!backup) throw removed(backupId);
+        const stores = (await placesOf(plane, backup)).map(({ store }) => store);
+        const examination = await examinePlaces(stores, backupId, {
           signal: context.cancellationSignal,
           known: async (id) => {
-            const backup = await catalog.findBackup(id);
-            if (!backup && id === backupId)
-              throw new TidemarkError('backup_not_found', `The backup "${id}" was removed meanwhile.`);
+            const known = await catalog.findBackup(id);
+            if (!known && id === backupId) throw removed(backupId);
             return {
-              parent: backup?.parentBackup ?? '',
-              ...(backup && backup.manifestSha256 !== '' && { manifestSha256: backup.manifestSha256 }),
+              parent: known?.parentBackup ?? '',
+              ...(known && known.manifestSha256 !== '' && { manifestSha256: known.manifestSha256 }),
             };
           },
           onProgress: (done, total) => {
@@ -50,6 +52,7 @@ export function verificationBulkActivities(plane: Plane): Pick<ControlBulkActivi
         });
         const { objectsCount, bytesRead, damagedCount } = examination;
         const fields = { backup: backupId, objects: objectsCount, bytes: bytesRead, damaged: damagedCount };
+        await remakeDamaged(plane, examination.damaged);
         if (damagedCount > 0) log.warn(fields, 'A backup is damaged.');
         else log.info(fields, 'A backup was read back and is whole.');
         return examination;
@@ -58,4 +61,8 @@ export function verificationBulkActivities(plane: Plane): Pick<ControlBulkActivi
       }
     },
   };
+}
+
+function removed(backupId: string): TidemarkError {
+  return new TidemarkError('backup_not_found', `The backup "${backupId}" was removed meanwhile.`);
 }

@@ -23,6 +23,7 @@ export const verification = z
         z.strictObject({
           backup_id: z.string().openapi({ description: 'The backup that the object belongs to' }),
           object: z.string().openapi({ description: 'Its key' }),
+          location: z.string().optional().openapi({ description: 'Where it lies' }),
           finding: z.string().openapi({ example: 'expected 16777216 bytes, found no such object' }),
         }),
       )

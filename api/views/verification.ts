@@ -14,9 +14,10 @@ export function verificationView(record: VerificationRecord): VerificationView {
     objects_count: record.objectsCount,
     bytes_read: record.bytesRead,
     damaged_count: record.damagedCount,
-    damaged: record.damaged.map(({ backupId, object, finding }) => ({
+    damaged: record.damaged.map(({ backupId, object, finding, location }) => ({
       backup_id: backupId,
       object,
+      ...given('location', location),
       finding,
     })),
     ...given('progress', record.progress && progressView(record.progress)),

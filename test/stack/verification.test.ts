@@ -56,7 +56,7 @@ test('a backup that is whole is said to be, without its agent', async () => {
     damaged: [],
     progress: { phase: 'done', percent: 100, bytes_done: size },
   });
-  expect(found.message).toMatch(/^The backup is whole: \d+ objects with .* were read back/);
+  expect(found.message).toMatch(/^The backup is whole in file:\S+: \d+ objects with .* were read back/);
   const records = stack.client.workflow.list({ query: "WorkflowType = 'verification'" });
   for await (const { workflowId } of records) await recordHistory(stack.client, 'verification', workflowId);
   await stack.services[0]?.agent.start('The agent is ready');
@@ -80,7 +80,7 @@ test('all that is damaged is found, by the command line too', async () => {
   expect(found.damaged.map(({ object }) => path.basename(object))).toEqual(['part-000002', 'part-000003']);
   expect(found.damaged[0]?.finding).toMatch(/^expected SHA-256 [0-9a-f]{64}, found [0-9a-f]{64}$/);
   expect(found.damaged[1]?.finding).toMatch(/^expected \d+ bytes, found no such object$/);
-  expect(found.message).toContain('/part-000002 is damaged: expected SHA-256 ');
+  expect(found.message).toMatch(/\/part-000002 in file:\S+ is damaged: expected SHA-256 /);
   expect(found.message).toContain('So is 1 more object. Restore another backup');
 
   await rename(path.join(folder, 'away'), path.join(folder, 'part-000003'));
