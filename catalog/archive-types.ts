@@ -6,10 +6,11 @@ import type {
   SegmentFacts,
   TimelineFacts,
 } from '../domain/archive/facts.ts';
+import type { SegmentSearch } from './archive-search.ts';
 import type { RecoveryCatalog } from './recovery-facts.ts';
 import type { StretchFacts } from '../domain/archive/stretches.ts';
 
-export interface ArchiveCatalog extends RecoveryCatalog {
+export interface ArchiveCatalog extends RecoveryCatalog, SegmentSearch {
   /** One transaction. What is known already changes nothing; a hole that goes on is ended by the same one with an end. */
   recordArchive(serviceId: string, report: FollowReport): Promise<void>;
   findFollowState(serviceIds: readonly string[]): Promise<Map<string, FollowState>>;

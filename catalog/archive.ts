@@ -16,12 +16,15 @@ import { fileNumber, type StretchFacts, withSegment } from '../domain/archive/st
 import { cutOut, type SegmentKey } from './archive-cuts.ts';
 import { replaceStretches, stretchesOf } from './archive-stretches.ts';
 import { holeText, inOrder, nowWritten, segmentOf, segmentRow, timelineText } from './archive-rows.ts';
+import type { SegmentSearch } from './archive-search.ts';
 import type { ArchiveCatalog } from './archive-types.ts';
 import type { RecoveryCatalog } from './recovery-facts.ts';
 import type { Database } from './database.ts';
 import type { Tables } from './schema.ts';
 
-export function archiveIn(database: Database): Omit<ArchiveCatalog, keyof RecoveryCatalog> {
+export function archiveIn(
+  database: Database,
+): Omit<ArchiveCatalog, keyof RecoveryCatalog | keyof SegmentSearch> {
   return {
     async recordArchive(serviceId, report) {
       await database.writeAlone(serviceId, async (db) => {

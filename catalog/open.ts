@@ -3,6 +3,7 @@ import { Kysely, sql } from 'kysely';
 import { TidemarkError } from '../domain/errors.ts';
 import { apiKeysIn } from './api-keys.ts';
 import { archiveIn } from './archive.ts';
+import { archiveSearchIn } from './archive-search.ts';
 import { auditIn } from './audit.ts';
 import { agentsIn } from './agents.ts';
 import { backupsIn } from './backups.ts';
@@ -87,6 +88,7 @@ export async function openCatalog(location: string, options: { password?: string
     ...pruningsIn(database),
     ...recoveryIn(database),
     ...followingsIn(database),
+    ...archiveSearchIn(database),
   };
 }
 

@@ -3,17 +3,24 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { CompiledQuery, Kysely } from 'kysely';
+import { archiveIn } from '../../catalog/archive.ts';
+import { archiveSearchIn } from '../../catalog/archive-search.ts';
 import { auditIn } from '../../catalog/audit.ts';
 import { backupsIn } from '../../catalog/backups.ts';
 import { Database } from '../../catalog/database.ts';
 import { migrateToLatest } from '../../catalog/migrate.ts';
 import { placesIn } from '../../catalog/places.ts';
+import { recoveryIn } from '../../catalog/recovery-facts.ts';
 import { restoresIn } from '../../catalog/restores.ts';
 import { scheduleIntentsIn } from '../../catalog/schedule-intents.ts';
 import { schedulesIn } from '../../catalog/schedules.ts';
 import type { Tables } from '../../catalog/schema.ts';
 import { servicesIn } from '../../catalog/services.ts';
 import { sqliteBackend } from '../../catalog/sqlite.ts';
+import { instantAt, report, segment } from './archive-records.ts';
+import { newService } from './records.ts';
+
+const timeline = 'e'.repeat(32);
 
 /** The queries are those that the catalog really sends; SQLite tells how it would answer each. */
 describe('with a million rows', () => {
@@ -34,6 +41,13 @@ describe('with a million rows', () => {
     await database.close();
     rmSync(folder, { recursive: true, force: true });
   });
+
+  async function registeredService(): Promise<{ serviceId: string }> {
+    const service = newService();
+    await servicesIn(database).upsertService(service);
+    sent.length = 0;
+    return service;
+  }
 
   async function plans(): Promise<string[]> {
     const queries = sent.splice(0).filter(({ sql }) => /^(select|update|delete)/i.test(sql));
@@ -94,7 +108,7 @@ describe('with a million rows', () => {
   test('every list of schedules is read off an index in its order, and the repeating ones alone', async () => {
     const { listSchedules } = schedulesIn(database);
     const { listScheduleIntents, findScheduleIntent } = scheduleIntentsIn(database);
-    const key = /PRIMARY KEY|autoindex_services/;
+    const key = /PRIMARY KEY|autoindex_(services|external_buckets)/;
     const or = (index: RegExp): RegExp => new RegExp(`${index.source}|SCALAR SUBQUERY|${key.source}`);
     await expectIndexed(listSchedules('o', {}, page), or(/schedules_by_organization_created_at_id/));
     await expectIndexed(
@@ -126,6 +140,34 @@ describe('with a million rows', () => {
     await expectIndexed(restoresIn(database).findRestore(1, 'o'), key);
     await expectIndexed(restoresIn(database).updateRestore(1, { message: 'm' }), key);
     await expectIndexed(servicesIn(database).findService('s', 'o'), key);
+  });
+
+  test('archived binlogs are found without looking at the others', async () => {
+    const archive = archiveIn(database);
+    const key = /PRIMARY KEY|autoindex_(stretches|timelines|archive_holes|follow_states)/;
+    const range = {
+      timeline,
+      from: { file: 'binlog.000001', position: 0 },
+      to: { file: 'binlog.000300', position: 700 },
+    };
+    const { serviceId } = await registeredService();
+    for (let number = 1; number <= 3; number += 1) {
+      const segments = [
+        segment(timeline, number, [0, 500_000]),
+        segment(timeline, number, [500_000, 1_000_000]),
+      ];
+      await expectIndexed(archive.recordArchive(serviceId, report(timeline, { segments, joined: [] })), key);
+    }
+    await expectIndexed(archive.segmentsOfFile(serviceId, 'binlog.000002'), key);
+    await expectIndexed(archive.segmentsFrom(serviceId, { timeline, ...range.from }, 10), key);
+    const search = archiveSearchIn(database);
+    await expectIndexed(search.segmentAt(serviceId, range, { time: instantAt(2, 5_000) }), key);
+    await expectIndexed(archive.forgetSegments(serviceId, [segment(timeline, 1, [0, 500_000])]), key);
+    const backups = /backups_by_organization_service_id/;
+    await expectIndexed(
+      recoveryIn(database).recoveryFacts(serviceId),
+      new RegExp(`${key.source}|autoindex_(services|verifications)|${backups.source}`),
+    );
   });
 
   test('the first place of a service is found among its own', async () => {
