@@ -52,12 +52,18 @@ async function name(host: Host, order: HostBinlogInput): Promise<BackupSummary> 
     if (error instanceof TidemarkError && error.code === 'object_missing') return undefined;
     throw error;
   });
-  if (earlier) return summarize(earlier.manifest, earlier.sha256, [sentenceOf(earlier.manifest.range)]);
+  if (earlier) return summaryOf(earlier.manifest, earlier.sha256);
   const { timeline, archived: to } = reached;
   const from = await beginOn(host, order.serviceId, timeline, order.begins);
   const manifest = await describe(host, order, { timeline, from, to });
   const { sha256 } = await writeManifest(host.store, manifest);
-  return summarize(manifest, sha256, [sentenceOf(manifest.range)]);
+  return summaryOf(manifest, sha256);
+}
+
+function summaryOf(manifest: Manifest, sha256: string): BackupSummary {
+  const { range } = manifest;
+  const summary = summarize(manifest, sha256, [sentenceOf(range)]);
+  return range ? { ...summary, timeline: range.timeline } : summary;
 }
 
 /** Where it begins on the timeline that is the server's now. */

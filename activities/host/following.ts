@@ -16,6 +16,10 @@ export interface RunningFollower {
 }
 
 const lookMs = 100;
+/** How long a follower may take to stop before the server is stopped under it: it outlives that. */
+const longestStopMs = 10_000;
+/** How long what is new may take to be shipped before a server is stopped: a store that is away delays nothing. */
+const lastFlushMs = 10_000;
 
 export class Following {
   #follower: RunningFollower | undefined;
@@ -108,12 +112,18 @@ export class Following {
     }
   }
 
-  /** Nothing follows while `work` goes on: the server is stopped in it, and may be another one afterwards. */
+  /**
+   * Nothing follows while `work` goes on: the server is stopped in it, and may be another one afterwards. What there is
+   * by then is shipped before, as far as that can be done soon.
+   */
   async pausedWhile<T>(work: () => Promise<T>): Promise<T> {
+    // What cannot be shipped now is in the spool, or still in the binlog where that is kept.
+    if (this.#follower) await this.flush(AbortSignal.timeout(lastFlushMs)).catch(() => undefined);
     this.#pauses += 1;
     try {
       this.#stop?.abort(new TidemarkError('host_busy', 'The server is stopped.'));
-      while (this.#follower) await sleep(lookMs);
+      const deadline = Date.now() + longestStopMs;
+      while (this.#follower && Date.now() < deadline) await sleep(lookMs);
       return await work();
     } finally {
       this.#pauses -= 1;

@@ -36,8 +36,11 @@ export function swapActivities(host: Host): SwapActivities {
     async cutOver(order) {
       return await attempt(host, whole(order, 'cutting_over'), async (trial) => {
         trial.report(startOf('cutting_over'));
-        await noteReplacement(host, order, trial);
-        const result = await cutOver(await swapOf(host, order));
+        const swap = await swapOf(host, order);
+        const result = await host.following.pausedWhile(async () => {
+          await noteReplacement(host, order, trial);
+          return await cutOver(swap);
+        });
         await rm(trial.folder, { recursive: true, force: true });
         return result;
       });
@@ -55,7 +58,7 @@ export function swapActivities(host: Host): SwapActivities {
       await attempt(host, whole(order, 'stopping'), async () => {
         const swap = await swapOf(host, order);
         await beginInPlace(swap);
-        await stopServer(swap.server, { fast: true, log: host.log });
+        await host.following.pausedWhile(() => stopServer(swap.server, { fast: true, log: host.log }));
       });
     },
 

@@ -79,9 +79,7 @@ export function availableType(type: ScheduleRequest['backup_type']): BackupType 
   if (type === 'dump' || type === 'logical') return 'dump';
   if (type === 'full' || type === 'physical') return 'full';
   throw notAvailable(
-    type === 'snapshot'
-      ? 'This deployment has no volume snapshots.'
-      : `Backups of the type "${type}" are not available yet.`,
+    'This deployment has no volume snapshots.',
     'Ask for "backup_type": "full", "incremental", "binarylog" or "dump".',
   );
 }
