@@ -4,8 +4,8 @@
  */
 import { dataDirectory, type Layout } from './layout.ts';
 import type { BackupSource } from './copies.ts';
-import type { BinlogPosition } from './manifest.ts';
-import type { RestoreMode } from './operations.ts';
+import type { BinlogPosition, DumpContent } from './manifest.ts';
+import type { BackupType, RestoreMode } from './operations.ts';
 import { TidemarkError } from './errors.ts';
 import { majorVersion } from './versions.ts';
 
@@ -27,7 +27,9 @@ export interface BackupFacts {
   sources?: BackupSource[];
   /** Of an incremental: what it builds on, from the full on. */
   chain?: ChainedFacts[];
-  /** Of an incremental: what the server's files took; 0 when that is not known. */
+  /** Of a dump: what it holds. */
+  dump?: DumpContent;
+  /** Of an incremental: what the server's files took; of a dump: the rows with their indexes. 0 when that is not known. */
   dataBytes?: number;
 }
 
@@ -49,18 +51,32 @@ export interface HostIdentities {
   fault: string;
 }
 
+/** Versions of programs on a host; empty: not there. */
+export interface TargetTools {
+  mariadbBackup: string;
+  mbstream: string;
+  zstd: string;
+  age: string;
+  /** Left out by an agent of an earlier version. */
+  mariadb?: string;
+  /** Likewise; not its version, only whether it is there. */
+  mariadbInstallDb?: string;
+}
+
 /** What the plan has to know of the target's host. */
 export interface TargetFacts {
   serverVersion: string;
   layout: Layout;
   space: { directory: string; freeBytes: number; usedBytes: number }[];
-  tools: { mariadbBackup: string; mbstream: string; zstd: string; age: string };
+  tools: TargetTools;
   /** Left out by an agent of an earlier version. */
   identities?: HostIdentities;
   /** Size of the redo log that the server makes. */
   redoBytes: number;
   /** It restores incrementals. Left out by an agent of an earlier version. */
   appliesChains?: true;
+  /** Likewise, dumps. */
+  loadsDumps?: true;
 }
 
 export interface RestorePlan {
@@ -74,7 +90,7 @@ export interface RestorePlan {
 }
 
 /** What prepare and the private server write beside the data and the redo log: temporary tablespaces, undo, logs. */
-const workingRoom = 64 * 1024 * 1024;
+export const workingRoom = 64 * 1024 * 1024;
 
 /**
  * @throws tool_missing, agent_outdated, tool_version_mismatch, layout_unsupported, identity_unavailable, disk_full
@@ -210,6 +226,19 @@ function layoutObstacles(source: Layout, target: Layout): string[] {
   return obstacles;
 }
 
+/** What keeps a server with the layout `target` from taking a dump of one with the layout `source`: sentences. */
+export function loadObstacles(source: Layout, target: Layout): string[] {
+  return [...target.obstacles, ...nameObstacles(source, target)];
+}
+
+/** The same, where no file of the target is touched. */
+export function nameObstacles(source: Layout, target: Layout): string[] {
+  if (source.lowerCaseTableNames !== 0 || target.lowerCaseTableNames === 0) return [];
+  return [
+    `The dump is of a server that tells tables apart by upper and lower case (lower_case_table_names = 0), and the target does not (${target.lowerCaseTableNames}): one table could replace another.`,
+  ];
+}
+
 /** What is known of a server without asking its host. */
 interface ServerFacts {
   serverVersion: string;
@@ -217,10 +246,11 @@ interface ServerFacts {
 }
 
 /**
- * Whether a physical backup of `source` can be restored to `target`, as far as versions and layouts tell: the plan,
+ * Whether a backup of `source` can be restored to `target`, as far as versions and layouts tell: the plan,
  * made with what the host says at that moment, has the last word.
  */
-export function suits(source: ServerFacts, target: ServerFacts): boolean {
+export function suits(source: ServerFacts, target: ServerFacts, type: BackupType): boolean {
+  if (type === 'dump') return loadObstacles(source.layout, target.layout).length === 0;
   return (
     majorVersion(source.serverVersion) === majorVersion(target.serverVersion) &&
     layoutObstacles(source.layout, target.layout).length === 0

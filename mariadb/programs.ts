@@ -54,6 +54,17 @@ export async function findProgram(server: ProgramsPlace, name: ProgramName): Pro
   );
 }
 
+/** Whether a program is there; for those that take no question for their version. */
+export async function isInstalled(server: ProgramsPlace, name: ProgramName): Promise<boolean> {
+  try {
+    await findProgram(server, name);
+    return true;
+  } catch (error) {
+    if (error instanceof TidemarkError && error.code === 'tool_missing') return false;
+    throw error;
+  }
+}
+
 /**
  * What a program says of its version, such as `10.11.19-MariaDB-0+deb12u1`; empty when it is not installed,
  * `unknown` when it is there and has no version to tell (mbstream).

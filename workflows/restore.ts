@@ -6,9 +6,11 @@
 import { CancelledFailure, CancellationScope, patched, workflowInfo } from '@temporalio/workflow';
 import type { FetchReport, HostRestoreInput } from '../activities/host/contract.ts';
 import { planSources, withoutAdvice } from '../domain/copies.ts';
-import type { RestoreInput, SealedBucket } from '../domain/operations.ts';
+import { listed } from '../domain/dump.ts';
+import { planLoad } from '../domain/load-plan.ts';
+import type { RestoreInput, RestoreMode, SealedBucket } from '../domain/operations.ts';
 import type { RestorePhase } from '../domain/progress.ts';
-import { type BackupFacts, planRestore } from '../domain/restore-plan.ts';
+import { type BackupFacts, planRestore, type RestorePlan, type TargetFacts } from '../domain/restore-plan.ts';
 import { type Agent, agentProxies, type ControlPlane, controlPlaneOf } from './agents.ts';
 import { agreeOnBucket } from './buckets.ts';
 import { type Dismissal, heedDismissal } from './dismissal.ts';
@@ -47,7 +49,7 @@ export async function restore(input: RestoreInput): Promise<Reached> {
   try {
     await takePlace(run);
     const planned = await plan(run);
-    const reached = input.mode === 'in-place' ? await inPlace(run, planned) : await sideBySide(run, planned);
+    const reached = await carryOut(run, planned);
     await succeed(run, planned, reached);
     return reached;
   } catch (error) {
@@ -73,6 +75,12 @@ export async function restoreCleanup(input: RestoreInput): Promise<void> {
   } finally {
     await CancellationScope.nonCancellable(() => control.releasePlace({ workflowId }));
   }
+}
+
+async function carryOut(run: RestoreRun, planned: PlannedRestore): Promise<Reached> {
+  const { dump } = planned.facts;
+  if (dump?.whole === false) return await intoRunning(run, planned, dump.databases);
+  return run.input.mode === 'in-place' ? await inPlace(run, planned) : await sideBySide(run, planned);
 }
 
 async function sideBySide(
@@ -116,6 +124,30 @@ async function inPlace(run: RestoreRun, { agent, order, facts }: PlannedRestore)
   run.warnings.push(...warnings);
   await telling(run, 'cutting_over', notReady, () => agent.patient.startServer(order));
   return { ...reached, not_serving_ms: Date.now() - stoppedAt };
+}
+
+/**
+ * A dump of some databases replaces those in the running server, and no other. Side by side it is tried on a private
+ * server first: what fails there has cost nothing.
+ */
+async function intoRunning(
+  run: RestoreRun,
+  { agent, order, facts }: PlannedRestore,
+  databases: readonly string[],
+): Promise<Reached> {
+  run.compensations.push(() => leaveDatabases(run, agent, order, databases));
+  if (order.mode === 'side-by-side') {
+    const trying = 'The dump is being tried on a private server beside the running one.';
+    noteFetch(run, facts, await telling(run, 'fetching', trying, () => agent.bulk.fetchBackup(order)));
+  } else {
+    const verifying = 'Every object of the backup is being verified before anything is removed.';
+    await telling(run, 'planning', verifying, () => agent.bulk.verifyObjects(order));
+  }
+  run.oldData = 'being removed';
+  const replacing = `The databases ${listed(databases)} are being replaced in the running server.`;
+  await telling(run, 'cutting_over', replacing, () => agent.patientBulk.replaceDatabases(order));
+  run.oldData = 'gone';
+  return {};
 }
 
 /** The incrementals of a chain, each brought into the copy by itself. */
@@ -220,11 +252,16 @@ async function plan(run: RestoreRun): Promise<PlannedRestore> {
   const order = { ...orderOf(input, facts.manifestSha256, bucket), ...(chain && { chain }) };
   const encrypted = facts.encrypted || (facts.chain ?? []).some(({ recipients }) => recipients.length > 0);
   const host = await agent.control.inspectHost({ ...order, encrypted });
-  run.warnings.push(...planRestore(facts, host, input.mode).warnings);
+  run.warnings.push(...planOf(facts, host, input.mode).warnings);
   if (!facts.sources) return { agent, order, facts };
   const [first, ...others] = planSources(facts.sources, host.copies);
   const sources = [first, ...others].flatMap((source) => (source ? [source.location] : []));
   return { agent, order: { ...order, sources }, facts, ...(first && { source: first.shown }) };
+}
+
+function planOf(facts: BackupFacts, host: TargetFacts, mode: RestoreMode): RestorePlan {
+  const { dump } = facts;
+  return dump ? planLoad({ ...facts, dump }, host, mode) : planRestore(facts, host, mode);
 }
 
 /** Recorded before a late cancellation can be heard: the new data serves, and that is the truth. */
@@ -253,6 +290,7 @@ function noteFetch(
   { sources }: BackupFacts,
   report: FetchReport | undefined,
 ): void {
+  warnings.push(...(report?.warnings ?? []));
   if (!sources || !report) return;
   const planned = sources.flatMap(({ shown, refusal }) =>
     refusal === undefined ? [] : [`${shown}: ${refusal}`],
@@ -272,6 +310,19 @@ async function putBack(run: RestoreRun, agent: Agent, order: HostRestoreInput): 
   return serving
     ? 'The server serves the restored data.'
     : 'The server is stopped, its old data is gone: restore this or another backup to it to bring it back.';
+}
+
+/** @returns what became of the databases, for the message */
+async function leaveDatabases(
+  run: RestoreRun,
+  agent: Agent,
+  order: HostRestoreInput,
+  databases: readonly string[],
+): Promise<string> {
+  await run.dismissal.unlessGone(() => agent.cleanup.putBack(order));
+  if (run.oldData === 'whole') return 'The databases are as they were.';
+  if (run.oldData === 'gone') return 'The databases are those of the dump.';
+  return `The databases ${listed(databases)} may have a part of the dump, or nothing: restore this or another backup of them.`;
 }
 
 /** Puts the server back and says why. Whatever happens on the way, the row gets its end. */

@@ -108,6 +108,7 @@ export function recordActivities(plane: Plane): RecordActivities {
         memoryTables: manifest.memoryTables,
         ...(sources.length > 1 && { sources }),
         ...(before.length > 0 && { dataBytes: manifest.dataBytes, chain: before.map(chainedFacts) }),
+        ...(manifest.dump && { dataBytes: manifest.dataBytes, dump: manifest.dump }),
       };
     },
   };

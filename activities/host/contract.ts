@@ -5,7 +5,7 @@ import type { Layout } from '../../domain/layout.ts';
 import type { BackupBase, BackupSummary } from '../../domain/manifest.ts';
 import type { EncryptionPolicy } from '../../domain/encryption.ts';
 import type { RestoreMode, SealedBucket } from '../../domain/operations.ts';
-import type { HostIdentities } from '../../domain/restore-plan.ts';
+import type { HostIdentities, TargetTools } from '../../domain/restore-plan.ts';
 
 /** What stands on the host before a restore. Sizes in bytes. */
 export interface HostInspection {
@@ -17,7 +17,7 @@ export interface HostInspection {
   /** Free room and size of what is there now, for each member's file system. */
   space: { directory: string; freeBytes: number; usedBytes: number }[];
   /** Versions of the programs a restore needs; a missing one is an empty string. */
-  tools: { mariadbBackup: string; mbstream: string; zstd: string; age: string };
+  tools: TargetTools;
   /** Looked for only when the backup is encrypted. */
   identities: HostIdentities;
   /** Size of the redo log that the server makes. */
@@ -26,6 +26,8 @@ export interface HostInspection {
   copies?: string[];
   /** It restores incrementals. Left out by an agent of an earlier version. */
   appliesChains?: true;
+  /** Likewise, dumps. */
+  loadsDumps?: true;
 }
 
 export interface HostBackupInput {
@@ -152,6 +154,8 @@ export interface FetchReport {
   readFrom: string[];
   /** Why others did not, each with its location. */
   refusals: string[];
+  /** Of a dump: what a person should know of what was loaded, each a sentence. */
+  warnings?: string[];
 }
 
 /** What became of a server whose restore was taken back. */
@@ -167,7 +171,10 @@ export interface HostBulkActivities {
   takeBackup(input: HostBackupInput): Promise<BackupSummary>;
   /** Reads every object of a backup and compares its digest: before an in-place restore empties anything. */
   verifyObjects(input: HostRestoreInput): Promise<void>;
-  /** Fetches and unpacks the backup, of a chain its full, into the staging directory. Starts over when called again. */
+  /**
+   * Fetches and unpacks the backup, of a chain its full, into the staging directory; a dump is loaded there, into the data
+   * of a fresh server. Starts over when called again.
+   */
   fetchBackup(input: HostRestoreInput): Promise<FetchReport | undefined>;
   prepareBackup(input: HostRestoreInput): Promise<void>;
   /** Fetches an incremental of the chain and applies it to the prepared copy. @param input `number` counts from 1 */
@@ -176,6 +183,12 @@ export interface HostBulkActivities {
   checkCopy(
     input: HostRestoreInput,
   ): Promise<{ reached: Record<string, string | number>; warnings?: string[] }>;
+  /**
+   * Replaces the databases that a dump holds in the running server, and nothing else of it. Starts over when called again.
+   *
+   * @throws privilege_missing before anything is dropped; load_failed when a part may be there
+   */
+  replaceDatabases(input: HostRestoreInput): Promise<void>;
 }
 
 /** Following the binlog: task queue `agent:<id>:follow`. */

@@ -9,10 +9,11 @@ import { removeEmptyFolders } from '../../mariadb/restore/staging.ts';
 import { lostInPowerCut, markSynced, markUnpacked } from '../../mariadb/restore/unpacked.ts';
 import { attempt } from './attempt.ts';
 import type { HostBulkActivities, HostRestoreInput } from './contract.ts';
+import { fetchInto } from './fetch.ts';
 import type { Host } from './host.ts';
 import { manifestOf } from './kept-manifest.ts';
 import { patiently } from './patience.ts';
-import { enterSite, fetchInto, linksOf, operationOf, prepare, unpack } from './restore.ts';
+import { enterSite, linksOf, operationOf, prepare, unpack } from './restore.ts';
 import { sourcesFor } from './sources.ts';
 
 export function incrementalActivities(host: Host): Pick<HostBulkActivities, 'applyIncremental'> {

@@ -10,6 +10,7 @@ import type { HostBulkActivities, HostControlActivities, HostFollowActivities } 
 import { followActivities } from './follow.ts';
 import type { Host } from './host.ts';
 import { incrementalActivities } from './incremental.ts';
+import { replaceActivities } from './replace.ts';
 import { restoreActivities } from './restore.ts';
 import { swapActivities } from './swap.ts';
 
@@ -37,7 +38,16 @@ export function hostBulkActivities(host: Host): HostBulkActivities {
   const { takeBackup } = backupActivities(host);
   const { verifyObjects, fetchBackup, prepareBackup, checkCopy } = restoreActivities(host);
   const { applyIncremental } = incrementalActivities(host);
-  return { takeBackup, verifyObjects, fetchBackup, prepareBackup, applyIncremental, checkCopy };
+  const { replaceDatabases } = replaceActivities(host);
+  return {
+    takeBackup,
+    verifyObjects,
+    fetchBackup,
+    prepareBackup,
+    applyIncremental,
+    checkCopy,
+    replaceDatabases,
+  };
 }
 
 async function meetServer({ settings }: Host): Promise<void> {

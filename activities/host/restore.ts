@@ -1,20 +1,17 @@
 /** Materializing a backup: fetched, unpacked and prepared in a directory of its own, and checked on a private server. */
 import { mkdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
-import type { Writable } from 'node:stream';
-import { TidemarkError } from '../../domain/errors.ts';
 import { dataDirectory, type Layout } from '../../domain/layout.ts';
-import type { Manifest } from '../../domain/manifest.ts';
-import { measure, type RestorePhase, startOf } from '../../domain/progress.ts';
+import { measure, startOf } from '../../domain/progress.ts';
 import { refuseWithoutIdentity } from '../../domain/restore-plan.ts';
 import type { Attempt } from '../../mariadb/context.ts';
+import { requireForReplacing } from '../../mariadb/dump/replace.ts';
 import { forgetApplied, markApplied } from '../../mariadb/restore/applied.ts';
-import { type ProgramName, programVersion } from '../../mariadb/programs.ts';
+import { isInstalled, type ProgramName, programVersion } from '../../mariadb/programs.ts';
 import { checkCopy } from '../../mariadb/restore/check.ts';
 import { syncFileSystem } from '../../mariadb/restore/commands.ts';
 import { writeDurably } from '../../mariadb/restore/files.ts';
-import { startExtraction } from '../../mariadb/restore/extract.ts';
-import { identityFor, inspectIdentities } from '../../mariadb/restore/identity.ts';
+import { inspectIdentities } from '../../mariadb/restore/identity.ts';
 import { prepareCopy } from '../../mariadb/restore/prepare.ts';
 import { checkStaging, freeSpace } from '../../mariadb/restore/room.ts';
 import { createStaging, type Staging, stagingFor } from '../../mariadb/restore/staging.ts';
@@ -23,8 +20,6 @@ import { inspectLayout } from '../../mariadb/server/layout.ts';
 import { isServing } from '../../mariadb/server/lifecycle.ts';
 import { readServerOptions } from '../../mariadb/server/options.ts';
 import { serverOwner } from '../../mariadb/server/owner.ts';
-import { readParts } from '../../storage/parts.ts';
-import type { Replicas } from '../../storage/replicas.ts';
 import { verifyBackup } from '../../storage/verify.ts';
 import { beating } from '../heartbeat.ts';
 import { attempt } from './attempt.ts';
@@ -35,6 +30,8 @@ import type {
   HostControlActivities,
   HostRestoreInput,
 } from './contract.ts';
+import { loadInto, syncLoaded } from './dump.ts';
+import { fetchInto } from './fetch.ts';
 import { type Host, operationFolder } from './host.ts';
 import { identitiesFor } from './identities.ts';
 import { manifestOf } from './kept-manifest.ts';
@@ -78,6 +75,9 @@ export function restoreActivities(host: Host): RestoreActivities {
             mbstream: await tool('mbstream'),
             zstd: await tool('zstd'),
             age: await tool('age'),
+            mariadb: await tool('mariadb'),
+            // Asked for its version, it would make a server's tables.
+            mariadbInstallDb: (await isInstalled(server, 'mariadb-install-db')) ? 'there' : '',
           },
           identities: order.encrypted
             ? await identitiesFor(host, operationOf(order))
@@ -85,6 +85,7 @@ export function restoreActivities(host: Host): RestoreActivities {
           copies: [...host.copies.keys()],
           redoBytes: Number((await readServerOptions(server)).get('innodb_log_file_size') ?? 0),
           appliesChains: true as const,
+          loadsDumps: true as const,
         };
       }),
 
@@ -94,6 +95,7 @@ export function restoreActivities(host: Host): RestoreActivities {
         const links = await Promise.all(
           linksOf(order).map((link) => manifestOf(host, order, trial.folder, link)),
         );
+        if (links.some(({ dump }) => dump?.whole === false)) await requireForReplacing(host.settings.server);
         const { from } = await sourcesFor(host, order);
         const total = links.reduce((sum, { storedBytes }) => sum + storedBytes, 0);
         const begun = Date.now();
@@ -204,11 +206,13 @@ export async function unpack(host: Host, order: HostRestoreInput, trial: Attempt
     await createStaging(staging, await serverOwner(host.settings.server, dataDirectory(layout)));
   }
   const { from, report } = await sourcesFor(host, order);
-  await fetchInto(host, { manifest, from, directory, attempt: trial });
+  const fetching = { manifest, from, directory, attempt: trial };
+  const warnings = manifest.dump ? await loadInto(host, { ...fetching, layout }) : [];
+  if (!manifest.dump) await fetchInto(host, fetching);
   await markUnpacked(trial.folder);
   const found = report();
   host.log.info({ backup: order.backupId, storage: found.readFrom }, 'The backup was fetched.');
-  return found;
+  return { ...found, ...(warnings.length > 0 && { warnings }) };
 }
 
 /** Prepares the full, by itself. */
@@ -217,6 +221,7 @@ export async function prepare(host: Host, order: HostRestoreInput, trial: Attemp
   const manifest = await patiently(order, () => manifestOf(host, order, trial.folder, linksOf(order)[0]));
   const { directory } = await enterSite(host, order);
   trial.report(startOf('preparing'));
+  if (manifest.dump) return await syncLoaded(directory, trial);
   const expected = { toLsn: manifest.lineage.toLsn };
   // What was unpacked is still in memory for the most part; it gets to the disk while the copy is prepared.
   await both(
@@ -227,69 +232,4 @@ export async function prepare(host: Host, order: HostRestoreInput, trial: Attemp
   await syncFileSystem(directory, trial);
   await markSynced(trial.folder);
   await markApplied(trial.folder, 0);
-}
-
-/** Each part is checked before a byte of it is handed to the programs, and the programs have the last word. */
-export async function fetchInto(
-  host: Host,
-  {
-    manifest,
-    from,
-    directory,
-    attempt: trial,
-    phase = 'fetching',
-  }: {
-    manifest: Manifest;
-    from: Replicas;
-    directory: string;
-    attempt: Attempt;
-    phase?: RestorePhase;
-  },
-): Promise<void> {
-  const { server, restore } = host.settings;
-  const [stream] = manifest.streams;
-  if (!stream)
-    throw new TidemarkError('object_damaged', `The manifest of ${manifest.backupId} names no stream.`);
-  const { recipients } = manifest.pipeline;
-  const identity = recipients.length > 0 ? await identityFor(restore, recipients, trial) : undefined;
-  const extraction = await startExtraction({ server, directory, identity, attempt: trial });
-  const begun = Date.now();
-  const parts = readParts(from, stream, {
-    ahead: restore.parts_ahead,
-    reuse: true,
-    signal: trial.signal,
-    onProgress: (bytes) => {
-      trial.report(measure(phase, bytes, manifest.storedBytes, Date.now() - begun));
-    },
-  });
-  let broken = false;
-  try {
-    // Each write is awaited, because the memory of a part is used again as soon as the next one is asked for.
-    for await (const bytes of parts) {
-      await write(extraction.input, bytes).catch((error: unknown) => {
-        broken = true;
-        throw error;
-      });
-    }
-    extraction.input.end();
-    await extraction.whole();
-  } catch (error) {
-    trial.signal.throwIfAborted();
-    // The pipe broke because a program ended: why it did is what has to be said. After anything else the programs
-    // would wait for more.
-    if (broken) await extraction.whole();
-    throw error;
-  } finally {
-    await extraction.end();
-  }
-}
-
-/** Resolves once the bytes are out of our hands; rejects when the pipe is broken or closed. */
-async function write(pipe: Writable, bytes: Buffer): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    pipe.write(bytes, (error) => {
-      if (error) reject(error);
-      else resolve();
-    });
-  });
 }

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { z } from '@hono/zod-openapi';
 import type { BackupRecord, ServiceRecord } from '../../catalog/types.ts';
 import { TidemarkError } from '../../domain/errors.ts';
-import { isPhysical } from '../../domain/manifest.ts';
+import { isStored } from '../../domain/manifest.ts';
 import { isServiceId, parseBackupId, workflowIds } from '../../domain/ids.ts';
 import type { Parts } from '../context.ts';
 import { findService } from '../find.ts';
@@ -26,7 +26,7 @@ export const createRestore = operation({
   path: '/restores',
   summary: 'Restore a backup',
   description:
-    'Replaces the whole server of `service_id` by the backup, users included. The service has to be free and its agent has to be there; a nightly backup makes way, and is taken again when the restore has ended. With `mode: side-by-side`, the default, the old data is kept and comes back if the restore fails; `in-place` needs less room and cannot be taken back.',
+    'Replaces the whole server of `service_id` by the backup, users included; a dump of some databases replaces those databases in the running server, and no other. The service has to be free and its agent has to be there; a nightly backup makes way, and is taken again when the restore has ended. With `mode: side-by-side`, the default, the old data is kept and comes back if the restore fails; `in-place` needs less room and cannot be taken back.',
   role: 'administrator',
   params: nothing,
   query: restoreQuery,
@@ -170,10 +170,10 @@ function refuseNotRestorable(backup: BackupRecord): void {
       `The backup "${backup.id}" is ${backup.status}: ${backup.message} Choose one that Succeeded.`,
     );
   }
-  if (!isPhysical(backup.type)) {
+  if (!isStored(backup.type)) {
     throw new TidemarkError(
       'not_available',
-      `Restoring a backup of the type "${backup.type}" is not available yet: choose one of the type "full" or "incremental".`,
+      `Restoring a backup of the type "${backup.type}" is not available yet: choose one of the type "full", "incremental" or "dump".`,
     );
   }
 }

@@ -17,7 +17,7 @@ export const lookupRestore = operation({
   path: '/restores/lookup',
   summary: 'Look up where a backup can be restored to',
   description:
-    'The services whose MariaDB is of the same major version as the source and whose files are laid out alike. A backup that has not succeeded can be restored to none. The plan of the restore has the last word: it asks the host.',
+    'The services whose MariaDB is of the same major version as the source and whose files are laid out alike; of a dump, those of any version. A backup that has not succeeded can be restored to none. The plan of the restore has the last word: it asks the host.',
   role: 'viewer',
   params: nothing,
   query: nothing,
@@ -36,7 +36,9 @@ export const lookupRestore = operation({
     }
     const source = await catalog.findService(backup.serviceId, organization);
     if (backup.status !== 'Succeeded' || !source) return { services: [] };
-    const targets = (await allServices(catalog, organization)).filter((target) => suits(source, target));
+    const targets = (await allServices(catalog, organization)).filter((target) =>
+      suits(source, target, backup.type),
+    );
     return {
       services: targets.map(({ serviceId, serviceName }) => ({
         service_id: serviceId,

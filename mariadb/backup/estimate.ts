@@ -45,8 +45,17 @@ async function sizeOf(directory: string, counts: (name: string) => boolean): Pro
 
 /** How much a process has read so far, in bytes; undefined when it is gone, or where the system does not tell. */
 export function bytesReadBy(pid: number | undefined): number | undefined {
+  return movedBy(pid, /^rchar: (\d+)$/m);
+}
+
+/** How much it has written, likewise. */
+export function bytesWrittenBy(pid: number | undefined): number | undefined {
+  return movedBy(pid, /^wchar: (\d+)$/m);
+}
+
+function movedBy(pid: number | undefined, line: RegExp): number | undefined {
   try {
-    const [, bytes] = /^rchar: (\d+)$/m.exec(readFileSync(`/proc/${pid}/io`, 'utf8')) ?? [];
+    const [, bytes] = line.exec(readFileSync(`/proc/${pid}/io`, 'utf8')) ?? [];
     return bytes === undefined ? undefined : Number(bytes);
   } catch {
     return undefined;

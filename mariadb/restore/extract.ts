@@ -67,13 +67,22 @@ export async function startExtraction(options: ExtractionOptions): Promise<Extra
 
 async function extractionStages(options: ExtractionOptions): Promise<Stage[]> {
   const { server, directory, identity } = options;
-  const stages: Stage[] = [];
-  if (identity !== undefined) stages.push(decryption(await findProgram(server, 'age'), identity));
-  stages.push({ program: await findProgram(server, 'zstd'), args: ['-d', '-q', '-c'] });
+  const stages = await unpackingStages(server, identity);
   stages.push({
     program: await findProgram(server, 'mbstream'),
     args: ['-x', '-p', String(writers), '-C', directory],
   });
+  return stages;
+}
+
+/** What makes of a stored stream the one that was backed up. @throws tool_missing */
+export async function unpackingStages(
+  server: ServerSettings,
+  identity: string | undefined,
+): Promise<Stage[]> {
+  const stages: Stage[] = [];
+  if (identity !== undefined) stages.push(decryption(await findProgram(server, 'age'), identity));
+  stages.push({ program: await findProgram(server, 'zstd'), args: ['-d', '-q', '-c'] });
   return stages;
 }
 
@@ -137,6 +146,12 @@ async function extractionError(
         'with mode "in-place", which replaces the old data first.',
     );
   }
+  return explainUnpacking(failed);
+}
+
+/** The error of a program that failed with a stream, whatever became of the disk. */
+export function explainUnpacking(failed: StageResult): TidemarkError {
+  if (failed.error) return failed.error;
   const closing = lastLines(failed.stderr);
   if (
     /no identity matched|identity file|failed to read .*identit|malformed secret key/i.test(failed.stderr)

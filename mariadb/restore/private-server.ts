@@ -19,7 +19,7 @@ import { privateArguments, privateFolder } from './private-options.ts';
 import type { Owner } from './staging.ts';
 
 /** The administrator that exists on a private server only; dropped before it stops. */
-const account = 'tidemark_private';
+export const privateAccount = 'tidemark_private';
 const defaultMemoryBytes = 128 * 1024 ** 2;
 /** What the kernel takes as the path of a socket, with the zero at its end. */
 const longestSocketPath = 107;
@@ -42,10 +42,11 @@ export interface PrivateServer {
   /** All privileges. */
   connection: Connection;
   socket: string;
-  /** The administrator, for a program that signs on by itself. */
-  account: { user: string; password: string };
+  /** The administrator, for a program that signs on by itself. A secret. */
+  account: { socket: string; user: string; password: string };
   /** What its server said went wrong so far, in one line. */
   said: () => Promise<string>;
+  pid: number | undefined;
 }
 
 /**
@@ -68,15 +69,21 @@ export async function withPrivateServer<T>(
   try {
     await waitForSocket(options, child, folder);
     place = await reachSocket(folder);
-    const server = { server: options.server, socket: place.socket, user: account, password };
+    const server = { server: options.server, socket: place.socket, user: privateAccount, password };
     const connection = await connectAsAdministrator(server, folder);
     await rm(path.join(folder, 'init.sql'), { force: true });
     const said = (): Promise<string> => tellingLines(path.join(folder, 'log.err'));
     const result = await work({
       connection,
       socket: place.socket,
-      account: { user: account, password },
+      account: {
+        // By its own descriptors a program would not find ours.
+        socket: place.socket.replace('/proc/self/', `/proc/${process.pid}/`),
+        user: privateAccount,
+        password,
+      },
       said,
+      pid: child.pid,
     });
     attempt.signal.throwIfAborted();
     await stopCleanly(connection, child, folder);
@@ -102,9 +109,9 @@ async function makeFolder(options: PrivateServerOptions, folder: string, passwor
   await writeFile(
     init,
     'SET SESSION sql_log_bin=0;\n' +
-      `CREATE OR REPLACE USER '${account}'@'localhost' IDENTIFIED VIA mysql_native_password ` +
+      `CREATE OR REPLACE USER '${privateAccount}'@'localhost' IDENTIFIED VIA mysql_native_password ` +
       `USING '${passwordDigest(password)}';\n` +
-      `GRANT ALL PRIVILEGES ON *.* TO '${account}'@'localhost' WITH GRANT OPTION;\n`,
+      `GRANT ALL PRIVILEGES ON *.* TO '${privateAccount}'@'localhost' WITH GRANT OPTION;\n`,
     { mode: 0o600 },
   );
   for (const entry of [path.dirname(folder), folder, init]) await chown(entry, owner.uid, owner.gid);
@@ -201,7 +208,7 @@ async function connectAsAdministrator(
 
 /** A clean stop leaves nothing to recover, so that the live server starts at once. */
 async function stopCleanly(connection: Connection, child: Child, folder: string): Promise<void> {
-  await connection.query(`DROP USER IF EXISTS '${account}'@'localhost'`);
+  await connection.query(`DROP USER IF EXISTS '${privateAccount}'@'localhost'`);
   await connection.query('SHUTDOWN');
   connection.destroy();
   const { code, signal } = await child.exited;

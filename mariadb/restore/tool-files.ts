@@ -44,7 +44,10 @@ export function isToolFile(name: string): boolean {
   );
 }
 
+/** In place of checkpoints, in a copy that a dump was loaded into: it was loaded whole. */
+export const loadedMark = 'tidemark_loaded';
+
 /** Whether it is the file that is removed last: as long as it is there, a copy is not ready to be served. */
 export function isCheckpointsFile(name: string): boolean {
-  return prefixes.some((prefix) => name === `${prefix}_checkpoints`);
+  return name === loadedMark || prefixes.some((prefix) => name === `${prefix}_checkpoints`);
 }

@@ -40,6 +40,7 @@ const toolFiles = [
   /^donor_galera_info$/,
   /^(galera\.cache|grastate\.dat|gvwstate\.dat|sst_in_progress)$/,
   /^\.tidemark$/,
+  /^tidemark_loaded$/,
   // Belongs to the file system itself.
   /^lost\+found$/,
 ];

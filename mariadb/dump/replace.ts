@@ -1,0 +1,115 @@
+/** Replacing databases of a running server by those of a dump, and nothing else of it. */
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import type { ServerSettings } from '../../config/agent.ts';
+import { TidemarkError } from '../../domain/errors.ts';
+import type { Attempt } from '../context.ts';
+import type { Extraction } from '../restore/extract.ts';
+import { removeDurably, writeDurably } from '../restore/files.ts';
+import { has, readFacts } from '../server/facts.ts';
+import { readClientAccount } from '../server/options.ts';
+import { type Connection, connect, rowsOf } from '../server/sql.ts';
+import { largestPacket, startLoad } from './load.ts';
+
+/** Without some of these a statement fails when the old data is gone already. */
+const loadPrivileges = [
+  'SELECT',
+  'INSERT',
+  'CREATE',
+  'DROP',
+  'ALTER',
+  'INDEX',
+  'REFERENCES',
+  'LOCK TABLES',
+  'CREATE VIEW',
+  'SHOW VIEW',
+  'CREATE ROUTINE',
+  'ALTER ROUTINE',
+  'EVENT',
+  'TRIGGER',
+  'SET USER',
+  'SUPER',
+];
+
+/**
+ * Asked before anything is dropped.
+ *
+ * @throws privilege_missing, database_unreachable, database_access_denied
+ */
+export async function requireForReplacing(server: ServerSettings): Promise<void> {
+  await using connection = await connect(server);
+  const facts = await readFacts(connection);
+  const missing = loadPrivileges.filter((privilege) => !has(facts, privilege));
+  if (missing.length === 0) return;
+  throw new TidemarkError(
+    'privilege_missing',
+    `The agent's account lacks ${missing.join(', ')}, which it takes to replace databases of a running server: ` +
+      `GRANT ${missing.join(', ')} ON *.* TO it. Nothing was changed.`,
+  );
+}
+
+/**
+ * Drops the databases and loads the dump, written to the binlog: replicas and the archive follow. From the first drop on
+ * there is no way back but to load it again, which may be done after any interruption.
+ *
+ * @param feed hands the dump's stream over and waits until it was loaded
+ * @throws what `requireForReplacing` and loading throw; what `feed` throws
+ */
+export async function replaceDatabases(
+  {
+    server,
+    databases,
+    identity,
+    attempt,
+  }: {
+    server: ServerSettings;
+    databases: readonly string[];
+    identity: string | undefined;
+    attempt: Attempt;
+  },
+  feed: (load: Extraction) => Promise<void>,
+): Promise<void> {
+  await requireForReplacing(server);
+  await using connection = await connect(server);
+  await raisePacket(connection, attempt.folder);
+  try {
+    // Tables of other databases may refer to what is dropped, and do so again afterwards.
+    await rowsOf(connection, 'SET SESSION foreign_key_checks=0');
+    for (const name of databases) {
+      attempt.signal.throwIfAborted();
+      await rowsOf(connection, `DROP DATABASE IF EXISTS \`${name.replaceAll('`', '``')}\``);
+    }
+    const load = await startLoad({ server, account: await readClientAccount(server), identity, attempt });
+    try {
+      await feed(load);
+    } finally {
+      await load.end();
+    }
+  } finally {
+    await lowerPacket(server, attempt.folder);
+  }
+}
+
+const packetFile = (folder: string): string => path.join(folder, 'max-allowed-packet');
+
+/** New sessions take the server's own limit: it is put up while the dump is loaded, and noted for whoever comes after. */
+async function raisePacket(connection: Connection, folder: string): Promise<void> {
+  const [row] = await rowsOf<{ bytes: number }>(connection, 'SELECT @@GLOBAL.max_allowed_packet AS bytes');
+  const bytes = Number(row?.bytes ?? 0);
+  if (bytes >= largestPacket) return;
+  await writeDurably(packetFile(folder), String(bytes));
+  await rowsOf(connection, 'SET GLOBAL max_allowed_packet = ?', [largestPacket]);
+}
+
+/** A server that is away has its own limit again when it comes back. */
+async function lowerPacket(server: ServerSettings, folder: string): Promise<void> {
+  const noted = Number(await readFile(packetFile(folder), 'utf8').catch(() => ''));
+  if (noted === 0) return;
+  try {
+    await using connection = await connect(server);
+    await rowsOf(connection, 'SET GLOBAL max_allowed_packet = ?', [noted]);
+  } catch (error) {
+    if (!(error instanceof TidemarkError) || error.code !== 'database_unreachable') throw error;
+  }
+  await removeDurably(packetFile(folder));
+}
