@@ -16,8 +16,6 @@ import type { Tail } from './resume.ts';
 import { readSeen, type Seen, writeSeen } from './seen.ts';
 import { type Survey, surveyServer } from './survey.ts';
 
-export type { NewHole, Verdict } from '../../domain/archive/verdict.ts';
-
 export interface Known {
   server: ServerSettings;
   archive: SegmentArchive;

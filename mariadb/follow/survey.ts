@@ -69,12 +69,6 @@ async function statusOf(connection: Connection, which: 'current' | 'flushed'): P
   return Number(row?.Value ?? 0);
 }
 
-/** How far the redo log of a server is synced. @throws database_unreachable, database_access_denied */
-export async function syncedLsn(server: ServerSettings): Promise<number> {
-  await using connection = await connect(server);
-  return await statusOf(connection, 'flushed');
-}
-
 async function lifeOf(
   server: ServerSettings,
   stateDirectory: string,
