@@ -1,7 +1,7 @@
 /** What `npm start` can be told. */
 import { resolve } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { z } from 'zod';
+import type { z } from 'zod';
 import { faultsOf } from '../config/phrase.ts';
 import { endpointList, logLevel, recipientList, storageLocation } from '../config/values.ts';
 import { endpointRule } from '../domain/endpoints.ts';

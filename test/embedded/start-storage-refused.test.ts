@@ -83,8 +83,8 @@ describe('what passes is waited for, and said', () => {
     try {
       const args = ['--storage', `s3://${name}`, '--samples', '0'];
       started = startStackProgram(data, args, s3.server.environment);
-      const { stderr } = started;
-      await until(() => stderr().includes('Waiting for the storage.'));
+      const program = started;
+      await until(() => program.stderr().includes('Waiting for the storage.'));
       expect(started.stdout()).toBe('');
     } finally {
       await s3.server.start();
