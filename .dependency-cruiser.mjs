@@ -12,17 +12,19 @@ const mayImport = {
   sealing: ['domain'],
   catalog: ['config', 'domain'],
   storage: ['config', 'domain'],
+  // The catalog, made again from what lies in the store: on the deployment's host, and bit by bit by the control worker.
+  rebuild: ['catalog', 'storage', 'config', 'domain'],
   mariadb: ['config', 'domain'],
   // How Temporal is reached, and how our workflows are started there.
   temporal: ['config', 'domain'],
-  activities: ['temporal', 'mariadb', 'storage', 'catalog', 'sealing', 'config', 'domain'],
+  activities: ['temporal', 'mariadb', 'rebuild', 'storage', 'catalog', 'sealing', 'config', 'domain'],
   workflows: ['domain'],
   // The api starts workflows by the types of their input, and reads the catalog.
   api: ['workflows', 'temporal', 'catalog', 'sealing', 'config', 'domain'],
   // Of the API it knows the types of the answers alone, by a rule of its own below.
   client: ['domain'],
   // A client of the API; the commands of the deployment's host reach the catalog and the keys.
-  cli: ['client', 'catalog', 'sealing', 'config', 'domain'],
+  cli: ['client', 'rebuild', 'storage', 'catalog', 'sealing', 'config', 'domain'],
   worker: ['activities', 'temporal', 'mariadb', 'storage', 'catalog', 'sealing', 'config', 'domain'],
 };
 

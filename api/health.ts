@@ -13,7 +13,9 @@ export function mountHealth(app: OpenAPIHono<ApiEnvironment>, parts: Parts, metr
   app.get('/healthz', (c) => c.json({ status: 'ok' }));
   app.get('/readyz', async (c) => {
     await ensureReady(parts);
-    return c.json({ status: 'ready' });
+    const since = await parts.catalog.unconfirmedSince();
+    // For whoever filled the catalog from a store: it serves, and deletes nothing.
+    return c.json({ status: 'ready', ...(since !== undefined && { unconfirmed_since: since }) });
   });
   app.get('/metrics', async (c) =>
     c.body(await metrics.text(), 200, { 'Content-Type': metrics.contentType }),

@@ -1,6 +1,7 @@
 /** Opens the catalog: the queries of every subject over one database. */
 import { Kysely, sql } from 'kysely';
 import { TidemarkError } from '../domain/errors.ts';
+import { adoptionIn } from './adoption.ts';
 import { apiKeysIn } from './api-keys.ts';
 import { archiveIn } from './archive.ts';
 import { archiveSearchIn } from './archive-search.ts';
@@ -89,6 +90,7 @@ export async function openCatalog(location: string, options: { password?: string
     ...recoveryIn(database),
     ...followingsIn(database),
     ...archiveSearchIn(database),
+    ...adoptionIn(database),
   };
 }
 

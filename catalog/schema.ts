@@ -15,8 +15,9 @@ import type { AgentRecord } from './agent-types.ts';
 import type { BackupRecord, RestoreRecord } from './types.ts';
 
 export interface Tables {
-  /** `storage`: where its backups are; empty until that is known. */
-  deployment: { id: string; storage: string };
+  /** One row. `storage`: where its backups are; empty until that is known. */
+  deployment: { id: string; storage: string; unconfirmed_since: string | null };
+  taken_over: { deployment_id: string; taken_over_at: string };
   services: ServicesTable;
   schedules: SchedulesTable;
   backups: BackupsTable;

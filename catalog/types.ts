@@ -7,6 +7,7 @@ import type { Layout } from '../domain/layout.ts';
 import type { BinlogPosition } from '../domain/manifest.ts';
 import type { BackupType, OperationStatus, RestoreMode } from '../domain/operations.ts';
 import type { Progress } from '../domain/progress.ts';
+import type { AdoptionCatalog } from './adoption-types.ts';
 import type { AgentCatalog } from './agent-types.ts';
 import type { ChainCatalog } from './chain-types.ts';
 import type { ArchiveCatalog } from './archive-types.ts';
@@ -179,7 +180,8 @@ export interface Catalog
     ChainCatalog,
     ArchiveCatalog,
     PruningCatalog,
-    FollowingCatalog {
+    FollowingCatalog,
+    AdoptionCatalog {
   /**
    * Brings the schema up to date. Several processes may call it at once.
    *

@@ -32,12 +32,13 @@ export function catalogOptions(command: Command): Command {
  * Opens the catalog that the flags name, else the settings of the api or the control worker, and closes it again.
  *
  * @throws invalid_setting when nothing says where it is, or when it is a file that is not there: a new and empty
- *   catalog would be a slip in its path
+ *   catalog would be a slip in its path, unless it may be made
  */
 export async function withCatalog<T>(
   flags: CatalogFlags,
   env: NodeJS.ProcessEnv,
   work: (catalog: Catalog) => Promise<T>,
+  { mayCreate = false }: { mayCreate?: boolean } = {},
 ): Promise<T> {
   const { catalog: location, catalog_password_file: passwordFile } = loadFromEnvironment(
     hostSettings,
@@ -52,7 +53,7 @@ export async function withCatalog<T>(
     namesOf(flags, env),
   );
   const file = /^sqlite:\/\/(\/.+)$/.exec(location)?.[1];
-  if (file !== undefined && !existsSync(file)) {
+  if (file !== undefined && !mayCreate && !existsSync(file)) {
     throw new TidemarkError(
       'invalid_setting',
       `There is no catalog at ${file}: start the api once to make it.`,

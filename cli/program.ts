@@ -82,6 +82,11 @@ const commands: Record<string, Entry> = {
     group: host,
     load: async (io) => (await import('./commands/sealing-key.ts')).sealingKeyCommand(io),
   },
+  catalog: {
+    summary: 'make the catalog again from what lies in the store',
+    group: host,
+    load: async (io) => (await import('./commands/catalog.ts')).catalogCommand(io),
+  },
   binlog: {
     summary: 'look into binlog files',
     group: files,

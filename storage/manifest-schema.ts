@@ -18,7 +18,7 @@ const stream = z.strictObject({
   parts: z.array(part).min(1),
 });
 
-const layout = z.strictObject({
+export const layoutSchema = z.strictObject({
   members: z.array(
     z.strictObject({
       kind: z.enum(memberKinds),
@@ -53,7 +53,7 @@ export const manifestSchema: z.ZodType<Manifest> = z.strictObject({
     lastLsn: size,
   }),
   binlog: point.optional(),
-  server: z.strictObject({ version: z.string(), name: z.string(), layout }),
+  server: z.strictObject({ version: z.string(), name: z.string(), layout: layoutSchema }),
   tool: z.strictObject({ name: z.string(), version: z.string() }),
   range: z.strictObject({ timeline: z.string(), from: point, to: point }).optional(),
   dump: z.strictObject({ databases: z.array(z.string()), whole: z.boolean() }).optional(),

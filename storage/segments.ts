@@ -80,13 +80,13 @@ async function* listFiles(
   }
 }
 
-/** The first segment of what is below a folder, each name once, without listing all that is below each. */
-async function* namesBelow(
+/** The first segment of what is below a folder, or below the root for an empty one, each name once, without listing all that is below each. */
+export async function* namesBelow(
   store: ObjectStore,
   folder: string,
   signal?: AbortSignal,
 ): AsyncGenerator<string, void, undefined> {
-  const prefix = `${folder}/`;
+  const prefix = folder === '' ? '' : `${folder}/`;
   let after: string | undefined;
   for (;;) {
     const listing = store.list(prefix, {

@@ -1,9 +1,14 @@
 /** `service.json`: what is known of a service, beside its backups, so that a store explains itself. */
+import { z } from 'zod';
+import { TidemarkError } from '../domain/errors.ts';
 import { objectKeys } from '../domain/ids.ts';
 import type { Announcement } from '../domain/operations.ts';
+import { layoutSchema } from './manifest-schema.ts';
+import { readBounded } from './read-bounded.ts';
 import type { ObjectStore } from './store.ts';
 
 const serviceFileFormat = 1;
+const mostBytes = 1024 * 1024;
 
 /** What of an announcement is kept: nothing that is secret, and nothing that is only true for the moment. */
 export type ServiceFacts = Pick<
@@ -50,4 +55,43 @@ export async function writeServiceFile(
   };
   const body = Buffer.from(`${JSON.stringify(content, null, 2)}\n`);
   await store.replace(objectKeys.service(facts.serviceId), body, signal);
+}
+
+const serviceFile = z.object({
+  format: z.int(),
+  serviceId: z.string(),
+  serviceName: z.string(),
+  organization: z.string(),
+  labels: z.record(z.string(), z.string()),
+  cloudProvider: z.string(),
+  serverName: z.string(),
+  serverVersion: z.string(),
+  layout: layoutSchema,
+  agentId: z.string(),
+  agentVersion: z.string(),
+  hostname: z.string(),
+  writtenAt: z.string(),
+});
+
+/**
+ * What a store says of a service; undefined where it says nothing.
+ *
+ * @throws object_damaged, and what the store refuses
+ */
+export async function readServiceFile(
+  store: ObjectStore,
+  serviceId: string,
+  signal?: AbortSignal,
+): Promise<(ServiceFacts & { writtenAt: string }) | undefined> {
+  const key = objectKeys.service(serviceId);
+  try {
+    const body = await readBounded(store, key, mostBytes, signal);
+    const { success, data } = serviceFile.safeParse(JSON.parse(body?.toString('utf8') ?? ''));
+    if (success && data.serviceId === serviceId) return data;
+  } catch (error) {
+    if (error instanceof TidemarkError && error.code === 'object_missing') return undefined;
+    if (!(error instanceof SyntaxError)) throw error;
+  }
+  const message = `The object ${key} in ${store.location} is damaged: it does not say what a service is.`;
+  throw new TidemarkError('object_damaged', message);
 }

@@ -91,7 +91,7 @@ async function ownMark(
   folder: string,
 ): Promise<WriterMark | undefined> {
   const mark = await readWriterMark(store, folder);
-  if (mark) return mark.deploymentId === (await plane.catalog.deploymentId()) ? mark : undefined;
+  if (mark) return (await plane.catalog.ownDeployments()).has(mark.deploymentId) ? mark : undefined;
   // Written by an earlier version, which left no mark: the catalog knows those that it ordered itself.
   const { candidates } = await plane.catalog.retentionFacts(serviceId);
   const row = candidates.find(({ id }) => objectKeys.backupFolder(id) === folder);

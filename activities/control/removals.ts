@@ -26,9 +26,11 @@ export function removalActivities(plane: Plane): Pick<ControlActivities, 'remove
 
 /** @returns how many could not be removed; each is logged */
 async function removeAll(plane: Plane, signal: AbortSignal): Promise<{ left: number }> {
+  const removals = await plane.catalog.listRemovals();
+  if (removals.length > 0 && (await isUnconfirmed(plane))) return { left: removals.length };
   let left = 0;
   const away = new Set<string>();
-  for (const removal of await plane.catalog.listRemovals()) {
+  for (const removal of removals) {
     signal.throwIfAborted();
     try {
       await carryOut(plane, removal, away);
@@ -41,6 +43,17 @@ async function removeAll(plane: Plane, signal: AbortSignal): Promise<{ left: num
     }
   }
   return { left };
+}
+
+/** Whether the catalog was filled from a store and nobody has looked at it yet: then nothing is deleted. */
+export async function isUnconfirmed({ catalog, log }: Plane): Promise<boolean> {
+  const since = await catalog.unconfirmedSince();
+  if (since === undefined) return false;
+  log.warn(
+    { since },
+    'Nothing is deleted: the catalog was filled from a store and not confirmed yet. Run "tidemark catalog confirm".',
+  );
+  return true;
 }
 
 /** What an api could not have begun, because Temporal was away or the api died. */

@@ -20,7 +20,7 @@ import { readWhole } from './links.ts';
 import { workflowState } from './places.ts';
 import type { Plane } from './plane.ts';
 import { carryOutPruning, pruneBinlogs } from './pruning.ts';
-import { carryOut } from './removals.ts';
+import { carryOut, isUnconfirmed } from './removals.ts';
 
 const servicesAtOnce = 500;
 const dayMs = 86_400_000;
@@ -46,6 +46,7 @@ export function retentionActivities(plane: Plane): Pick<ControlActivities, 'remo
  */
 export async function sweep(plane: Plane, now: number, signal: AbortSignal): Promise<number> {
   let removed = 0;
+  if (await isUnconfirmed(plane)) return removed;
   const away = new Set<string>();
   const finish = async (removals: readonly RemovalRecord[]): Promise<void> => {
     for (const removal of removals) {
@@ -184,7 +185,7 @@ async function foreign({ catalog, store }: Plane, backupId: string): Promise<str
   try {
     const backup = await catalog.findBackup(backupId);
     const { manifest } = await readManifest(store, backupId, backup?.manifestSha256);
-    if (manifest.deploymentId === (await catalog.deploymentId())) return undefined;
+    if ((await catalog.ownDeployments()).has(manifest.deploymentId)) return undefined;
     return `Another deployment, ${manifest.deploymentId}, took it: only that one may remove it.`;
   } catch (error) {
     if (!(error instanceof TidemarkError) || error.retryable) throw error;

@@ -3,6 +3,7 @@ import { z } from '@hono/zod-openapi';
 import { TidemarkError } from '../../domain/errors.ts';
 import { judgeDeletion } from '../../domain/retention/deletion.ts';
 import type { RetentionFacts, Verdict } from '../../domain/retention/facts.ts';
+import type { Catalog } from '../../catalog/types.ts';
 import type { Parts } from '../context.ts';
 import { findBackup } from '../find.ts';
 import { operation } from '../operation.ts';
@@ -23,7 +24,7 @@ export const deleteBackup = operation({
     dry_run: flag.openapi({ description: 'Only tells what would be removed, or what is in the way' }),
   }),
   answer: removedBackups,
-  errors: ['backup_not_found', 'backup_needed', 'backup_in_use'],
+  errors: ['backup_not_found', 'backup_needed', 'backup_in_use', 'catalog_unconfirmed'],
   async handle({ params: { id }, query, caller: { organization, subject } }, parts) {
     const { catalog, orders } = parts;
     const { serviceId } = await findBackup(catalog, id, organization);
@@ -39,6 +40,7 @@ export const deleteBackup = operation({
         storage_bytes: planned.reduce((sum, one) => sum + (bytesOf.get(one) ?? 0), 0),
       };
     }
+    await refuseUnconfirmed(catalog);
     const removals = await catalog.beginRemovals(serviceId, judge, 'all');
     await orders.removals();
     return {
@@ -47,6 +49,17 @@ export const deleteBackup = operation({
     };
   },
 });
+
+/** @throws catalog_unconfirmed */
+async function refuseUnconfirmed(catalog: Catalog): Promise<void> {
+  const since = await catalog.unconfirmedSince();
+  if (since === undefined) return;
+  throw new TidemarkError(
+    'catalog_unconfirmed',
+    `The catalog was filled from a store at ${since}, and nobody has said yet that it is right: nothing is deleted ` +
+      'until "tidemark catalog confirm" was run on the host of the deployment.',
+  );
+}
 
 /** @throws backup_in_use while one of these is being copied */
 async function refuseCopying(ids: readonly string[], { catalog, defaults }: Parts): Promise<void> {

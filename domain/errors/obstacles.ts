@@ -62,6 +62,12 @@ export const obstacleErrors = {
     'Somebody works on this backup, or on one that would be deleted with it.',
     'Wait for what the message names, then ask again.',
   ),
+  catalog_unconfirmed: entry(
+    409,
+    false,
+    'The catalog was filled from a store, and nobody has said yet that it is right: until then nothing is deleted.',
+    'Look at `GET /services` and `GET /backups`, then run `tidemark catalog confirm` on the host of the deployment.',
+  ),
   backup_not_restorable: entry(
     409,
     false,

@@ -91,28 +91,31 @@ function catalogFile(folder: string): string {
  * A backup that succeeded: two parts, a manifest, a row.
  *
  * @param deploymentId whose manifest it is; default: this one's
- * @param values what else its row says
+ * @param values what else its row says; `parent`: the full that it is an incremental of
  */
 export async function storedBackup(
   { folder, catalog, store }: Deployment,
   service: ServiceRecord,
   daysOld: number,
   deploymentId?: string,
-  values: BackupPatch = {},
+  values: BackupPatch & { parent?: string } = {},
 ): Promise<string> {
-  const id = await recordedBackup(catalog, service);
+  const { parent, ...patch } = values;
+  const id = await recordedBackup(catalog, service, parent === undefined ? 'full' : 'incremental');
+  if (parent !== undefined) await catalog.setBase(id, { parent, full: parent });
   const { manifestSha256, storedBytes } = await putObjects(
     store,
     service,
     id,
     deploymentId ?? (await catalog.deploymentId()),
+    parent,
   );
   await catalog.updateBackup(id, {
     status: 'Succeeded',
     message: 'Done.',
     manifestSha256,
     storedBytes,
-    ...values,
+    ...patch,
   });
   makeOld(folder, id, daysOld);
   return id;
@@ -153,14 +156,18 @@ export async function failedBackup(
   return id;
 }
 
-async function recordedBackup(catalog: Catalog, service: ServiceRecord): Promise<string> {
+async function recordedBackup(
+  catalog: Catalog,
+  service: ServiceRecord,
+  type: 'full' | 'incremental' = 'full',
+): Promise<string> {
   const { serviceId, serverName, organization } = service;
   const backupId = formatBackupId({ hex: randomBytes(16).toString('hex'), serviceId, serverName });
   const workflowId = (scheduleId: number): string => workflowIds.backup(backupId, scheduleId);
   const { schedule } = await catalog.createOneTimeBackup({
     organization,
     service,
-    type: 'full',
+    type,
     backupId,
     message: 'Backup is scheduled.',
     workflowId,
@@ -191,6 +198,7 @@ async function putObjects(
   service: ServiceRecord,
   backupId: string,
   deploymentId: string,
+  parent = '',
 ): Promise<{ manifestSha256: string; storedBytes: number }> {
   const parts = [];
   for (const index of [1, 2, 3]) {
@@ -205,11 +213,11 @@ async function putObjects(
     backupId,
     serviceId: service.serviceId,
     serviceName: service.serviceName,
-    type: 'full',
+    type: parent === '' ? 'full' : 'incremental',
     deploymentId,
     workflowId: `backup/${service.serviceId}/1/${backupId.slice(0, 32)}`,
     agentId: service.agentId,
-    lineage: { parent: '', server: 'life-1', fromLsn: 0, toLsn: 1, lastLsn: 1 },
+    lineage: { parent, server: 'life-1', fromLsn: parent === '' ? 0 : 1, toLsn: 1, lastLsn: 1 },
     server: { version: service.serverVersion, name: service.serverName, layout: service.layout },
     tool: { name: 'mariadb-backup', version: service.serverVersion },
     memoryTables: [],

@@ -127,3 +127,20 @@ test('with Temporal away a backup is deleted all the same, and left to be remove
     await away.close();
   }
 });
+
+test('while a catalog that was filled from a store is not confirmed, nothing is deleted, and readiness says so', async () => {
+  const wanted = await made();
+  await api.catalog.beginConfirmation();
+  const refused = await remove(wanted.id);
+  expect([refused.status, refused.errors]).toEqual([409, ['catalog_unconfirmed']]);
+  expect(refused.messages).toContain('tidemark catalog confirm');
+  expect((await remove(wanted.id, '?dry_run=true')).status).toBe(200);
+  const ready = await api.askRaw('GET', '/readyz');
+  expect([ready.status, ready.body]).toEqual([
+    200,
+    { status: 'ready', unconfirmed_since: expect.any(String) as unknown },
+  ]);
+  expect(await api.catalog.confirm([])).toBe(true);
+  expect((await remove(wanted.id)).status).toBe(200);
+  expect((await api.askRaw('GET', '/readyz')).body).toEqual({ status: 'ready' });
+});
