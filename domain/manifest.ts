@@ -12,7 +12,7 @@ export const manifestFormat = 3;
 /** The types of backups that are files of a server, and not statements. */
 export type PhysicalType = 'full' | 'incremental';
 
-export function isPhysical<T extends string>(type: T): type is T & PhysicalType {
+function isPhysical<T extends string>(type: T): type is T & PhysicalType {
   return type === 'full' || type === 'incremental';
 }
 

@@ -153,7 +153,7 @@ const withoutData = new Set([
  * The client says the whole statement when one fails, data included: of what it says only the last line counts, and of
  * its words what is quoted is left out where it may be data.
  */
-export function explainLoad(failed: StageResult): TidemarkError {
+function explainLoad(failed: StageResult): TidemarkError {
   if (failed.error) return failed.error;
   if (path.basename(failed.program) !== 'mariadb') return explainUnpacking(failed);
   const lines = failed.stderr.trim().split('\n');
@@ -164,7 +164,7 @@ export function explainLoad(failed: StageResult): TidemarkError {
 }
 
 /** @param said `ERROR 1062 (23000) at line 12: Duplicate entry 'x' for key 'PRIMARY'` */
-export function explainStatement(said: string): TidemarkError {
+function explainStatement(said: string): TidemarkError {
   const [, number = '', state = '', line, words = ''] =
     /^ERROR (\d+) \((\w+)\)(?: at line (\d+))?(?: in file: '[^']*')?: (.*)$/.exec(said) ?? [];
   const what = `ERROR ${number} (${state})${line === undefined ? '' : ` at line ${line} of the dump`}`;

@@ -3,7 +3,7 @@ import { expect } from '@jest/globals';
 import type { TestServer } from './mariadb.ts';
 
 /** Names that have to be quoted, objects that need others, and tables that are no plain ones. */
-export const awkwardStatements = [
+const awkwardStatements = [
   'CREATE DATABASE `a``b c é` CHARACTER SET utf8mb4',
   'CREATE DATABASE `-options`',
   'CREATE TABLE `-options`.`--tables` (`order` INT PRIMARY KEY)',
