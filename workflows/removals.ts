@@ -11,7 +11,7 @@ import { defaultTimings } from '../domain/operations.ts';
 import { controlPlaneOf } from './agents.ts';
 
 /** Somebody has deleted more. */
-export const lookSignal = defineSignal('look');
+const lookSignal = defineSignal('look');
 
 const firstPauseMs = 10_000;
 const longestPauseMs = 10 * 60_000;

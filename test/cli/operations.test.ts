@@ -27,6 +27,7 @@ const commandOf: Record<string, string> = {
   getService: 'services get',
   updateService: 'services update',
   getRetention: 'services retention',
+  getBinlog: '(npm run agent -- binlog FILE writes it as the server wrote it)',
   getRecoveryWindow: 'services window',
   listAgents: 'agents list',
   createAgent: 'agents enroll',
