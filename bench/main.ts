@@ -8,6 +8,7 @@ import { benchBackup } from './backup.ts';
 import { benchBinlog } from './binlog.ts';
 import { benchIncremental } from './incremental.ts';
 import { parseBenchOptions, type BenchOptions } from './options.ts';
+import { benchReplay } from './replay.ts';
 import { benchRestore } from './restore.ts';
 import { benchStores } from './stores.ts';
 import { load, withStack, type Setting } from './subject.ts';
@@ -27,6 +28,10 @@ async function main(args: string[]): Promise<number> {
       print(options, { bench: 'binlog', ...(await benchBinlog(options, say)) });
       return 0;
     }
+    if (options.what === 'replay') {
+      print(options, { bench: 'replay', runs: options.runs, ...(await benchReplay(options, say)) });
+      return 0;
+    }
     const figures = await inTemporaryFolder(options.folder, 'tidemark-bench-', (folder) =>
       measure({ folder, options, say, interrupted }),
     );
@@ -41,7 +46,7 @@ async function main(args: string[]): Promise<number> {
 
 async function measure(setting: Setting): Promise<object> {
   const { what } = setting.options;
-  if (what === 'api' || what === 'binlog') throw new Error(`${what} needs no stack`);
+  if (what === 'api' || what === 'binlog' || what === 'replay') throw new Error(`${what} needs no stack`);
   if (what === 'stores') return await benchStores(setting);
   return await withStack(setting, {}, async (bench) => {
     await load(bench);

@@ -6,7 +6,7 @@ import { faultsOf } from '../config/phrase.ts';
 import { byteSize } from '../config/values.ts';
 import { placeNames, type PlaceName } from './places.ts';
 
-const subjects = ['backup', 'incremental', 'restore', 'stores', 'api', 'binlog'] as const;
+const subjects = ['backup', 'incremental', 'restore', 'stores', 'api', 'binlog', 'replay'] as const;
 
 export interface BenchOptions {
   what: (typeof subjects)[number];
@@ -18,6 +18,8 @@ export interface BenchOptions {
   rows: number;
   /** `api`: how often each page is asked for. */
   requests: number;
+  /** `replay`: how many are replayed. */
+  transactions: number;
   /** `stores`: the one that is measured; undefined: all. */
   only: PlaceName | undefined;
   /** `stores`: with age in both ways. */
@@ -41,6 +43,9 @@ export function parseBenchOptions(args: readonly string[]): BenchOptions {
     .addOption(new Option('--rows <n>', 'api: backups in the catalog').argParser(count).default(1_000_000))
     .addOption(
       new Option('--requests <n>', 'api: how often each page is asked for').argParser(count).default(200),
+    )
+    .addOption(
+      new Option('--transactions <n>', 'replay: how many are replayed').argParser(count).default(200_000),
     )
     .addOption(new Option('--only <store>', 'stores: measure this one alone').choices(placeNames))
     .option('--encrypted', 'stores: with age in both ways', false)

@@ -12,6 +12,8 @@ export interface BinlogFile {
    * out of a whole file.
    */
   from?: number;
+  /** Another timeline begins with it: with what GTIDs, only its server knows. */
+  branch?: boolean;
 }
 
 /** Where a replay ends: at a place between two transactions, or beside a transaction. */

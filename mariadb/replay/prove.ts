@@ -47,6 +47,8 @@ interface Walk {
   /** Of the server: domains never go out of it. Undefined before the start. */
   reached: GtidState | undefined;
   lastEnd: { file: string; position: number };
+  /** That `lastEnd` is in: two timelines can have files of one name. */
+  lastFile: BinlogFile | undefined;
   stop: ArchivePoint | undefined;
   transactions: number;
   serverIds: Set<number>;
@@ -75,6 +77,7 @@ export async function proveBinlogs(
     exact: false,
     reached: undefined,
     lastEnd: start,
+    lastFile: files[0],
     stop: undefined,
     transactions: 0,
     serverIds: new Set(),
@@ -85,13 +88,13 @@ export async function proveBinlogs(
   for (const file of files) {
     const { bytes, whole } = await readFile(walk, file, options, before);
     before += bytes;
-    const begin = file.name === start.file ? start.position : 4;
+    const begin = file === files[0] ? start.position : 4;
     read.push({ ...file, begin, end: Math.max(begin, whole) });
     if (walk.stop) break;
   }
   const { stop, lastEnd, transactions, serverIds, definitions } = walk;
   if (!stop) throw notFound(order.stop, files);
-  const last = read.findIndex(({ name }) => name === lastEnd.file);
+  const last = files.findIndex((file) => file === walk.lastFile);
   const needed = read.slice(0, last + 1);
   needed[last]!.end = lastEnd.position;
   return { start, stop, lastEnd, files: needed, transactions, serverIds, definitions };
@@ -197,6 +200,7 @@ function lookAt(
 function pass(walk: Walk, file: BinlogFile, { gtid, end }: Transaction): void {
   walk.reached!.advance(gtid);
   walk.lastEnd = { file: file.name, position: end };
+  walk.lastFile = file;
   walk.transactions += 1;
   const { stop } = walk.order;
   if ('after' in stop && gtidText(gtid) === stop.after) walk.stop = pointOf(walk, file.name, end);
@@ -205,9 +209,11 @@ function pass(walk: Walk, file: BinlogFile, { gtid, end }: Transaction): void {
 /** A place between two transactions: it may be the start, or the stop. */
 function comeTo(walk: Walk, file: BinlogFile, position: number): void {
   const { start, stop } = walk.order;
-  if (!walk.reached && file.name === start.file && position === start.position) arrive(walk, file);
+  if (!walk.reached && file === walk.order.files[0] && position === start.position) arrive(walk, file);
   if (!walk.reached || !('at' in stop)) return;
-  if (stop.at.file === file.name && stop.at.position === position) {
+  // Of several with one name, on several timelines, the last is meant.
+  const stopFile = walk.order.files.findLast(({ name }) => name === stop.at.file);
+  if (file === stopFile && stop.at.position === position) {
     walk.stop = pointOf(walk, file.name, position);
   }
 }
@@ -232,7 +238,7 @@ function arrive(walk: Walk, file: BinlogFile): void {
 /** A file begins: with the state in which the one before has ended, or something is missing between them. */
 function begin(walk: Walk, file: BinlogFile, gtids: readonly Gtid[]): void {
   const list = new GtidState(gtids);
-  if (file.name === walk.order.start.file && !walk.reached) {
+  if (file === walk.order.files[0] && !walk.reached) {
     walk.chain = list;
     walk.exact = true;
     return;
@@ -242,6 +248,11 @@ function begin(walk: Walk, file: BinlogFile, gtids: readonly Gtid[]): void {
     throw gap(
       `${start.file} has no place between two transactions at ${start.position}, where the copy stands.`,
     );
+  }
+  if (file.branch) {
+    walk.chain = list;
+    walk.exact = true;
+    return;
   }
   const follows =
     walk.chain !== undefined &&

@@ -91,7 +91,7 @@ export async function unpackingStages(
  * gives it a pipe as a file: the secret is in no argument, no environment and on no disk. `cat` makes that a pipe,
  * because what comes from here is a socket, which cannot be opened by its name.
  */
-function decryption(age: string, identity: string): Stage {
+export function decryption(age: string, identity: string): Stage {
   const script = 'exec 4<&0; cat <&3 4<&- | "$0" -d -i /dev/fd/5 5<&0 0<&4 3<&- 4<&-';
   return { program: '/bin/sh', args: ['-c', script, age], name: age, handed: `${identity}\n` };
 }
