@@ -18,8 +18,6 @@ import type { SelectedFile } from './select.ts';
 const inflate = promisify(zstdDecompress);
 /** Segments at a time. */
 const ahead = 4;
-/** A magic and a format description have no more. */
-const mostHeadBytes = 1028;
 
 export interface FetchOptions {
   server: ServerSettings;
@@ -32,6 +30,17 @@ export interface FetchOptions {
   attempt: Attempt;
   /** Of the stored bytes. */
   onProgress?: (bytes: number) => void;
+}
+
+interface Site extends FetchOptions {
+  /** The end of what is being decrypted: an attempt's folder has room for one pipe. */
+  opening: Promise<unknown>;
+}
+
+async function inTurn<T>(site: Site, work: () => Promise<T>): Promise<T> {
+  const mine = site.opening.then(work);
+  site.opening = mine.catch(() => undefined);
+  return await mine;
 }
 
 /** Of the objects that are fetched. */
@@ -54,10 +63,11 @@ export async function fetchBinlogs(
   await mkdir(folder, { recursive: true, mode: 0o700 });
   await chown(folder, owner.uid, owner.gid);
   const found: BinlogFile[] = [];
+  const site: Site = { ...options, opening: Promise.resolve() };
   let fetched = 0;
   const tell = (bytes: number): void => options.onProgress?.((fetched += bytes));
   for (const [number, file] of files.entries()) {
-    found.push(await fetchFile(file, path.join(folder, `${number + 1}`), options, tell));
+    found.push(await fetchFile(file, path.join(folder, `${number + 1}`), site, tell));
   }
   return found;
 }
@@ -65,7 +75,7 @@ export async function fetchBinlogs(
 async function fetchFile(
   file: SelectedFile,
   place: string,
-  options: FetchOptions,
+  options: Site,
   tell: (bytes: number) => void,
 ): Promise<BinlogFile> {
   const { owner, attempt } = options;
@@ -75,8 +85,7 @@ async function fetchFile(
   try {
     if (head) {
       const bytes = await segmentBytes(head, options);
-      const length = Math.min(bytes.length, mostHeadBytes, 4 + bytes.readUInt32LE(13));
-      await handle.write(bytes, 0, length, 0);
+      await handle.write(bytes, 0, headLength(bytes), 0);
       tell(head.storedBytes);
     }
     const waiting = segments.values();
@@ -105,10 +114,20 @@ async function fetchFile(
   return { name, path: place, ...(from > 0 && { from }), ...(branch && { branch }) };
 }
 
+/**
+ * Magic, format description, and the event behind it: the server looks there for another description, and takes zeros
+ * for damage.
+ */
+function headLength(bytes: Buffer): number {
+  const second = 4 + bytes.readUInt32LE(4 + 9);
+  return Math.min(bytes.length, second + bytes.readUInt32LE(second + 9));
+}
+
 /** The binlog's own bytes. */
-async function segmentBytes(segment: SegmentHeader, options: FetchOptions): Promise<Buffer> {
+async function segmentBytes(segment: SegmentHeader, options: Site): Promise<Buffer> {
   const body = await options.archive.body(segment, options.attempt.signal);
-  const packed = segment.recipients.length > 0 ? await opened(body, segment, options) : body;
+  const packed =
+    segment.recipients.length > 0 ? await inTurn(options, () => opened(body, segment, options)) : body;
   let bytes: Buffer;
   try {
     bytes = await inflate(packed, { maxOutputLength: segment.end - segment.start });

@@ -8,8 +8,8 @@ export interface BinlogFile {
   /** Where it lies; the user of the server reads it there. */
   path: string;
   /**
-   * The first byte that is there behind the format description, an event's; what lies between is a hole of zeros. Left
-   * out of a whole file.
+   * Where what is needed of it begins, an event's first byte. Before it the file has its format description and the event
+   * behind that, and a hole of zeros. Left out of a whole file.
    */
   from?: number;
   /** Another timeline begins with it: with what GTIDs, only its server knows. */

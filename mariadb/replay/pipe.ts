@@ -52,7 +52,8 @@ export async function replayByPipe({ server, attempt, target, files, from, to }:
       { folder: attempt.folder, signal: attempt.signal },
     );
     try {
-      for await (const _ of pipeline.output ?? []) attempt.signal.throwIfAborted();
+      // The client has nothing to say.
+      for await (const said of pipeline.output ?? []) if (said.length > 0) attempt.signal.throwIfAborted();
       refuseFailure(await pipeline.finished, attempt.signal);
     } finally {
       await pipeline.end();
