@@ -43,12 +43,6 @@ async function inTurn<T>(site: Site, work: () => Promise<T>): Promise<T> {
   return await mine;
 }
 
-/** Of the objects that are fetched. */
-export function fetchedBytes(files: readonly SelectedFile[]): number {
-  const all = files.flatMap(({ segments, head }) => [...segments, ...(head ? [head] : [])]);
-  return all.reduce((sum, { storedBytes }) => sum + storedBytes, 0);
-}
-
 /**
  * Puts the files into the folder, with holes where nothing of them is needed.
  *

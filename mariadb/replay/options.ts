@@ -77,7 +77,7 @@ export function relayIndex(folder: string): string {
   return path.join(folder, 'relay.index');
 }
 
-export function replayThreads(): number {
+function replayThreads(): number {
   return Math.min(mostThreads, threadsPerCore * availableParallelism());
 }
 

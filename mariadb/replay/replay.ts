@@ -60,7 +60,7 @@ export interface ReplayResult {
 }
 
 /** Of all files together. */
-export function replayBytes({ files }: ProvenReplay): number {
+function replayBytes({ files }: ProvenReplay): number {
   return files.reduce((sum, { begin, end }) => sum + end - begin, 0);
 }
 
