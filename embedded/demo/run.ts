@@ -1,14 +1,15 @@
 /** The demo's steps, from loading the data to comparing it. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Backup, Restore } from '../../client/answers.ts';
-import { untilEnded } from '../../client/follow.ts';
+import type { Backup } from '../../client/answers.ts';
 import { connect, rowsOf, type Connection } from '../../mariadb/server/sql.ts';
 import { loadSampleData, measureDatabases, rowCounts } from '../sample-data/load.ts';
 import { sampleDatabases } from '../sample-data/schema.ts';
 import { startWriters } from '../sample-data/writers.ts';
 import type { StackService } from '../services.ts';
 import type { Stack } from '../stack.ts';
+import { showWindow, takeBackups } from './backups.ts';
 import { dropEverything, removeFiles } from './destroy.ts';
+import { followed } from './follow.ts';
 import type { DemoOptions } from './options.ts';
 import { copyTables, stateAt } from './reference.ts';
 import { megabytes, type Show } from './show.ts';
@@ -27,6 +28,7 @@ export async function runDemo(stack: Stack, options: DemoOptions, show: Show): P
   // A connection of its own: what SHOW CREATE prints depends on the database that was used last.
   const { backup, expected } = await connected(service, async (connection) => {
     const taken = await backUpWhileWriting(stack, service, connection, options, show);
+    await showWindow(stack, service, show);
     await destroy(service, connection, show);
     return taken;
   });
@@ -45,7 +47,7 @@ async function load(connection: Connection, options: DemoOptions, show: Show): P
   );
 }
 
-/** @returns the backup, and what the server held at the backup's position */
+/** @returns the backup to restore, and what the server held at that backup's position */
 async function backUpWhileWriting(
   stack: Stack,
   service: StackService,
@@ -56,7 +58,7 @@ async function backUpWhileWriting(
   const from = await copyTables(connection);
   const before = await takeSnapshot(connection);
   const writers = await show.step(
-    `Let ${writerCount} clients write, and go on writing during the backup`,
+    `Let ${writerCount} clients write, and go on writing during the backups`,
     async () => {
       const connections = await Promise.all(
         Array.from({ length: writerCount }, () => connect(serverOf(service))),
@@ -69,36 +71,19 @@ async function backUpWhileWriting(
   );
   let backup: Backup;
   try {
-    backup = await takeBackup(stack, service, show);
+    backup = await takeBackups(stack, service, show);
   } finally {
     await writers.stop();
   }
   const to = { file: backup.binlog_file ?? '', position: Number(backup.binlog_position) };
   return show.step(
-    `Find out what the server held at the backup's position, ${to.file} ${to.position}, from its own binlog`,
+    `Find out what the server held at the incremental's position, ${to.file} ${to.position}, from its own binlog`,
     async () => {
       const expected = await stateAt(connection, service, from, to);
       return { backup, expected: withoutReference(new Map([...before, ...expected])) };
     },
     ({ expected }) =>
       `${expected.size} checksums and definitions; the writers had ended after ${writers.committed()} transactions`,
-  );
-}
-
-function takeBackup(stack: Stack, service: StackService, show: Show): Promise<Backup> {
-  return show.step(
-    'Take a full backup',
-    async () => {
-      const order = await stack.client.orderBackup(service.service_id);
-      const body = { backup_type: 'full', schedule: 'once', service_id: service.service_id };
-      show.call('POST', '/backups/schedules', body, order);
-      const id = order.backup_id ?? '';
-      const { encryption } = await stack.client.service(service.service_id);
-      if (encryption.recipients.length > 0) show.line(`encrypted for ${encryption.recipients.join(', ')}`);
-      return followed(() => stack.client.backup(id), show);
-    },
-    (backup) =>
-      `${backup.status}: ${backup.id}, ${megabytes(backup.storage_bytes ?? 0)} stored, GTID ${backup.binlog_gtid_position}`,
   );
 }
 
@@ -115,7 +100,7 @@ async function destroy(service: StackService, connection: Connection, show: Show
 
 async function restore(stack: Stack, service: StackService, backup: Backup, show: Show): Promise<void> {
   await show.step(
-    'Restore the backup',
+    'Restore the incremental, and with it the full that it builds on',
     async () => {
       const order = await stack.client.orderRestore(backup.id, service.service_id);
       show.call('POST', '/restores', { id: backup.id, service_id: service.service_id }, order);
@@ -123,18 +108,6 @@ async function restore(stack: Stack, service: StackService, backup: Backup, show
     },
     (restored) => `${restored.status}: ${restored.message ?? ''}`,
   );
-}
-
-/** Follows an operation to its end. @throws with its own message when it did not succeed */
-async function followed<T extends Backup | Restore>(look: () => Promise<T>, show: Show): Promise<T> {
-  const following = show.follow();
-  let succeeded = false;
-  const ended = await untilEnded(look, (state) => {
-    succeeded = state.status === 'Succeeded';
-    following.seen(state.status, state.progress);
-  }).finally(() => following.end(succeeded));
-  if (ended.status !== 'Succeeded') throw new Error(`It ended as ${ended.status}: ${ended.message ?? ''}`);
-  return ended;
 }
 
 function compare(connection: Connection, expected: Snapshot, show: Show): Promise<string[]> {

@@ -16,6 +16,11 @@ test('the demo backs up, destroys, restores and finds everything the same', asyn
   const told = demo.stdout();
   for (const part of [
     'POST /skybackup/v1/backups/schedules {"backup_type":"full","schedule":"once","service_id":"sample-1"}',
+    '{"backup_type":"incremental",',
+    '{"backup_type":"dump",',
+    '{"backup_type":"binarylog",',
+    '= any instant',
+    'with 0 holes',
     'POST /skybackup/v1/restores {"id":',
     'cutting over',
     "Everything is the same as at the backup's position.",
@@ -57,7 +62,7 @@ test('encrypted and with --keep, the stack stays until Ctrl-C, at the addresses 
   expect(demo.stdout()).not.toContain('AGE-SECRET-KEY');
   const [, api = '', token = ''] = /API\s+(http:\S+)[\s\S]*token\s+(\S+)/.exec(demo.stdout()) ?? [];
   const answer = await fetch(`${api}/backups/sample-1`, { headers: { 'x-api-key': token } });
-  expect(await answer.json()).toMatchObject({ backups_count: 1 });
+  expect(await answer.json()).toMatchObject({ backups_count: 4 });
   demo.child.kill('SIGINT');
   expect(await demo.ended).toBe(0);
   await nothingIsLeft();
