@@ -66,14 +66,16 @@ export class Backups {
   bases({ stretches, timelines }: Pick<RecoveryFacts, 'stretches' | 'timelines'>): Base[] {
     const byTimeline = Map.groupBy(stretches, ({ timeline }) => timeline);
     const begun = timelines
-      .map(({ id, createdAt }) => ({ id, at: microseconds(createdAt) }))
+      .map(({ id, createdAt, cause }) => ({ id, cause, at: microseconds(createdAt) }))
       .toSorted((a, b) => a.at - b.at);
+    // Following begins after the first full, and in the file that the full ended in.
+    const first = begun[0]?.cause === 'first' ? begun[0].id : '';
     return [...this.#byId.values()]
       .filter((backup) => this.chainOf(backup) !== undefined)
       .map((backup): Base => {
         const time = microseconds(backup.pointInTime);
         // Names and numbers come again on other timelines: where nobody says, it can be on the one of its time alone.
-        const timeline = backup.timeline ?? begun.findLast(({ at }) => at <= time)?.id ?? '';
+        const timeline = backup.timeline ?? begun.findLast(({ at }) => at <= time)?.id ?? first;
         const stretch = byTimeline.get(timeline)?.find((one) => goesOnFrom(one, backup, time));
         return { backup, time, ...(stretch && { stretch }) };
       })

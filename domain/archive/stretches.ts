@@ -165,7 +165,11 @@ function timesOf(segment: SegmentFacts): Times {
   const { sampledFrom, sampledTo, firstEventAt, lastEventAt } = segment;
   if (sampledFrom !== undefined && sampledTo !== undefined) {
     const from = microseconds(sampledFrom);
-    return times(from, Math.max(from, microseconds(sampledTo)), []);
+    const to = Math.max(from, microseconds(sampledTo));
+    // A file that following began in the middle of: its first event says when it was begun.
+    const begun = segment.start === 0 && firstEventAt !== undefined ? microseconds(firstEventAt) : from;
+    if (from - begun <= sampledWithin) return times(from, to, []);
+    return times(begun, to, [{ from: microInstant(begun), to: microInstant(from) }]);
   }
   if (firstEventAt === undefined || lastEventAt === undefined) return { unsampled: [] };
   // What an event says may be anything: no later than it was read, at least.

@@ -2,6 +2,9 @@
 import { describe, expect, test } from '@jest/globals';
 import { planRecovery } from '../../../domain/archive/plan.ts';
 import type { RecoveryPlan, RecoveryRefusal } from '../../../domain/archive/plan-types.ts';
+import type { SegmentFacts, TimelineFacts } from '../../../domain/archive/facts.ts';
+import type { RecoveryFacts } from '../../../domain/archive/reach.ts';
+import { stretchOf } from '../../../domain/archive/stretches.ts';
 import { recoveryWindow } from '../../../domain/archive/window.ts';
 import { longRun } from '../../support/long.ts';
 import { fileName, gtidOf, instantOf, isBusy, placeAt, type Story, tellStory } from './story.ts';
@@ -173,6 +176,67 @@ describe('of random lives', () => {
         if (isPlan(plan)) carryOut(story, plan);
       });
     }
+  });
+});
+
+describe('the first full of a service', () => {
+  const file = 'binlog.000001';
+  const segment: SegmentFacts = {
+    timeline: 'a'.repeat(32),
+    file,
+    start: 0,
+    end: 5_000,
+    gtidBefore: '',
+    wholeEnd: 5_000,
+    gtidAfter: '0-1-90',
+    firstEventAt: '2026-01-01T10:00:00Z',
+    lastEventAt: '2026-01-01T10:01:30Z',
+    sampledFrom: '2026-01-01T10:01:00.000000Z',
+    sampledTo: '2026-01-01T10:01:31.000000Z',
+    storedBytes: 900,
+    sha256: 'b'.repeat(64),
+    recipients: [],
+    shippedAt: '2026-01-01T10:01:32.000Z',
+  };
+  const full = {
+    id: 'full',
+    type: 'full' as const,
+    parent: '',
+    pointInTime: '2026-01-01T10:00:50Z',
+    binlog: { file, position: 2_000, gtid: '0-1-40' },
+    uncompressedBytes: 1,
+    damaged: false,
+  };
+  const timeline: TimelineFacts = {
+    id: segment.timeline,
+    begins: { file, position: 0, gtid: '' },
+    cause: 'first',
+    createdAt: '2026-01-01T10:00:58.000Z',
+  };
+  const factsWith = (cause: TimelineFacts['cause'], pointInTime = full.pointInTime): RecoveryFacts => ({
+    backups: [{ ...full, pointInTime }],
+    timelines: [{ ...timeline, cause }],
+    stretches: [stretchOf(segment)],
+    holes: [],
+  });
+
+  test('is gone on from in the archive that began after it, in the middle of its file', () => {
+    expect(recoveryWindow(factsWith('first'), rates)).toMatchObject({
+      intervals: [
+        {
+          from: '2026-01-01T10:00:50.000000Z',
+          to: '2026-01-01T10:01:31.000000Z',
+          timeline: timeline.id,
+          unsampled: [{ from: '2026-01-01T10:00:50.000000Z', to: '2026-01-01T10:01:00.000000Z' }],
+        },
+      ],
+      holes: [],
+    });
+  });
+
+  test('is not, when the file was begun after it, or the timeline is not the first', () => {
+    for (const facts of [factsWith('first', '2026-01-01T09:59:50Z'), factsWith('reset')])
+      expect(recoveryWindow(facts, rates).intervals.map(({ from, to }) => from === to)).toEqual([true]);
   });
 });
 
