@@ -17,7 +17,7 @@ import { segmentSchema, timelineSchema } from './segment-schema.ts';
 import type { ObjectStore, StoreFault } from './store.ts';
 
 /** What a header can have: it is held in memory. One of 50,000 samples of the commit clock has some 2 MB. */
-export const mostHeaderBytes = 16 * 1024 * 1024;
+const mostHeaderBytes = 16 * 1024 * 1024;
 const mostTimelineBytes = 64 * 1024;
 /** How many headers of a file are asked for at a time. */
 const ahead = 8;

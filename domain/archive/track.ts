@@ -250,7 +250,7 @@ export class BinlogTrack {
  *
  * @param bytes magic, format description and all up to the end of the Gtid_list, as they come over the network
  */
-export function headDigest(bytes: Uint8Array): string {
+function headDigest(bytes: Uint8Array): string {
   const masked = Buffer.from(bytes);
   masked[inUseByte]! &= ~1;
   return hash('sha256', masked);

@@ -35,7 +35,7 @@ export interface SessionOptions extends ShippingOptions {
 }
 
 /** The next file does not begin where the one before ended. */
-export class Discontinuity extends Error {}
+class Discontinuity extends Error {}
 
 export class Session {
   readonly #options: SessionOptions;
