@@ -1,4 +1,5 @@
 /** Backups as what a recovery begins with: which are whole with all that they build on, and where on the archive each stands. */
+import type { Gtid } from '../binlog/gtid.ts';
 import type { BinlogPosition } from '../manifest.ts';
 import { parseGtids, reaches, sameGtids } from './gtid-positions.ts';
 import { microseconds } from './instants.ts';
@@ -90,9 +91,8 @@ export function isPlaced(base: Base): base is PlacedBase {
 function goesOnFrom(stretch: StretchFacts, { binlog, timeline }: ArchivedBackup, time: number): boolean {
   if (!binlog || !isIn(stretch, binlog)) return false;
   const state = parseGtids(binlog.gtid);
-  if (!reaches(state, parseGtids(stretch.fromGtid)) || !reaches(parseGtids(stretch.toGtid), state)) {
-    return false;
-  }
+  const { from, to } = statesOf(stretch);
+  if (!reaches(state, from) || !reaches(to, state)) return false;
   if (timeline !== undefined) return true;
   // A timeline that the server came back to has a time in which it was on another.
   if (stretch.fromTime === undefined || stretch.toTime === undefined) return false;
@@ -101,6 +101,19 @@ function goesOnFrom(stretch: StretchFacts, { binlog, timeline }: ArchivedBackup,
     comparePlaces(binlog, { file: stretch.toFile, position: stretch.toPosition }) >= 0 &&
     sameGtids(binlog.gtid, stretch.toGtid);
   return atEnd || time - roundedUp <= microseconds(stretch.toTime);
+}
+
+type States = Record<'from' | 'to', ReadonlyMap<number, Gtid>>;
+
+/** Asked once for each backup. */
+const statesKnown = new WeakMap<StretchFacts, States>();
+
+function statesOf(stretch: StretchFacts): States {
+  const known = statesKnown.get(stretch);
+  if (known) return known;
+  const states = { from: parseGtids(stretch.fromGtid), to: parseGtids(stretch.toGtid) };
+  statesKnown.set(stretch, states);
+  return states;
 }
 
 /** Whether a place between two transactions is in a stretch. */

@@ -53,8 +53,9 @@ export const sampledWithin = 2_000_000;
  * @example fileNumber('binlog.000007') // 7
  */
 export function fileNumber(file: string): number {
-  const [, digits] = /\.(\d{1,15})$/.exec(file) ?? [];
-  return digits === undefined ? 0 : Number(digits);
+  // Asked a hundred thousand times for one window: an expression for it would take half of its time.
+  const number = Number(file.slice(file.lastIndexOf('.') + 1) || '-');
+  return Number.isSafeInteger(number) && number >= 0 ? number : 0;
 }
 
 /** For sorting places of one timeline. */
@@ -62,6 +63,7 @@ export function comparePlaces(
   a: { file: string; position: number },
   b: { file: string; position: number },
 ): number {
+  if (a.file === b.file) return a.position - b.position;
   return fileNumber(a.file) - fileNumber(b.file) || a.position - b.position;
 }
 
