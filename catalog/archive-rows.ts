@@ -72,7 +72,7 @@ export function stretchRow(serviceId: string, stretch: StretchFacts): StretchRow
   };
 }
 
-export function stretchOfRow(row: StretchRow): StretchFacts {
+function stretchOfRow(row: StretchRow): StretchFacts {
   return {
     timeline: row.timeline,
     fromFile: row.from_file,

@@ -6,7 +6,7 @@ import type { BackupView, RemovedBackupsView } from '../api/schemas/backup.ts';
 import type { pointInTimeServices, restoreTargets } from '../api/schemas/lookup.ts';
 import type { RestoreView } from '../api/schemas/restore.ts';
 import type { ScheduleView } from '../api/schemas/schedule.ts';
-import type { RecoveryWindowView } from '../api/views/recovery-window.ts';
+import type { RecoveryWindowView } from '../api/schemas/recovery-window.ts';
 import type { RetentionPlanView } from '../api/schemas/retention.ts';
 import type { ServiceView } from '../api/schemas/service.ts';
 import type { VerificationView } from '../api/schemas/verification.ts';

@@ -1,11 +1,6 @@
 /** When the nightly backup of a service runs: at a minute of its own, so that they do not all begin at once. */
 import { hash } from 'node:crypto';
-
-/** Part of every day, in minutes from 00:00 UTC; it may reach over midnight. */
-export interface NightlyWindow {
-  startMinute: number;
-  minutes: number;
-}
+import type { NightlyWindow } from './service-settings.ts';
 
 export interface NightlyTime {
   hour: number;

@@ -1,8 +1,13 @@
 /** The settings of one service that the API can change. What is not set follows the deployment's own settings. */
 import type { DumpFilter } from './dump.ts';
 import type { EncryptionPolicy } from './encryption.ts';
-import type { NightlyWindow } from './nightly.ts';
 import { policyOf, type RetentionPolicy } from './retention/policy.ts';
+
+/** Part of every day, in minutes from 00:00 UTC; it may reach over midnight. */
+export interface NightlyWindow {
+  startMinute: number;
+  minutes: number;
+}
 
 /** How long chains of incrementals grow. */
 export interface ChainSettings {

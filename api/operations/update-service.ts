@@ -17,7 +17,7 @@ import {
   type ServiceSettings,
   type ServiceSettingsPatch,
 } from '../../domain/service-settings.ts';
-import { changedPolicy, type KeepCounts, type RetentionPolicy } from '../../domain/retention/policy.ts';
+import { changedPolicy, type RetentionPolicy } from '../../domain/retention/policy.ts';
 import { findService } from '../find.ts';
 import type { Parts } from '../context.ts';
 import { notAvailable } from '../not-available.ts';
@@ -78,7 +78,7 @@ function changedRetention(
   known: RetentionPolicy,
 ): RetentionPolicy | 'default' {
   // What is left out of a body is undefined here.
-  return changedPolicy(known, { days, keep: keep as KeepCounts | undefined, minFulls });
+  return changedPolicy(known, { days, keep: keep, minFulls });
 }
 
 function changedChain(

@@ -2,13 +2,11 @@
 import { z } from '@hono/zod-openapi';
 import { windowHoleCauses } from '../../domain/archive/window-holes.ts';
 
-const exact = z
-  .string()
-  .openapi({
-    format: 'date-time',
-    example: '2024-03-26T17:18:57.250031Z',
-    description: 'To the microsecond',
-  });
+const exact = z.string().openapi({
+  format: 'date-time',
+  example: '2024-03-26T17:18:57.250031Z',
+  description: 'To the microsecond',
+});
 
 const timeline = z.string().optional().openapi({
   description: 'Left out for the own instant of a backup that is on no known timeline',
@@ -58,3 +56,5 @@ export const recoveryWindow = z
     ),
   })
   .openapi('RecoveryWindow');
+
+export type RecoveryWindowView = z.infer<typeof recoveryWindow>;

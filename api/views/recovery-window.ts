@@ -1,10 +1,7 @@
 /** The recovery window as the API shows it. */
-import type { z } from '@hono/zod-openapi';
 import type { RecoveryWindow } from '../../domain/archive/window.ts';
-import type { recoveryWindow } from '../schemas/recovery-window.ts';
+import type { RecoveryWindowView } from '../schemas/recovery-window.ts';
 import { given } from './format.ts';
-
-export type RecoveryWindowView = z.infer<typeof recoveryWindow>;
 
 export function recoveryWindowView(
   serviceId: string,

@@ -116,7 +116,7 @@ export class Archive {
 }
 
 /** Whether a place on a stretch can be had. */
-export function reachesTo({ entry, bases: [first] }: Reach, place: ArchivePoint): boolean {
+function reachesTo({ entry, bases: [first] }: Reach, place: ArchivePoint): boolean {
   return entry !== undefined || (first !== undefined && comparePlaces(first.backup.binlog, place) <= 0);
 }
 

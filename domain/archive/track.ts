@@ -267,7 +267,7 @@ function stateText(state: GtidState): string {
 }
 
 /** The other way round. */
-export function parseGtids(text: string): Gtid[] {
+function parseGtids(text: string): Gtid[] {
   return text
     .split(',')
     .filter((gtid) => gtid !== '')

@@ -38,7 +38,7 @@ async function refusedAs(uid: number, file: string): Promise<string> {
     `const { acquireLock } = await import(${JSON.stringify(lockModule)});` +
     `process.setgid(${uid}); process.setuid(${uid});` +
     `const refusal = await acquireLock(${JSON.stringify(file)}, { operation: 'backup 3', waitMs: 0 })` +
-    ".then(() => 'taken', ({ code, message }) => `${code}: ${message}`);" +
+    ".then(() => 'taken', ({ code, message }) => code + ': ' + message);" +
     'process.stdout.write(refusal);';
   const child = spawn(
     process.execPath,
