@@ -19,7 +19,7 @@ export const listTransactions = operation({
   async handle({ params: { id }, caller: { organization } }, { catalog }) {
     await findService(catalog, id, organization);
     throw notAvailable(
-      'Listing transactions is not available yet: no binlogs are archived.',
+      'Listing transactions is not available yet.',
       'Read the binlogs of the server itself.',
     );
   },
