@@ -117,7 +117,7 @@ export class Following {
    * by then is shipped before, as far as that can be done soon.
    */
   async pausedWhile<T>(work: () => Promise<T>): Promise<T> {
-    // What cannot be shipped now is in the spool, or still in the binlog where that is kept.
+    // What cannot be shipped now, or is written from here on, goes into the spool when the server is stopped.
     if (this.#follower) await this.flush(AbortSignal.timeout(lastFlushMs)).catch(() => undefined);
     this.#pauses += 1;
     try {

@@ -9,6 +9,7 @@ import { putBack } from '../../mariadb/cutover/put-back.ts';
 import type { Attempt } from '../../mariadb/context.ts';
 import { noteRestore } from '../../mariadb/follow/restored.ts';
 import { forgetSeen } from '../../mariadb/follow/seen.ts';
+import { saveTail } from '../../mariadb/follow/tail.ts';
 import { beginInPlace, emptyData } from '../../mariadb/restore/in-place.ts';
 import { closeInPlace } from '../../mariadb/restore/in-place-record.ts';
 import { endLineage } from '../../mariadb/server/lineage.ts';
@@ -48,7 +49,8 @@ export function swapActivities(host: Host): SwapActivities {
 
     async putBack(order) {
       return await attempt(host, whole(order, 'cutting_over'), async (trial) => {
-        const result = await putBackUntilItWorks(await swapOf(host, order));
+        const swap = await swapOf(host, order);
+        const result = await host.following.pausedWhile(() => putBackUntilItWorks(swap));
         await rm(trial.folder, { recursive: true, force: true });
         return result;
       });
@@ -58,7 +60,10 @@ export function swapActivities(host: Host): SwapActivities {
       await attempt(host, whole(order, 'stopping'), async () => {
         const swap = await swapOf(host, order);
         await beginInPlace(swap);
-        await host.following.pausedWhile(() => stopServer(swap.server, { fast: true, log: host.log }));
+        await host.following.pausedWhile(async () => {
+          await stopServer(swap.server, { fast: true, log: host.log });
+          await swap.onStopped?.();
+        });
       });
     },
 
@@ -102,15 +107,19 @@ async function noteReplacement(host: Host, order: HostRestoreInput, { folder }: 
 
 async function swapOf(host: Host, order: HostRestoreInput): Promise<CutOverOptions> {
   const { layout, staging } = await enterSite(host, order);
+  const { log, settings } = host;
+  const { state_directory: stateDirectory } = settings;
+  const spoolSize = settings.binlog.spool_size;
   return {
-    server: host.settings.server,
-    stateDirectory: host.settings.state_directory,
+    server: settings.server,
+    stateDirectory,
     restoreId: order.restoreId,
     workflowId: order.workflowId,
     layout,
     staging,
-    keepPreviousMs: host.settings.restore.keep_previous,
-    log: host.log,
+    keepPreviousMs: settings.restore.keep_previous,
+    log,
+    onStopped: () => saveTail({ stateDirectory, layout, spoolSize, log }),
   };
 }
 

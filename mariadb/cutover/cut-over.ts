@@ -35,6 +35,8 @@ export interface CutOverOptions {
   /** How long the replaced data is kept. */
   keepPreviousMs: number;
   log: Log;
+  /** Called once the server is stopped, while its data is still where it was. */
+  onStopped?: (() => Promise<void>) | undefined;
   onStep?: OnStep;
 }
 
@@ -99,6 +101,7 @@ async function swap(options: CutOverOptions, held: { journal: Journal }): Promis
 
   await step('begin', () => Promise.resolve());
   const { notServingSince, goneSince } = await step('stop', () => stopServer(server, { fast: true, log }));
+  await options.onStopped?.();
   await step('aside', async () => {
     await raiseGuard(stateDirectory, options.restoreId);
     await eachMember(moveAside);

@@ -19,6 +19,8 @@ export interface PutBackOptions {
   /** The layout that the restore worked with; without it, the staging area is found by the journal alone. */
   layout?: Layout | undefined;
   log: Log;
+  /** Called once the server is stopped, while its data is still where it was. */
+  onStopped?: (() => Promise<void>) | undefined;
 }
 
 /**

@@ -19,6 +19,8 @@ export interface RollBackOptions {
   stateDirectory: string;
   journal: Journal;
   log: Log;
+  /** Called once the server is stopped, while its data is still where it was. */
+  onStopped?: (() => Promise<void>) | undefined;
   onStep?: OnStep | undefined;
 }
 
@@ -46,7 +48,12 @@ export async function rollBack(options: RollBackOptions): Promise<Journal> {
 
   // Once the old files are on their way back, the new ones are out; what is live then is old.
   const newIsOut = journal.undo === 'back' || journal.undo === 'start';
-  if (reached(journal, 'stop') && !newIsOut) await step('stop', () => stopForRollBack(server, journal, log));
+  if (reached(journal, 'stop') && !newIsOut) {
+    await step('stop', async () => {
+      await stopForRollBack(server, journal, log);
+      await options.onStopped?.();
+    });
+  }
   if (reached(journal, 'in') && !newIsOut) {
     await step('out', async () => {
       await raiseGuard(stateDirectory, journal.restoreId);

@@ -65,6 +65,12 @@ export class SpoolFile {
     return await this.#read(into, this.#offsetOf(position));
   }
 
+  /** The position, in the binlog, up to which it is there. `head` has been read. */
+  async end(): Promise<number> {
+    const { size } = await this.#handle.stat();
+    return this.#base === 0 ? size : size - (this.#headBytes ?? 0) + this.#base;
+  }
+
   /** Gives back what lies before a position. Where the file system cannot, it stays until the file is removed. */
   async release(position: number): Promise<void> {
     const end = Math.floor(this.#offsetOf(position) / blockBytes) * blockBytes;
