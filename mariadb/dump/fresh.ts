@@ -64,7 +64,7 @@ export async function loadFresh(
       account: target.account,
       identity,
       attempt,
-      fresh: true,
+      passOver: content.whole ? 'grants' : 'views',
     });
     try {
       await feed(load, target.pid);

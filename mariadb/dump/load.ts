@@ -25,9 +25,15 @@ export interface LoadOptions {
   /** The age identity that opens the stream, a secret; undefined for one that is not encrypted. */
   identity: string | undefined;
   attempt: Attempt;
-  /** A fresh server, which has nothing else: what a statement refers to may be in no dump. */
-  fresh?: boolean;
+  /** Which statements may fail for what is in no dump; left out: none. Any other that fails, fails the load. */
+  passOver?: PassedOver;
 }
+
+/**
+ * `grants`: those on what was dropped, which MariaDB keeps, of a whole server. `views`: in a trial of some databases, whose
+ * views may need others.
+ */
+export type PassedOver = 'grants' | 'views';
 
 export interface Load extends Extraction {
   /** What a person should know of what was loaded, each a sentence. */
@@ -51,14 +57,17 @@ export const largestPacket = 1024 ** 3;
  *   extract_failed, identity_unavailable
  */
 export async function startLoad(options: LoadOptions): Promise<Load> {
-  const { server, account, identity, attempt, fresh = false } = options;
+  const { server, account, identity, attempt, passOver } = options;
   const folder = path.join(attempt.folder, 'load');
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const optionFile = path.join(folder, 'account.cnf');
   await writeFile(optionFile, accountGroup(account), { mode: 0o600 });
-  const stages = [...(await unpackingStages(server, identity)), await clientStage(server, optionFile, fresh)];
-  const failures = new Failures();
+  const stages = [
+    ...(await unpackingStages(server, identity)),
+    await clientStage(server, optionFile, passOver),
+  ];
+  const failures = new Failures(passOver);
   const pipeline = await startPipeline(stages, {
     folder: attempt.folder,
     signal: attempt.signal,
@@ -73,7 +82,7 @@ export async function startLoad(options: LoadOptions): Promise<Load> {
     const failed = failedStage(results);
     if (failures.fatal !== '') throw explainStatement(failures.fatal);
     // With `--force` it ends as failed when it was to go on behind a statement.
-    const wentOn = fresh && failures.elsewhere.length > 0 && failed?.program === stages.at(-1)?.program;
+    const wentOn = failures.passed.length > 0 && failed?.program === stages.at(-1)?.program;
     if (failed && !(wentOn && failed?.code === 1)) throw explainLoad(failed);
   };
   const end = async (): Promise<void> => {
@@ -93,7 +102,11 @@ function accountGroup({ user, password, socket, host = '', port = 3306 }: LoadAc
   return optionGroup('client', { user, password, ...place });
 }
 
-async function clientStage(server: ServerSettings, optionFile: string, fresh: boolean): Promise<Stage> {
+async function clientStage(
+  server: ServerSettings,
+  optionFile: string,
+  passOver: PassedOver | undefined,
+): Promise<Stage> {
   return {
     program: await findProgram(server, 'mariadb'),
     args: [
@@ -106,38 +119,63 @@ async function clientStage(server: ServerSettings, optionFile: string, fresh: bo
       `--max-allowed-packet=${largestPacket}`,
       `--init-command=${sessionSettings}`,
       // It goes on behind a statement that fails; which of them may, is for us to say.
-      ...(fresh ? ['--force'] : []),
+      ...(passOver ? ['--force'] : []),
     ],
   };
 }
 
-/**
- * Errors of views whose tables, functions or databases are not in the dump, and of grants on what was dropped, which
- * MariaDB keeps.
- */
-const elsewhere: ReadonlySet<number> = new Set([1049, 1146, 1305, 1356, 1630]);
+/** How a statement begins that may be passed over, and for which errors: what it names is not there. */
+const harmless: Record<PassedOver, { begins: RegExp; errors: ReadonlySet<number> }> = {
+  grants: { begins: /^(\/\*M?!\d+ )?GRANT /, errors: new Set([1054, 1146, 1305]) },
+  views: {
+    begins: /^(\/\*M?!\d+ )?CREATE (ALGORITHM=|VIEW )/,
+    errors: new Set([1049, 1146, 1305, 1356, 1630]),
+  },
+};
 
-/** The client's words on statements that failed. */
-class Failures {
-  /** The first that no server can go on behind; empty: none. */
+/** What the client puts around a statement that failed, before it says why. */
+const rule = '--------------';
+
+/** The client's words on statements that failed: each statement between two rules, then its error. */
+export class Failures {
+  /** The first that may not be passed over; empty: none. */
   fatal = '';
-  elsewhere: string[] = [];
+  readonly passed: string[] = [];
+  readonly #passOver: PassedOver | undefined;
+  /** The first line of the statement that is being said; undefined between two. */
+  #statement: string | undefined;
+  #opened = false;
+
+  constructor(passOver: PassedOver | undefined) {
+    this.#passOver = passOver;
+  }
 
   /** @returns whether it is a line that ends the load */
   add(line: string): boolean {
-    const [, number] = /^ERROR (\d+) \(/.exec(line) ?? [];
-    if (number === undefined) return false;
-    if (elsewhere.has(Number(number))) this.elsewhere.push(line);
-    else this.fatal ||= line;
+    if (/^ERROR\b/.test(line)) {
+      if (this.#isHarmless(line)) this.passed.push(line);
+      else this.fatal ||= line;
+      this.#statement = undefined;
+      this.#opened = false;
+    } else if (this.#opened) this.#statement ??= line;
+    else this.#opened = line === rule;
     return this.fatal !== '';
   }
 
+  #isHarmless(line: string): boolean {
+    const [, number] = /^ERROR (\d+) \(/.exec(line) ?? [];
+    if (!this.#passOver || number === undefined || this.#statement === undefined) return false;
+    const { begins, errors } = harmless[this.#passOver];
+    return begins.test(this.#statement) && errors.has(Number(number));
+  }
+
   warnings(): string[] {
-    const [first] = this.elsewhere;
+    const [first] = this.passed;
     if (first === undefined) return [];
     const { message } = explainStatement(first);
+    const what = this.#passOver === 'grants' ? 'grants on what was dropped' : 'views of other databases';
     return [
-      `${this.elsewhere.length} statements of the dump need what is not in it, and were passed over: grants on what was dropped, or views of other databases. The first: ${message}`,
+      `${this.passed.length} statements of the dump need what is not in it, and were passed over: ${what}. The first: ${message}`,
     ];
   }
 }
@@ -167,6 +205,9 @@ function explainLoad(failed: StageResult): TidemarkError {
 function explainStatement(said: string): TidemarkError {
   const [, number = '', state = '', line, words = ''] =
     /^ERROR (\d+) \((\w+)\)(?: at line (\d+))?(?: in file: '[^']*')?: (.*)$/.exec(said) ?? [];
+  if (number === '') {
+    return new TidemarkError('load_failed', 'mariadb, which loads the dump, could not read it to its end.');
+  }
   const what = `ERROR ${number} (${state})${line === undefined ? '' : ` at line ${line} of the dump`}`;
   switch (Number(number)) {
     case 1045:

@@ -268,6 +268,24 @@ describe('a statement that fails', () => {
     await server.query('DROP VIEW broken.away');
   }, 60_000);
 
+  test('makes no whole server of a dump whose table needs what comes later, however it fails', async () => {
+    await server.query('CREATE DATABASE numbered');
+    await server.query('CREATE SEQUENCE numbered.s');
+    await server.query('CREATE TABLE broken.counted (id BIGINT PRIMARY KEY DEFAULT NEXTVAL(numbered.s))');
+    await server.query('INSERT INTO broken.counted VALUES (1), (2)');
+    try {
+      const order = orderOf(await take());
+      await expect(run(() => restoreActivities(host).fetchBackup(order))).rejects.toMatchObject({
+        code: 'load_failed',
+        message: expect.stringMatching(/ERROR 1146 .*Table 'numbered\.s' doesn't exist/) as unknown,
+      });
+      await run(() => swapActivities(host).putBack(order));
+    } finally {
+      await server.query('DROP TABLE broken.counted');
+      await server.query('DROP DATABASE numbered');
+    }
+  }, 60_000);
+
   test('is named by its line and number, without its data, before anything was dropped', async () => {
     await server.query('CREATE TABLE broken.u (a VARCHAR(40))');
     await server.query("INSERT INTO broken.u (a) VALUES ('its hidden words')");
