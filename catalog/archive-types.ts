@@ -11,8 +11,13 @@ import type { RecoveryCatalog } from './recovery-facts.ts';
 import type { StretchFacts } from '../domain/archive/stretches.ts';
 
 export interface ArchiveCatalog extends RecoveryCatalog, SegmentSearch {
-  /** One transaction. What is known already changes nothing; a hole that goes on is ended by the same one with an end. */
-  recordArchive(serviceId: string, report: FollowReport): Promise<void>;
+  /**
+   * One transaction. What is known already changes nothing; a hole that goes on is ended by the same one with an end.
+   *
+   * @param options `alarm`: new timelines and holes that break the archive are to be decided about, see BreakCatalog;
+   *   default: they are old news
+   */
+  recordArchive(serviceId: string, report: FollowReport, options?: { alarm?: boolean }): Promise<void>;
   findFollowState(serviceIds: readonly string[]): Promise<Map<string, FollowState>>;
   /** All timelines, stretches and holes of a service: few, whatever its age. */
   archiveFacts(serviceId: string): Promise<{

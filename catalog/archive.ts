@@ -11,8 +11,10 @@ import type {
   SegmentFacts,
   TimelineFacts,
 } from '../domain/archive/facts.ts';
+import { breaksIn } from '../domain/archive/breaks.ts';
 import { sortable } from '../domain/archive/instants.ts';
 import { fileNumber, type StretchFacts, withSegment } from '../domain/archive/stretches.ts';
+import { insertBreaks } from './breaks.ts';
 import { cutOut, type SegmentKey } from './archive-cuts.ts';
 import { replaceStretches, stretchesOf } from './archive-stretches.ts';
 import { holeText, inOrder, nowWritten, segmentOf, segmentRow, timelineText } from './archive-rows.ts';
@@ -26,11 +28,13 @@ export function archiveIn(
   database: Database,
 ): Omit<ArchiveCatalog, keyof RecoveryCatalog | keyof SegmentSearch> {
   return {
-    async recordArchive(serviceId, report) {
+    async recordArchive(serviceId, report, { alarm = false } = {}) {
       await database.writeAlone(serviceId, async (db) => {
-        await recordTimelines(db, serviceId, report.timelines);
+        const timelines = await recordTimelines(db, serviceId, report.timelines);
         await recordSegments(db, serviceId, report);
-        for (const hole of report.holes) await recordHole(db, serviceId, hole);
+        const holes: HoleFacts[] = [];
+        for (const hole of report.holes) if (await recordHole(db, serviceId, hole)) holes.push(hole);
+        if (alarm) await insertBreaks(db, serviceId, breaksIn({ timelines, holes }));
         await recordState(db, serviceId, report.state);
       });
     },
@@ -155,18 +159,23 @@ export async function archiveFactsOf(
   };
 }
 
+/** @returns those that were not known */
 async function recordTimelines(
   db: Transaction<Tables>,
   serviceId: string,
   timelines: readonly TimelineFacts[],
-): Promise<void> {
+): Promise<TimelineFacts[]> {
+  const added: TimelineFacts[] = [];
   for (const timeline of timelines) {
-    await db
+    const row = await db
       .insertInto('timelines')
       .values({ service_id: serviceId, id: timeline.id, facts: timelineText(timeline) })
       .onConflict((conflict) => conflict.columns(['service_id', 'id']).doNothing())
-      .execute();
+      .returning('id')
+      .executeTakeFirst();
+    if (row) added.push(timeline);
   }
+  return added;
 }
 
 async function recordSegments(
@@ -208,8 +217,8 @@ async function isCovered(db: Kysely<Tables>, serviceId: string, segment: Segment
   return row !== undefined && row.end_position >= segment.end;
 }
 
-/** A hole that is known is ended by the same one with an end, and never opened again. */
-async function recordHole(db: Transaction<Tables>, serviceId: string, hole: HoleFacts): Promise<void> {
+/** A hole that is known is ended by the same one with an end, and never opened again. @returns whether it was not known */
+async function recordHole(db: Transaction<Tables>, serviceId: string, hole: HoleFacts): Promise<boolean> {
   const key = {
     service_id: serviceId,
     timeline: hole.timeline,
@@ -228,17 +237,18 @@ async function recordHole(db: Transaction<Tables>, serviceId: string, hole: Hole
       .insertInto('archive_holes')
       .values({ ...key, facts })
       .execute();
-    return;
+    return true;
   }
   const { to, toTime } = JSON.parse(known.facts) as HoleFacts;
   const ends =
     (to === undefined && hole.to !== undefined) || (toTime === undefined && hole.toTime !== undefined);
-  if (!ends) return;
+  if (!ends) return false;
   await db
     .updateTable('archive_holes')
     .set({ facts })
     .where((eb) => eb.and(key))
     .execute();
+  return false;
 }
 
 /** A report that is told again does not put the follower back. */

@@ -7,6 +7,7 @@ import { archiveIn } from './archive.ts';
 import { archiveSearchIn } from './archive-search.ts';
 import { auditIn } from './audit.ts';
 import { agentsIn } from './agents.ts';
+import { breaksIn } from './breaks.ts';
 import { backupsIn } from './backups.ts';
 import { copiesIn } from './copies.ts';
 import { chainsIn } from './chains.ts';
@@ -89,6 +90,7 @@ export async function openCatalog(location: string, options: { password?: string
     ...pruningsIn(database),
     ...recoveryIn(database),
     ...followingsIn(database),
+    ...breaksIn(database),
     ...archiveSearchIn(database),
     ...adoptionIn(database),
   };

@@ -160,6 +160,7 @@ export async function insertOneTimeSchedule(
     message: string;
     createdAt: string;
     bucket?: ExternalBucketRecord | undefined;
+    labels?: Record<string, string>;
   },
 ): Promise<ScheduleRecord> {
   await insertExternalBucket(transaction, order.organization, order.bucket);
@@ -174,7 +175,7 @@ export async function insertOneTimeSchedule(
       status: 'Scheduled',
       message: prose(order.message),
       suspended: 0,
-      labels: '{}',
+      labels: JSON.stringify(order.labels ?? {}),
       created_at: order.createdAt,
       updated_at: order.createdAt,
       scheduled_at: null,

@@ -7,6 +7,7 @@
  * - Truth values are 0 and 1, because SQLite has no others.
  */
 import type { Generated, Selectable } from 'kysely';
+import type { ArchiveBreak } from '../domain/archive/breaks.ts';
 import type { HoleCause } from '../domain/archive/facts.ts';
 import type { BackupType, OperationStatus, RestoreMode, Role } from '../domain/operations.ts';
 import type { AuditOutcome, AuditRecord } from './request-types.ts';
@@ -41,6 +42,7 @@ export interface Tables {
   archive_holes: ArchiveHolesTable;
   follow_states: FollowStatesTable;
   followings: FollowingsTable;
+  archive_breaks: ArchiveBreaksTable;
 }
 
 interface ServicesTable {
@@ -388,6 +390,23 @@ interface FollowingsTable {
   updated_at: string;
 }
 
+interface ArchiveBreaksTable {
+  service_id: string;
+  id: string;
+  cause: ArchiveBreak['cause'];
+  message: string;
+  /** 1: somebody is to hear of it. */
+  alarming: number;
+  found_at: string;
+  told_at: string;
+  /** 1: whether a full is begun for it was decided. */
+  decided: number;
+  /** The full that was begun, or was to begin anyway. */
+  backup_id: string | null;
+  /** When a full had succeeded that began after it. */
+  ended_at: string | null;
+}
+
 export type ServiceRow = Selectable<ServicesTable>;
 export type ScheduleRow = Selectable<SchedulesTable>;
 export type BackupRow = Selectable<BackupsTable>;
@@ -401,5 +420,6 @@ export type AgentRow = Selectable<AgentsTable>;
 export type SegmentRow = Selectable<SegmentsTable>;
 export type StretchRow = Selectable<StretchesTable>;
 export type FollowingRow = Selectable<FollowingsTable>;
+export type BreakRow = Selectable<ArchiveBreaksTable>;
 export type CopyRow = Selectable<CopiesTable>;
 export type VerificationRow = Selectable<VerificationsTable>;

@@ -9,6 +9,7 @@ import type { BackupType, OperationStatus, RestoreMode } from '../domain/operati
 import type { Progress } from '../domain/progress.ts';
 import type { AdoptionCatalog } from './adoption-types.ts';
 import type { AgentCatalog } from './agent-types.ts';
+import type { BreakCatalog } from './break-types.ts';
 import type { ChainCatalog } from './chain-types.ts';
 import type { ArchiveCatalog } from './archive-types.ts';
 import type { ApiKeyCatalog } from './api-key-types.ts';
@@ -181,6 +182,7 @@ export interface Catalog
     ArchiveCatalog,
     PruningCatalog,
     FollowingCatalog,
+    BreakCatalog,
     AdoptionCatalog {
   /**
    * Brings the schema up to date. Several processes may call it at once.

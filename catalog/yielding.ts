@@ -97,13 +97,13 @@ async function yieldingRows(db: Queries, serviceId: string): Promise<BackupRow[]
       backups.map((backup) => backup.schedule_id),
     )
     .execute();
-  const own = new Set(schedules.filter(({ labels }) => isNightly(labels)).map(({ id }) => id));
+  const own = new Set(schedules.filter(({ labels }) => isOwn(labels)).map(({ id }) => id));
   return backups.filter((backup) => own.has(backup.schedule_id));
 }
 
-function isNightly(labels: string): boolean {
+function isOwn(labels: string): boolean {
   const { origin } = JSON.parse(labels) as Record<string, string>;
-  return origin === scheduleLabels.nightly;
+  return origin === scheduleLabels.nightly || origin === scheduleLabels.archive;
 }
 
 /** Why a backup is not taken again. */

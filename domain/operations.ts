@@ -57,6 +57,8 @@ export interface BackupInput {
   type: BackupType;
   /** It goes to a customer's bucket; which one, the catalog knows. */
   external?: boolean;
+  /** Why Tidemark began it by itself, a sentence for its message. */
+  reason?: string;
   timings: OperationTimings;
 }
 

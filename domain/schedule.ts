@@ -7,8 +7,11 @@ import { isFinal, type OperationStatus } from './operations.ts';
 export const cronRule = 'a cron expression of five fields in UTC, such as "0 3 * * *"';
 export const scheduleRule = `"once" or ${cronRule}`;
 
-/** Labels of schedules are texts; these are Tidemark's own. */
-export const scheduleLabels = { origin: 'origin', nightly: 'nightly' } as const;
+/**
+ * Labels of schedules are texts; these are Tidemark's own. `archive`: a full that was begun because archived binlogs break
+ * off.
+ */
+export const scheduleLabels = { origin: 'origin', nightly: 'nightly', archive: 'archive' } as const;
 
 /**
  * The normal form of a schedule, or why it has none.

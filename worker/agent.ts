@@ -23,8 +23,10 @@ import { passEnvironment } from '../mariadb/processes/environment.ts';
 import { inspectLayout } from '../mariadb/server/layout.ts';
 import { type LazyOpenOptions, openCopies, openLazily } from '../storage/open.ts';
 import type { ObjectStore } from '../storage/store.ts';
+import { openArchive } from '../storage/segments.ts';
 import { Waits } from '../storage/waits.ts';
 import { loadTemporal, type TemporalSettings } from '../temporal/connect.ts';
+import { type ArchivedBinlogOrder, writeArchivedBinlog } from './archived-binlog.ts';
 import { loadIdentity } from './agent-identity.ts';
 import { Announcer } from './announcer.ts';
 import { keepHouse, settleLeftovers } from './housekeeper.ts';
@@ -36,25 +38,72 @@ import { connectPatiently, installRuntime, runWorkers, workerDefaults } from './
 import { Waker } from './waker.ts';
 
 await exitWithMessage(async () => {
-  const settings = readCommandLine();
-  if (settings) await main(settings);
+  const asked = readCommandLine();
+  if (asked?.binlog) await showBinlog(asked.settings, asked.binlog);
+  else if (asked) await main(asked.settings);
 });
 
-function readCommandLine(): AgentSettings | undefined {
-  const help = fileHelp('The agent of Tidemark: npm run agent -- --config FILE', agentSettings);
+interface Asked {
+  settings: AgentSettings;
+  /** An archived binlog is wanted, and no agent. */
+  binlog?: ArchivedBinlogOrder;
+}
+
+function readCommandLine(): Asked | undefined {
+  const help = fileHelp(
+    'The agent of Tidemark: npm run agent -- --config FILE\n' +
+      'An archived binlog of its service: npm run agent -- binlog NAME [--timeline ID] [--output FILE] --config FILE',
+    agentSettings,
+  );
   try {
-    const { values } = parseArgs({
-      options: { help: { type: 'boolean', short: 'h' }, config: { type: 'string' } },
+    const { values, positionals } = parseArgs({
+      options: {
+        help: { type: 'boolean', short: 'h' },
+        config: { type: 'string' },
+        timeline: { type: 'string' },
+        output: { type: 'string' },
+      },
+      allowPositionals: true,
     });
     if (values.help) process.stdout.write(`${help}\n`);
     else if (values.config === undefined)
       throw new Error('--config FILE is missing: the settings of this agent.');
-    else return loadFromFile(agentSettings, path.resolve(values.config));
+    else
+      return {
+        settings: loadFromFile(agentSettings, path.resolve(values.config)),
+        ...wanted(values, positionals),
+      };
   } catch (error) {
     if (error instanceof TidemarkError) throw error;
     throw new TidemarkError('invalid_setting', `${messageOf(error)} See --help.`, { cause: error });
   }
   return undefined;
+}
+
+/** @throws for what is not understood */
+function wanted(
+  { timeline, output }: { timeline?: string | undefined; output?: string | undefined },
+  [command, file, ...others]: readonly string[],
+): Pick<Asked, 'binlog'> {
+  if (command === undefined && timeline === undefined && output === undefined) return {};
+  if (command !== 'binlog' || file === undefined || others.length > 0)
+    throw new Error(
+      'Besides --config FILE there is "binlog NAME", which takes --timeline ID and --output FILE.',
+    );
+  return { binlog: { file, timeline, ...(output !== undefined && { output: path.resolve(output) }) } };
+}
+
+/** Beside an agent that runs, or without one: it reads the store alone. What is said goes to standard error. */
+async function showBinlog(settings: AgentSettings, order: ArchivedBinlogOrder): Promise<void> {
+  const log = pino({ name: 'binlog', level: settings.log_level }, pino.destination(2));
+  const ended = new AbortController();
+  process.once('SIGINT', () => ended.abort(new Error('It was interrupted.')));
+  process.once('SIGTERM', () => ended.abort(new Error('It was interrupted.')));
+  passEnvironment(settings.pass_environment);
+  const store = openLazily(settings.storage, { options: settings.storage_options, log });
+  const archive = openArchive(store, settings.service_id);
+  const said = await writeArchivedBinlog(order, { settings, archive, signal: ended.signal, log });
+  process.stderr.write(`${said}\n`);
 }
 
 async function main(settings: AgentSettings): Promise<void> {

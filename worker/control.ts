@@ -24,7 +24,7 @@ import type { ObjectStore } from '../storage/store.ts';
 import { loadTemporal, type TemporalSettings } from '../temporal/connect.ts';
 import { ensureSearchAttributes } from '../temporal/search-attributes.ts';
 import { onStopSignal } from './stop-signal.ts';
-import { copyMeter, storeMeter } from './store-meter.ts';
+import { archiveMeter, copyMeter, storeMeter } from './store-meter.ts';
 import { connectPatiently, installRuntime, runWorkers, workerDefaults } from './temporal-runtime.ts';
 import { workflowBundle } from './workflow-bundle.ts';
 
@@ -84,6 +84,7 @@ async function gather(
     copies,
     copyIntervalMs: settings.copy_interval,
     copyMeter: copyMeter(),
+    archiveMeter: archiveMeter(),
     storageOptions: settings.storage_options,
     keyRing: sealing,
     externalEndpoints: settings.external_endpoints,

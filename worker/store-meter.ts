@@ -1,6 +1,6 @@
 /** What a process's object store is asked, among the metrics that its Temporal runtime serves. */
 import { Runtime } from '@temporalio/worker';
-import type { CopyMeter } from '../activities/control/plane.ts';
+import type { ArchiveMeter, CopyMeter } from '../activities/control/plane.ts';
 import type { StoreMeter } from '../storage/decorators/measured.ts';
 
 /** To be called after the runtime was installed; where no metrics are served, it counts for nobody. */
@@ -45,6 +45,29 @@ export function copyMeter(): CopyMeter {
     missing(location, { missing, failed }) {
       missingCopies.set(missing, { location });
       failedCopies.set(failed, { location });
+    },
+  };
+}
+
+/** How far the binlogs of each service are archived; likewise. */
+export function archiveMeter(): ArchiveMeter {
+  const meter = Runtime.instance().metricMeter;
+  const gauge = (name: string, unit: string, what: string): ReturnType<typeof meter.createGauge> =>
+    meter.createGauge(`tidemark_${name}`, 'float', unit, what);
+  const lagBytes = gauge('archive_lag_bytes', 'By', 'What of the binlog is not archived yet');
+  const lagSeconds = gauge('archive_lag_seconds', 's', 'How long ago all that was confirmed is archived');
+  const rpo = gauge('rpo_seconds', 's', 'What would be lost with the host now');
+  const holes = gauge('archive_holes', '1', 'Holes in the archived binlogs, whatever their age');
+  const trouble = gauge('archive_trouble', '1', '1: something keeps the binlog from being archived');
+  const alarm = gauge('archive_alarm', '1', '1: the archive breaks off, and no full was taken since');
+  return {
+    archive(service, figures) {
+      lagBytes.set(figures.lagBytes, { service });
+      lagSeconds.set(figures.lagSeconds, { service });
+      if (figures.rpoSeconds !== undefined) rpo.set(figures.rpoSeconds, { service });
+      holes.set(figures.holes, { service });
+      trouble.set(figures.trouble ? 1 : 0, { service });
+      alarm.set(figures.alarm ? 1 : 0, { service });
     },
   };
 }

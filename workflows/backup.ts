@@ -59,7 +59,7 @@ export async function backup(input: BackupInput): Promise<BackupSummary> {
 function setUp(input: BackupInput): BackupRun {
   return {
     input,
-    footing: { insteadOf: [], repeats: false },
+    footing: { insteadOf: input.reason === undefined ? [] : [input.reason], repeats: false },
     dismissal: heedDismissal(),
     yielding: heedRestores(),
     plane: controlPlaneOf(input.timings),

@@ -10,7 +10,7 @@ import type { Narrative } from './narrative.ts';
 export interface Footing {
   /** Of an incremental. */
   base?: BackupBase | undefined;
-  /** Why a full is taken, where an incremental was to be: a sentence, or nothing. */
+  /** Why a full is taken, where an incremental was to be, or where nobody ordered it: a sentence, or nothing. */
   insteadOf: string[];
   /** A run of a schedule takes a full where there is no base; a single order is refused. */
   repeats: boolean;

@@ -10,6 +10,7 @@ import { workflowIds } from '../../domain/ids.ts';
 import { binlogSettingsOf, orderedEncryption } from '../../domain/service-settings.ts';
 import { pause } from '../failures.ts';
 import { wakeFollower } from '../../temporal/start.ts';
+import { settleBreaksSoon } from './breaks.ts';
 import type { ControlActivities } from './contract.ts';
 import type { Plane } from './plane.ts';
 
@@ -50,13 +51,14 @@ export function archiveActivities(plane: Plane): ArchiveActivities {
 
     async recordArchive({ serviceId, report, endLeftOut }) {
       const before = await stateOf(plane, serviceId);
-      await catalog.recordArchive(serviceId, report);
+      await catalog.recordArchive(serviceId, report, { alarm: true });
       if (endLeftOut) await closeLeftOut(plane, serviceId, report);
       const { state } = report;
       const message = state.trouble;
       const at = Date.parse(state.lookedAt);
       const lag = before?.archivedTime !== undefined && { at, seconds: lagOf(before.archivedTime, at) };
       await catalog.updateFollowing(serviceId, { message, ...(lag && { lag }) });
+      if (report.timelines.length + report.holes.length > 0) await settleBreaksSoon(plane, serviceId);
     },
 
     async chooseRange({ backupId }) {

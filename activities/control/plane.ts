@@ -14,6 +14,26 @@ export interface CopyMeter {
   missing(location: string, counts: { missing: number; failed: number }): void;
 }
 
+/** Says how far the archive of each service is, likewise. */
+export interface ArchiveMeter {
+  /**
+   * @param figures what would be lost now with the host (`rpoSeconds`, left out while there is nothing to restore); how
+   *   many holes are known, whatever their age; whether something keeps it from going on; and whether it breaks off, with
+   *   no full after that
+   */
+  archive(
+    serviceId: string,
+    figures: {
+      lagBytes: number;
+      lagSeconds: number;
+      rpoSeconds?: number;
+      holes: number;
+      trouble: boolean;
+      alarm: boolean;
+    },
+  ): void;
+}
+
 export interface Plane {
   catalog: Catalog;
   /** The managed storage. */
@@ -24,6 +44,8 @@ export interface Plane {
   copyIntervalMs: number;
   /** Told what is missing; left out where no metrics are served. */
   copyMeter?: CopyMeter | undefined;
+  /** Told how far archives are; likewise. */
+  archiveMeter?: ArchiveMeter | undefined;
   /** How stores are used. */
   storageOptions: StorageOptions;
   /** Opens what the api sealed; left out where the process has no keys. */

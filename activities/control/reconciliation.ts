@@ -18,6 +18,7 @@ import {
 } from '../../temporal/start.ts';
 import { forgetUnneededBuckets } from './buckets.ts';
 import type { ControlActivities } from './contract.ts';
+import { measureArchives, settleLeftBreaks } from './breaks.ts';
 import { openFollowers, settleFollowers } from './archive.ts';
 import { beginMissingCopies, findMissingCopies } from './missing-copies.ts';
 import { giveMissingNightlies } from './nightly.ts';
@@ -82,6 +83,8 @@ export function reconciliationActivities(plane: Plane): Pick<ControlActivities, 
         outcome.followers = await settleFollowers(plane, attempt, gone);
         if (look) lookedForFollowersAt = Date.now();
       });
+      await one(plane, 'breaks of archived binlogs', () => settleLeftBreaks(plane, attempt));
+      await one(plane, 'figures of archives', () => measureArchives(plane));
       return { ...outcome, nextMs: plane.reconcileIntervalMs };
     },
   };

@@ -123,10 +123,13 @@ async function beginCopies(plane: Plane, backupId: string): Promise<void> {
   }
 }
 
-/** From its first full on a service's binlog is followed. */
+/** From its first full on a service's binlog is followed; where it broke off, it can be used again from here on. */
 async function beginFollowingAfter(plane: Plane, backupId: string): Promise<void> {
   const backup = await plane.catalog.findBackup(backupId);
-  if (backup?.type === 'full') await beginFollowing(plane, backup.serviceId);
+  if (backup?.type !== 'full') return;
+  if (backup.startedAt !== undefined && backup.method === 'skybucket')
+    await plane.catalog.endBreaks(backup.serviceId, backup.startedAt);
+  await beginFollowing(plane, backup.serviceId);
 }
 
 function chainedFacts({ manifest, sha256 }: Link): ChainedFacts {

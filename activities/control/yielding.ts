@@ -47,7 +47,7 @@ export async function clearTheWay(
     if (isGrpcServiceError(error)) throw new Error('Temporal does not answer.', { cause: error });
     if (!(error instanceof WorkflowNotFoundError)) throw error;
   }
-  return `Waiting for the nightly backup ${backup.id} of ${serviceId} to stop: it makes way for this restore.`;
+  return `Waiting for backup ${backup.id} of ${serviceId} to stop, which Tidemark began by itself: it makes way for this restore.`;
 }
 
 /** The same for the same backup, so that it is taken again once. */

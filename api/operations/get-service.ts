@@ -45,8 +45,9 @@ export async function describeService(
   };
   const following = (await catalog.findFollowings([serviceId])).get(serviceId);
   const known = (await catalog.findFollowState([serviceId])).get(serviceId);
+  const breaks = (await catalog.openBreaks([serviceId])).get(serviceId) ?? [];
   const live = following?.order === '' ? undefined : await progress.ofFollower(serviceId);
-  const archive = archivingStatus(following, newer(known, live), now);
+  const archive = archivingStatus(following, newer(known, live), breaks, now);
   const view = serviceView(record, choices, defaults, now);
   // Without Temporal nobody can say; the announcements then have the last word.
   const alive = await orders.polls(record.agentId).catch(() => view.agent.alive);

@@ -7,9 +7,10 @@ export const archivingStatus = z.strictObject({
     description:
       '`following`: what is new is shipped; `waiting`: something keeps it from that, see `message`; `off`: nothing is archived, because of its settings, because the server writes no binlog, or because there is no full backup yet',
   }),
-  message: z
-    .string()
-    .openapi({ description: 'What keeps the binlog from being archived; empty: nothing does' }),
+  message: z.string().openapi({
+    description:
+      'What keeps the binlog from being archived, and where the archive breaks off with no full backup since; empty: nothing',
+  }),
   timeline: z.string().optional(),
   binlog_file: z.string().optional(),
   binlog_position: z.string().optional(),

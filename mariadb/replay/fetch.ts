@@ -32,12 +32,16 @@ export interface FetchOptions {
   onProgress?: (bytes: number) => void;
 }
 
-interface Site extends FetchOptions {
+type Opener = Pick<FetchOptions, 'server' | 'archive' | 'identity' | 'attempt'>;
+
+interface Turn {
   /** The end of what is being decrypted: an attempt's folder has room for one pipe. */
   opening: Promise<unknown>;
 }
 
-async function inTurn<T>(site: Site, work: () => Promise<T>): Promise<T> {
+type Site = FetchOptions & Turn;
+
+async function inTurn<T>(site: Turn, work: () => Promise<T>): Promise<T> {
   const mine = site.opening.then(work);
   site.opening = mine.catch(() => undefined);
   return await mine;
@@ -117,8 +121,12 @@ function headLength(bytes: Buffer): number {
   return Math.min(bytes.length, second + bytes.readUInt32LE(second + 9));
 }
 
-/** The binlog's own bytes. */
-async function segmentBytes(segment: SegmentHeader, options: Site): Promise<Buffer> {
+/**
+ * The binlog's own bytes.
+ *
+ * @throws object_missing, object_damaged, identity_unavailable and what else a store throws
+ */
+export async function segmentBytes(segment: SegmentHeader, options: Opener & Turn): Promise<Buffer> {
   const body = await options.archive.body(segment, options.attempt.signal);
   const packed =
     segment.recipients.length > 0 ? await inTurn(options, () => opened(body, segment, options)) : body;
@@ -138,7 +146,7 @@ function damaged({ file, start, end }: SegmentHeader, what: string): TidemarkErr
   return new TidemarkError('object_damaged', `The segment ${file} ${start}-${end} is damaged: ${what}.`);
 }
 
-async function opened(body: Buffer, { file, start }: SegmentHeader, options: FetchOptions): Promise<Buffer> {
+async function opened(body: Buffer, { file, start }: SegmentHeader, options: Opener): Promise<Buffer> {
   const { server, identity, attempt } = options;
   if (identity === undefined) throw new Error('an encrypted segment without an identity');
   const closed = path.join(attempt.folder, `${file}-${start}.age`);

@@ -1,6 +1,6 @@
 /** What the API tells of archived binlogs. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { FollowReport, SegmentFacts } from '../../domain/archive/facts.ts';
+import type { FollowReport, HoleFacts, SegmentFacts } from '../../domain/archive/facts.ts';
 import { awsCredentials, type Harness, openApi, serviceRecord, succeededBackup, tokens } from './harness.ts';
 
 let api: Harness;
@@ -94,6 +94,29 @@ test('what keeps it from being archived is told', async () => {
     state: 'waiting',
     message: 'The server does not answer.',
   });
+});
+
+test('where it breaks off is told until a full has succeeded that began afterwards', async () => {
+  const { serviceId } = service;
+  await api.catalog.updateFollowing(serviceId, { message: '' });
+  const from = { file: 'bin.000006', position: 4, gtid: '0-1-5' };
+  const hole: HoleFacts = {
+    timeline,
+    from,
+    fromTime: ago(50),
+    cause: 'purged',
+    message: 'Binlogs were removed.',
+    foundAt: ago(10),
+  };
+  await api.catalog.recordArchive(serviceId, { ...report(ago(30), []), holes: [hole] }, { alarm: true });
+  expect((await shown())['archive']).toMatchObject({
+    state: 'following',
+    message: 'Binlogs were removed. Take a full backup: until then nothing leads into what comes after.',
+  });
+  await api.catalog.endBreaks(serviceId, ago(20));
+  expect((await shown())['archive']).toMatchObject({ message: expect.stringContaining('removed') });
+  await api.catalog.endBreaks(serviceId, ago(5));
+  expect((await shown())['archive']).toMatchObject({ state: 'following', message: '' });
 });
 
 test('an archived binlog is shown by its segments, with their objects', async () => {

@@ -154,3 +154,51 @@ describe('archiving that is switched off', () => {
     await expectWhole();
   });
 });
+
+describe('binlogs that were reset while nobody looked', () => {
+  const fulls = async (): Promise<BackupBody[]> => {
+    const { status, body } = await stack.request<{ backups: BackupBody[] }>(
+      'GET',
+      '/backups?service_id=follow-1&type=full&order=asc',
+    );
+    expect(status).toBe(200);
+    return body.backups;
+  };
+
+  test('are an alarm, and one full is taken by itself, after which it is over', async () => {
+    const before = await fulls();
+    await service.agent.end('SIGKILL');
+    await write(5);
+    await service.server.query('RESET MASTER');
+    await write(5);
+    await service.agent.start(ready.agent);
+    const { archive: alarmed } = await until(
+      shown,
+      ({ archive: { message } }) => message.includes('was begun for it'),
+      'the alarm',
+    );
+    expect(alarmed.message).toMatch(/RESET MASTER/);
+    const full = await until(
+      fulls,
+      (all) => all.length > before.length && all.at(-1)?.status === 'Succeeded',
+      'the full',
+    );
+    expect(full).toHaveLength(before.length + 1);
+    const [own] = full.slice(-1);
+    expect(alarmed.message).toContain(own?.id);
+    expect(own?.message).toMatch(/Tidemark began it by itself \(.*reset.*\)/);
+    const order = await stack.request<{ labels: Record<string, string> }>(
+      'GET',
+      `/backups/schedules/${own?.schedule_id}`,
+    );
+    expect(order.body.labels).toEqual({ origin: 'archive' });
+    await until(shown, ({ archive: { message } }) => message === '', 'the end of the alarm');
+    await expectWhole();
+    // Told again by an agent that begins anew, it is nothing new.
+    await service.agent.end('SIGKILL');
+    await service.agent.start(ready.agent);
+    await write(5);
+    await expectWhole();
+    expect(await fulls()).toHaveLength(full.length);
+  });
+});

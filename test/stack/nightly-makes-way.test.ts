@@ -93,7 +93,7 @@ test('a restore is taken, says what it waits for, and the nightly backup is take
     'the beginning of the restore',
   );
   expect([...said]).toContain(
-    `Waiting for the nightly backup ${first} of nights to stop: it makes way for this restore.`,
+    `Waiting for backup ${first} of nights to stop, which Tidemark began by itself: it makes way for this restore.`,
   );
   const again = await lastOfSchedule();
   expect(await stack.backupOf(first)).toMatchObject({
