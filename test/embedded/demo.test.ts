@@ -31,38 +31,27 @@ test('the demo backs up, destroys, restores and finds everything the same', asyn
   await nothingIsLeft();
 });
 
-test('the demo on S3 starts a server of its own, and leaves nothing either', async () => {
-  const demo = startProgram('embedded/demo.ts', ['--storage', 's3', '--fast', '--size', '3M']);
-  expect({ code: await demo.ended, said: demo.stderr() }).toEqual({ code: 0, said: '' });
-  expect(demo.stdout()).toContain('s3://tidemark-demo/backups at http://127.0.0.1:');
-  expect(demo.stdout()).toContain("Everything is the same as at the backup's position.");
-  await nothingIsLeft();
-});
-
-test('the demo on Google Cloud Storage starts a server of its own, and leaves nothing either', async () => {
-  const demo = startProgram('embedded/demo.ts', [
-    '--storage',
-    'gcs',
-    '--fast',
-    '--size',
-    '3M',
-    '--encrypted',
-  ]);
+test('the demo on Google Cloud Storage starts a server of its own, and leaves nothing', async () => {
+  const demo = startProgram('embedded/demo.ts', ['--storage', 'gcs', '--fast', '--size', '3M']);
   expect({ code: await demo.ended, said: demo.stderr() }).toEqual({ code: 0, said: '' });
   expect(demo.stdout()).toContain('gs://tidemark-demo/backups at http://127.0.0.1:');
   expect(demo.stdout()).toContain("Everything is the same as at the backup's position.");
   await nothingIsLeft();
 });
 
-test('encrypted and with --keep, the stack stays until Ctrl-C, at the addresses that were printed', async () => {
-  const demo = startProgram('embedded/demo.ts', ['--encrypted', '--fast', '--size', '3M', '--keep']);
+test('encrypted on S3 and with --keep, the stack stays until Ctrl-C, at the addresses that were printed', async () => {
+  const options = ['--storage', 's3', '--encrypted', '--fast', '--size', '3M', '--keep'];
+  const demo = startProgram('embedded/demo.ts', options);
   await until(() => demo.stdout().includes('Ctrl-C stops everything.') || demo.child.exitCode !== null);
+  expect(demo.stdout()).toContain('s3://tidemark-demo/backups at http://127.0.0.1:');
   expect(demo.stdout()).toMatch(/encrypted for age1\w{58}\n/);
   expect(demo.stdout()).toContain("Everything is the same as at the backup's position.");
   expect(demo.stdout()).not.toContain('AGE-SECRET-KEY');
   const [, api = '', token = ''] = /API\s+(http:\S+)[\s\S]*token\s+(\S+)/.exec(demo.stdout()) ?? [];
   const answer = await fetch(`${api}/backups/sample-1`, { headers: { 'x-api-key': token } });
-  expect(await answer.json()).toMatchObject({ backups_count: 4 });
+  const { backups_count: backups } = (await answer.json()) as { backups_count: number };
+  // A full that was begun after the restore may be there as well.
+  expect(backups).toBeGreaterThanOrEqual(4);
   demo.child.kill('SIGINT');
   expect(await demo.ended).toBe(0);
   await nothingIsLeft();
