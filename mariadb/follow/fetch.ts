@@ -23,6 +23,8 @@ export interface FetchOptions {
 
 const pieceBytes = 256 * 1024;
 const pollMs = 2;
+/** How long the server may send nothing, though it is not at the end. */
+const silentMs = 30_000;
 const magicBytes = 4;
 const headerBytes = 19;
 
@@ -115,6 +117,7 @@ async function* readPipe(
 ): AsyncGenerator<Buffer, void> {
   let gone: { code: number | null; stderr: string } | undefined;
   void child.exited.then((exit) => (gone = exit));
+  let heardAt = performance.now();
   for (let nothing = true; ;) {
     signal.throwIfAborted();
     // Asked before it is read: what came last is not overlooked.
@@ -124,9 +127,14 @@ async function* readPipe(
     if (bytes > 0) {
       nothing = false;
       yield piece.subarray(0, bytes);
+      // Whoever takes its time with it is not the server.
+      heardAt = performance.now();
     } else if (ended) {
       if (nothing && ended.code !== 0) throw failed(file, ended.stderr);
       return;
+    } else if (performance.now() - heardAt > silentMs) {
+      const text = `The server has sent nothing of its binlog ${file} for ${silentMs / 1000} s.`;
+      throw new TidemarkError('archive_failed', text);
     } else await sleep(pollMs, undefined, { signal });
   }
 }

@@ -18,26 +18,32 @@ interface Entry {
  * names on each level. Only plain files are objects; symbolic links are not followed, and what vanishes meanwhile
  * is left out.
  *
+ * @param after only keys behind this one: what lies before it is not looked at
  * @param reserved names at the top of the root that are no objects
  */
 export async function* listFiles(
   root: string,
-  prefix: string,
-  reserved: ReadonlySet<string>,
+  { prefix, after, reserved }: { prefix: string; after: string | undefined; reserved: ReadonlySet<string> },
 ): AsyncGenerator<{ key: string; bytes: number }> {
   const start = prefix.slice(0, prefix.lastIndexOf('/') + 1);
-  yield* walk(root, start, prefix, reserved);
+  const behind = after === undefined ? undefined : Buffer.from(after);
+  const wanted = ({ key, folder, rank }: Entry): boolean =>
+    !reserved.has(key) &&
+    (folder ? `${key}/` : key).startsWith(prefix) &&
+    (!behind || Buffer.compare(rank, behind) > 0 || (folder && startsWith(behind, rank)));
+  yield* walk(root, start, wanted);
+}
+
+function startsWith(whole: Buffer, start: Buffer): boolean {
+  return whole.subarray(0, start.length).equals(start);
 }
 
 async function* walk(
   root: string,
   folderKey: string,
-  prefix: string,
-  reserved: ReadonlySet<string>,
+  wanted: (entry: Entry) => boolean,
 ): AsyncGenerator<{ key: string; bytes: number }> {
-  const entries = (await entriesOf(root, folderKey)).filter(
-    ({ key, folder }) => !reserved.has(key) && (folder ? `${key}/` : key).startsWith(prefix),
-  );
+  const entries = await entriesOf(root, folderKey, wanted);
   let files: string[] = [];
   for (const { key, folder } of entries) {
     if (!folder) files.push(key);
@@ -45,19 +51,24 @@ async function* walk(
       yield* withSizes(root, files);
       files = [];
     }
-    if (folder) yield* walk(root, `${key}/`, '', reserved);
+    if (folder) yield* walk(root, `${key}/`, wanted);
   }
   yield* withSizes(root, files);
 }
 
-async function entriesOf(root: string, folderKey: string): Promise<Entry[]> {
+async function entriesOf(
+  root: string,
+  folderKey: string,
+  wanted: (entry: Entry) => boolean,
+): Promise<Entry[]> {
   const entries: Entry[] = [];
   try {
     for (const found of await readdir(path.join(root, folderKey), { withFileTypes: true })) {
       const folder = found.isDirectory();
       if (!folder && !found.isFile()) continue;
       const key = folderKey + found.name;
-      entries.push({ key, folder, rank: Buffer.from(folder ? `${key}/` : key) });
+      const entry = { key, folder, rank: Buffer.from(folder ? `${key}/` : key) };
+      if (wanted(entry)) entries.push(entry);
     }
   } catch (error) {
     if (!isAbsent(error)) throw error;

@@ -138,14 +138,13 @@ class LocalStore implements ObjectStore {
 
   async *list(prefix: string, { after, signal }: ListOptions = {}): AsyncGenerator<ListedObject> {
     requirePrefix(prefix);
-    const begin = after === undefined ? undefined : Buffer.from(after);
     try {
       throwIfCancelled(signal);
       await this.#proveThere();
       await refuseLinks(path.join(this.#root, ...prefix.split('/').slice(0, -1)));
-      for await (const found of listFiles(this.#root, prefix, reserved)) {
+      for await (const found of listFiles(this.#root, { prefix, after, reserved })) {
         throwIfCancelled(signal);
-        if (!begin || Buffer.compare(Buffer.from(found.key), begin) > 0) yield found;
+        yield found;
       }
     } catch (error) {
       throw storageError(error, `list ${prefix || 'the objects'}`, this.#root);
