@@ -265,6 +265,7 @@ export class Follower {
   async #read(file: string, hole: HoleFacts | undefined): Promise<void> {
     const { server, serviceId, settings } = this.#options;
     const { tail, timelines } = this.#standing;
+    this.#samples.follow(file);
     const segments = tail?.file === file ? tail.segments : [];
     const { position } = resumption(segments, smallOnes(segments, settings.segment_size)).start;
     await this.#spool.begin({ timeline: timelines[0]!.id, file, position });
