@@ -15,7 +15,9 @@ import { newAgeIdentity } from '../../domain/age-identity.ts';
 import type { DumpFilter } from '../../domain/dump.ts';
 import type { BackupSummary } from '../../domain/manifest.ts';
 import { startLoad } from '../../mariadb/dump/load.ts';
+import { replaceDatabases } from '../../mariadb/dump/replace.ts';
 import { readClientAccount } from '../../mariadb/server/options.ts';
+import { connect } from '../../mariadb/server/sql.ts';
 import { readManifest } from '../../storage/manifest.ts';
 import { runActivity } from '../support/activity.ts';
 import { testAttempt } from '../support/attempts.ts';
@@ -248,6 +250,46 @@ describe('a dump of some databases', () => {
     } finally {
       await server.query("GRANT ALL PRIVILEGES ON *.* TO 'tidemark'@'localhost'");
     }
+  });
+});
+
+describe('a table that somebody works on', () => {
+  const feed = (): Promise<void> => Promise.reject(new Error('nothing was to be loaded'));
+
+  async function whileHeld(work: () => Promise<void>): Promise<void> {
+    const before = await checksums();
+    await using other = await connect(server.settings);
+    await other.query('START TRANSACTION');
+    await other.query('SELECT COUNT(*) FROM shop.orders');
+    await work();
+    await other.query('COMMIT');
+    expect(await checksums()).toEqual(before);
+  }
+
+  test('keeps its database from being replaced for a limited time, and that is said', async () => {
+    await whileHeld(async () => {
+      const attempt = await testAttempt();
+      const order = { server: server.settings, databases: ['shop'], identity: undefined, attempt };
+      await expect(replaceDatabases({ ...order, lockWaitSeconds: 1 }, feed)).rejects.toMatchObject({
+        code: 'load_failed',
+        message: expect.stringMatching(/tables of shop for 1 s.* Nothing was dropped\.$/) as unknown,
+      });
+    });
+  });
+
+  test('does not keep who waits for it from hearing that it is cancelled, and nothing is dropped later', async () => {
+    const drops = (): Promise<unknown[]> =>
+      server.query("SELECT ID FROM information_schema.PROCESSLIST WHERE INFO LIKE 'DROP DATABASE%'");
+    await whileHeld(async () => {
+      const attempt = await testAttempt();
+      const order = { server: server.settings, databases: ['shop'], identity: undefined, attempt };
+      const replacing = replaceDatabases(order, feed);
+      const ended = expect(replacing).rejects.toThrow('called off');
+      await until(async () => (await drops()).length > 0);
+      attempt.abort(new Error('called off'));
+      await ended;
+      await until(async () => (await drops()).length === 0);
+    });
   });
 });
 
