@@ -7,14 +7,8 @@ import {
   sql,
   type Transaction,
 } from 'kysely';
-import type { BinlogPoint } from '../domain/archive/facts.ts';
-import {
-  comparePlaces,
-  fileNumber,
-  type StretchFacts,
-  stretchOf,
-  type Unsampled,
-} from '../domain/archive/stretches.ts';
+import type { BinlogPoint, Unsampled } from '../domain/archive/facts.ts';
+import { comparePlaces, fileNumber, type StretchFacts, stretchOf } from '../domain/archive/stretches.ts';
 import { segmentOf } from './archive-rows.ts';
 import { replaceStretches, stretchesOf } from './archive-stretches.ts';
 import { present } from './columns.ts';

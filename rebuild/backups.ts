@@ -104,6 +104,7 @@ function recordOf(
   manifestSha256: string,
   full: string,
 ): BackupRecord {
+  const timeline = manifest.range?.timeline ?? manifest.lineage.timeline;
   return {
     id: manifest.backupId,
     organization: service.organization,
@@ -123,7 +124,7 @@ function recordOf(
     referenceFullBackup: full,
     parentBackup: manifest.lineage.parent,
     ...(manifest.binlog && { binlog: manifest.binlog }),
-    ...(manifest.range && { timeline: manifest.range.timeline }),
+    ...(timeline !== undefined && { timeline }),
     storedBytes: manifest.storedBytes,
     uncompressedBytes: manifest.uncompressedBytes,
     manifestSha256,

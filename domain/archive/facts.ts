@@ -26,6 +26,12 @@ export interface ClockSample {
   t1: string;
 }
 
+/** An interval in which nobody looked at the commit clock. */
+export interface Unsampled {
+  from: string;
+  to: string;
+}
+
 /** What of a segment is in the catalog. The header has more: see `storage/segments`. */
 export interface SegmentFacts {
   timeline: string;
@@ -44,6 +50,8 @@ export interface SegmentFacts {
   /** `t0` of the first and of the last sample of the commit clock in it; left out when nobody looked. */
   sampledFrom?: string;
   sampledTo?: string;
+  /** Parts of the time between them in which nobody looked; left out where there are none. */
+  unsampled?: Unsampled[];
   /** It ends with the event that closes its file. */
   closed?: 'rotate' | 'stop';
   /** Of the object. */

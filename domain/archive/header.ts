@@ -3,6 +3,7 @@
  * A header is written when the segment's bytes are there; from then on the segment exists.
  */
 import type { ClockSample, SegmentFacts, TimelineFacts } from './facts.ts';
+import { gapsIn } from './stretches.ts';
 
 export const segmentFormat = 1;
 
@@ -24,7 +25,7 @@ export interface OpenTransaction {
   standalone: boolean;
 }
 
-export interface SegmentHeader extends SegmentFacts {
+export interface SegmentHeader extends Omit<SegmentFacts, 'unsampled'> {
   format: number;
   serviceId: string;
   /**
@@ -101,6 +102,7 @@ export interface SegmentArchive {
 /** What the catalog keeps of a header. */
 export function factsOf(header: SegmentHeader): SegmentFacts {
   const { firstEventAt, lastEventAt, sampledFrom, sampledTo, closed } = header;
+  const unsampled = gapsIn(header.clock);
   return {
     timeline: header.timeline,
     file: header.file,
@@ -113,6 +115,7 @@ export function factsOf(header: SegmentHeader): SegmentFacts {
     ...(lastEventAt !== undefined && { lastEventAt }),
     ...(sampledFrom !== undefined && { sampledFrom }),
     ...(sampledTo !== undefined && { sampledTo }),
+    ...(unsampled.length > 0 && { unsampled }),
     ...(closed !== undefined && { closed }),
     storedBytes: header.storedBytes,
     sha256: header.sha256,

@@ -2,14 +2,9 @@
  * Segments that follow one another without a gap, as one. Pure, and without a look at the segments that are known already:
  * a stretch is small however many it holds.
  */
-import type { SegmentFacts } from './facts.ts';
+import type { ClockSample, SegmentFacts, Unsampled } from './facts.ts';
 import { sameGtids } from './gtid-positions.ts';
 import { microInstant, microseconds } from './instants.ts';
-
-export interface Unsampled {
-  from: string;
-  to: string;
-}
 
 /**
  * Segments that follow one another without a gap, as one: what is asked for first, and small however old a service is.
@@ -170,8 +165,9 @@ function timesOf(segment: SegmentFacts): Times {
     const to = Math.max(from, microseconds(sampledTo));
     // A file that following began in the middle of: its first event says when it was begun.
     const begun = segment.start === 0 && firstEventAt !== undefined ? microseconds(firstEventAt) : from;
-    if (from - begun <= sampledWithin) return times(from, to, []);
-    return times(begun, to, [{ from: microInstant(begun), to: microInstant(from) }]);
+    const { unsampled = [] } = segment;
+    if (from - begun <= sampledWithin) return times(from, to, unsampled);
+    return times(begun, to, coalesced([{ from: microInstant(begun), to: microInstant(from) }, ...unsampled]));
   }
   if (firstEventAt === undefined || lastEventAt === undefined) return { unsampled: [] };
   // What an event says may be anything: no later than it was read, at least.
@@ -199,6 +195,17 @@ function timesTogether(a: Times, b: Times): Times {
     toTime: a.toTime < b.toTime ? b.toTime : a.toTime,
     unsampled: coalesced([...a.unsampled, ...gap, ...later]),
   };
+}
+
+/** Where samples are too far apart. Between two of one place nothing was written: there is nothing to be known. */
+export function gapsIn(clock: readonly ClockSample[]): Unsampled[] {
+  const gaps = clock.flatMap((sample, index): Unsampled[] => {
+    const before = clock[index - 1];
+    if (!before || before.position === sample.position) return [];
+    const [from, to] = [microseconds(before.t0), microseconds(sample.t0)];
+    return to - from > sampledWithin ? [{ from: microInstant(from), to: microInstant(to) }] : [];
+  });
+  return coalesced(gaps);
 }
 
 /** Those that meet as one. In their order. */

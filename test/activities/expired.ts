@@ -109,6 +109,7 @@ export async function storedBackup(
     id,
     deploymentId ?? (await catalog.deploymentId()),
     parent,
+    patch.timeline,
   );
   await catalog.updateBackup(id, {
     status: 'Succeeded',
@@ -199,6 +200,7 @@ async function putObjects(
   backupId: string,
   deploymentId: string,
   parent = '',
+  timeline?: string,
 ): Promise<{ manifestSha256: string; storedBytes: number }> {
   const parts = [];
   for (const index of [1, 2, 3]) {
@@ -217,7 +219,14 @@ async function putObjects(
     deploymentId,
     workflowId: `backup/${service.serviceId}/1/${backupId.slice(0, 32)}`,
     agentId: service.agentId,
-    lineage: { parent, server: 'life-1', fromLsn: parent === '' ? 0 : 1, toLsn: 1, lastLsn: 1 },
+    lineage: {
+      parent,
+      server: 'life-1',
+      ...(timeline !== undefined && { timeline }),
+      fromLsn: parent === '' ? 0 : 1,
+      toLsn: 1,
+      lastLsn: 1,
+    },
     server: { version: service.serverVersion, name: service.serverName, layout: service.layout },
     tool: { name: 'mariadb-backup', version: service.serverVersion },
     memoryTables: [],

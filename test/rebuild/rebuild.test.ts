@@ -98,7 +98,7 @@ async function archived(): Promise<void> {
 }
 
 test('everything that is in the store comes back: services, chains, timelines, and the stretches of binlogs', async () => {
-  const full = await storedBackup(before, service, 0);
+  const full = await storedBackup(before, service, 0, undefined, { timeline: lines[0] });
   await storedBackup(before, service, 0, undefined, { parent: full });
   await archived();
   const [backups, facts] = [
@@ -125,7 +125,10 @@ test('everything that is in the store comes back: services, chains, timelines, a
   });
   const after = await backupsOf(catalog);
   expect([...after.keys()].toSorted()).toEqual([...backups.keys()].toSorted());
-  for (const [id, { type, parentBackup, referenceFullBackup, manifestSha256, storedBytes }] of backups) {
+  for (const [
+    id,
+    { type, parentBackup, referenceFullBackup, timeline, manifestSha256, storedBytes },
+  ] of backups) {
     const same = {
       status: 'Succeeded',
       type,
@@ -135,7 +138,9 @@ test('everything that is in the store comes back: services, chains, timelines, a
       storedBytes,
     };
     expect(after.get(id)).toMatchObject(same);
+    expect(after.get(id)?.timeline).toBe(timeline);
   }
+  expect(after.get(full)?.timeline).toBe(lines[0]);
   expect(await catalog.archiveFacts(service.serviceId)).toEqual(facts);
   // Again, it finds nothing new and changes nothing.
   expect(await rebuildCatalog({ catalog, store })).toMatchObject({ services: 0, backups: 0, known: 3 });
