@@ -118,12 +118,7 @@ export class Follower {
         'The server keeps no binlog (log_bin): there is nothing to archive.',
       );
     }
-    const aborted = new Promise<never>((_, reject) => {
-      const fail = (): void => reject(signal.reason as Error);
-      if (signal.aborted) fail();
-      else signal.addEventListener('abort', fail, { once: true });
-    });
-    await Promise.race([this.#standing.until(target), aborted]);
+    await this.#standing.until(target, signal);
     return this.state;
   }
 

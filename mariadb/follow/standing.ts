@@ -100,9 +100,23 @@ export class Standing {
     return this.#waiting.length > 0;
   }
 
-  async until(target: BinlogPoint): Promise<void> {
+  /** @throws the signal's reason; nobody waits from then on */
+  async until(target: BinlogPoint, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
     if (this.has(target)) return;
-    await new Promise<void>((resolve) => this.#waiting.push({ target, resolve }));
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const waiting = { target, resolve };
+    const giveUp = (): void => {
+      this.#waiting = this.#waiting.filter((other) => other !== waiting);
+      reject(signal.reason as Error);
+    };
+    this.#waiting.push(waiting);
+    signal.addEventListener('abort', giveUp, { once: true });
+    try {
+      await promise;
+    } finally {
+      signal.removeEventListener('abort', giveUp);
+    }
   }
 
   /** What cannot be told now is told with what comes next. Without news, it says now and then where it stands. */
