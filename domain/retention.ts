@@ -24,6 +24,8 @@ interface Court extends Clock {
   policy: RetentionPolicy;
   pins: ReadonlyMap<string, string>;
   newestFulls: ReadonlySet<string>;
+  /** Of a service that has no good full. */
+  newestDumps: ReadonlySet<string>;
   byPeriod: ReadonlyMap<string, string>;
 }
 
@@ -38,6 +40,7 @@ const rules: readonly Rule[] = [
   young,
   newestOfPeriod,
   lastGoodFull,
+  lastGoodDump,
   onlyJustDue,
 ];
 
@@ -54,8 +57,9 @@ export function judge(
 ): Verdict[] {
   const newestFirst = candidates.toSorted(later);
   const newestFulls = new Set(newestGoodFulls(candidates, policy.minFulls ?? 1).map(({ id }) => id));
+  const newestDumps = new Set(dumpsInPlaceOfFulls(candidates, policy.minFulls ?? 1).map(({ id }) => id));
   const byPeriod = keptByPeriod(candidates, policy.keep);
-  const court: Court = { policy, pins, now, graceMs, newestFulls, byPeriod };
+  const court: Court = { policy, pins, now, graceMs, newestFulls, newestDumps, byPeriod };
   const kept = new Map<string, string>();
   for (const backup of newestFirst) {
     const reason = rules.map((rule) => rule(backup, court)).find((said) => said !== undefined);
@@ -90,6 +94,16 @@ function newestGoodFulls(candidates: readonly RetentionCandidate[], count: numbe
     .toSorted(later);
   const good = fulls.filter(({ damaged }) => damaged !== true);
   return good.length === 0 ? fulls.slice(0, 1) : good.slice(0, count);
+}
+
+/** Where there is no good full, dumps are what a service is brought back with: the newest are kept, what they hold apart. */
+function dumpsInPlaceOfFulls(candidates: readonly RetentionCandidate[], count: number): RetentionCandidate[] {
+  const good = candidates.filter(({ status, damaged }) => status === 'Succeeded' && damaged !== true);
+  if (good.some(({ type }) => type === 'full')) return [];
+  return good
+    .filter(({ type }) => type === 'dump')
+    .toSorted(later)
+    .slice(0, count);
 }
 
 /**
@@ -147,6 +161,11 @@ function lastGoodFull({ id }: RetentionCandidate, { newestFulls, policy }: Court
   return minFulls === 1
     ? 'It is the newest full backup of the service that succeeded, and is kept until there is a newer one.'
     : `It is one of the newest ${minFulls} full backups of the service that succeeded, which are kept whatever their age.`;
+}
+
+function lastGoodDump({ id }: RetentionCandidate, { newestDumps }: Court): string | undefined {
+  if (!newestDumps.has(id)) return undefined;
+  return 'It is one of the newest dumps of a service that has no good full backup, and is kept until there is one.';
 }
 
 function onlyJustDue({ dueSince }: RetentionCandidate, { now, graceMs }: Court): string | undefined {

@@ -57,6 +57,26 @@ describe('a policy of days', () => {
     });
   });
 
+  test('keeps the newest dump where there is no good full, and no longer than that', () => {
+    const dumps = [full('older', 40, { type: 'dump' }), full('newest', 30, { type: 'dump' })];
+    const kept =
+      'keep: It is one of the newest dumps of a service that has no good full backup, and is kept until there is one.';
+    const broken = [
+      full('failed', 20, { status: 'Failed' }),
+      full('later', 20, { type: 'dump', damaged: true }),
+    ];
+    expect(verdicts([...dumps, ...broken])).toEqual({
+      older: expect.stringMatching(/^remove/),
+      newest: kept,
+      failed: expect.stringMatching(/^remove/),
+      later: expect.stringMatching(/^remove/),
+    });
+    expect(verdicts([...dumps, full('damaged', 1, { damaged: true })])).toMatchObject({ newest: kept });
+    expect(verdicts([...dumps, full('full', 20)])).toMatchObject({
+      newest: expect.stringMatching(/^remove/),
+    });
+  });
+
   test('keeps what is under way, and what somebody uses, with the words of who does', () => {
     const backups = [full('used', 30), full('running', 20, { status: 'Running' }), full('newest', 1)];
     expect(verdicts(backups, [['used', 'Restore 12 needs it.']])).toMatchObject({
@@ -261,6 +281,8 @@ describe('clocks', () => {
 function model({ candidates, pins }: RetentionFacts, rules: RetentionPolicy): Set<string> {
   const { days, keep = {}, minFulls = 1 } = rules;
   const fulls = candidates.filter(({ type, status }) => type === 'full' && status === 'Succeeded');
+  const good = candidates.filter(({ status, damaged }) => status === 'Succeeded' && damaged !== true);
+  const dumps = good.some(({ type }) => type === 'full') ? [] : good.filter(({ type }) => type === 'dump');
   const isNewer = (one: RetentionCandidate, other: RetentionCandidate): boolean =>
     one.createdAt > other.createdAt || (one.createdAt === other.createdAt && one.id > other.id);
   const periodOf: Record<string, (time: Date) => string> = {
@@ -288,8 +310,9 @@ function model({ candidates, pins }: RetentionFacts, rules: RetentionPolicy): Se
     const begin = Date.parse(backup.createdAt);
     const end = backup.endedAt === undefined ? begin : Math.min(Date.parse(backup.endedAt), now);
     const age = (now - Math.max(begin, end)) / day;
-    const isNewest =
-      fulls.includes(backup) && fulls.filter((other) => isNewer(other, backup)).length < minFulls;
+    const isNewest = [fulls, dumps].some(
+      (kind) => kind.includes(backup) && kind.filter((other) => isNewer(other, backup)).length < minFulls,
+    );
     const young = days ?? (backup.status === 'Succeeded' ? 0 : Math.max(1, keep.daily ?? 0));
     if (!isOver || pins.has(backup.id) || age < young || isNewest || isOfPeriod(backup)) kept.add(backup.id);
   }
