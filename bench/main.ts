@@ -12,6 +12,7 @@ import { benchReplay } from './replay.ts';
 import { benchRestore } from './restore.ts';
 import { benchStores } from './stores.ts';
 import { load, withStack, type Setting } from './subject.ts';
+import { benchWindow } from './window.ts';
 
 const say = (message: string): void => void process.stderr.write(`${message}\n`);
 
@@ -22,6 +23,10 @@ async function main(args: string[]): Promise<number> {
     const options = parseBenchOptions(args);
     if (options.what === 'api') {
       print(options, { bench: 'api', ...(await benchApi(options, say)) });
+      return 0;
+    }
+    if (options.what === 'window') {
+      print(options, { bench: 'window', ...(await benchWindow(options, say)) });
       return 0;
     }
     if (options.what === 'binlog') {
@@ -46,7 +51,9 @@ async function main(args: string[]): Promise<number> {
 
 async function measure(setting: Setting): Promise<object> {
   const { what } = setting.options;
-  if (what === 'api' || what === 'binlog' || what === 'replay') throw new Error(`${what} needs no stack`);
+  if (what === 'api' || what === 'binlog' || what === 'replay' || what === 'window') {
+    throw new Error(`${what} needs no stack`);
+  }
   if (what === 'stores') return await benchStores(setting);
   return await withStack(setting, {}, async (bench) => {
     await load(bench);

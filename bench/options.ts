@@ -6,7 +6,7 @@ import { faultsOf } from '../config/phrase.ts';
 import { byteSize } from '../config/values.ts';
 import { placeNames, type PlaceName } from './places.ts';
 
-const subjects = ['backup', 'incremental', 'restore', 'stores', 'api', 'binlog', 'replay'] as const;
+const subjects = ['backup', 'incremental', 'restore', 'stores', 'api', 'binlog', 'replay', 'window'] as const;
 
 export interface BenchOptions {
   what: (typeof subjects)[number];
@@ -16,7 +16,10 @@ export interface BenchOptions {
   runs: number;
   /** `api`: backups in the catalog. */
   rows: number;
-  /** `api`: how often each page is asked for. */
+  /** `window`: in the catalog, of the one service. */
+  backups: number;
+  segments: number;
+  /** `api` and `window`: how often each is asked for. */
   requests: number;
   /** `replay`: how many are replayed. */
   transactions: number;
@@ -41,8 +44,12 @@ export function parseBenchOptions(args: readonly string[]): BenchOptions {
     )
     .addOption(new Option('--runs <n>', 'how often each way is measured').argParser(runs).default(3))
     .addOption(new Option('--rows <n>', 'api: backups in the catalog').argParser(count).default(1_000_000))
+    .addOption(new Option('--backups <n>', 'window: backups of the service').argParser(count).default(10_000))
     .addOption(
-      new Option('--requests <n>', 'api: how often each page is asked for').argParser(count).default(200),
+      new Option('--segments <n>', 'window: archived segments').argParser(count).default(3_000_000),
+    )
+    .addOption(
+      new Option('--requests <n>', 'api and window: how often each is asked for').argParser(count).default(200),
     )
     .addOption(
       new Option('--transactions <n>', 'replay: how many are replayed').argParser(count).default(200_000),
