@@ -49,10 +49,7 @@ async function measure(
         ['middle', Math.ceil(pages / 2)],
         ['last', pages],
       ] as const) {
-        const times = await timesOf(
-          async () => await list(ask, `page=${page}${filter}`),
-          options.requests,
-        );
+        const times = await timesOf(async () => await list(ask, `page=${page}${filter}`), options.requests);
         const found = { p50_ms: percentile(times, 50), p99_ms: percentile(times, 99) };
         figures[`${name}_${where}`] = found;
         say(`  ${kind} ${name}, ${where} page: ${found.p50_ms} ms, 99 % within ${found.p99_ms} ms`);

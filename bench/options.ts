@@ -45,11 +45,11 @@ export function parseBenchOptions(args: readonly string[]): BenchOptions {
     .addOption(new Option('--runs <n>', 'how often each way is measured').argParser(runs).default(3))
     .addOption(new Option('--rows <n>', 'api: backups in the catalog').argParser(count).default(1_000_000))
     .addOption(new Option('--backups <n>', 'window: backups of the service').argParser(count).default(10_000))
+    .addOption(new Option('--segments <n>', 'window: archived segments').argParser(count).default(3_000_000))
     .addOption(
-      new Option('--segments <n>', 'window: archived segments').argParser(count).default(3_000_000),
-    )
-    .addOption(
-      new Option('--requests <n>', 'api and window: how often each is asked for').argParser(count).default(200),
+      new Option('--requests <n>', 'api and window: how often each is asked for')
+        .argParser(count)
+        .default(200),
     )
     .addOption(
       new Option('--transactions <n>', 'replay: how many are replayed').argParser(count).default(200_000),

@@ -40,7 +40,6 @@ export async function seedYear({ backend, kind }: BenchCatalog, year: YearOf): P
   const words = wordsOf(kind);
   try {
     await migrateToLatest(kysely);
-    for (const statement of words.before) await sql.raw(statement).execute(kysely);
     await database.write(async (db) => {
       await addServices(db, words, { organization, services: 1, name: sql.lit(serviceId) });
       await replaceStretches(db, serviceId, [], stretchesOf(year));
@@ -54,7 +53,7 @@ export async function seedYear({ backend, kind }: BenchCatalog, year: YearOf): P
     }
     for (let from = 0; from < year.segments; from += slice) await addSegments(database, words, year, from);
     await archiveIn(database).recordArchive(serviceId, reportOf(year));
-    for (const statement of [...words.after, 'analyze']) await sql.raw(statement).execute(kysely);
+    await sql`analyze`.execute(kysely);
   } finally {
     await database.close();
   }
@@ -193,6 +192,7 @@ function backupRow(n: number, year: YearOf): BackupRow {
     binlog_file: file,
     binlog_position: position,
     binlog_gtid: gtid,
+    dump_whole: inTurn === 7 ? 1 : null,
     timeline: stretch < 0 ? null : timelineOf(stretch),
     stored_bytes: 1_000_000,
     uncompressed_bytes: 3_000_000,
@@ -213,7 +213,9 @@ async function addSegments(
   const last = Math.min(from + slice, segments) - 1;
   const n = sql`n`;
   const stretch = sql`(${n} * ${sql.lit(stretchCount)} / ${sql.lit(segments)})`;
-  const at = words.instant(sql`${sql.lit(begun)} + ${n} * (${sql.lit(lastSecond - begun)} * 1.0 / ${sql.lit(segments)})`);
+  const at = words.instant(
+    sql`${sql.lit(begun)} + ${n} * (${sql.lit(lastSecond - begun)} * 1.0 / ${sql.lit(segments)})`,
+  );
   const number = sql`(${n} / ${sql.lit(segmentsOfFile)} + 1000)`;
   const start = sql`(${n} % ${sql.lit(segmentsOfFile)} * ${sql.lit(segmentBytes)})`;
   const end = sql`(${start} + ${sql.lit(segmentBytes)})`;

@@ -38,6 +38,7 @@ export function adoptionIn(database: Database): AdoptionCatalog {
             binlog_position: backup.binlog?.position ?? null,
             binlog_gtid: backup.binlog?.gtid ?? null,
             timeline: backup.timeline ?? null,
+            dump_whole: backup.dumpWhole === undefined ? null : Number(backup.dumpWhole),
             stored_bytes: backup.storedBytes,
             uncompressed_bytes: backup.uncompressedBytes,
             manifest_sha256: backup.manifestSha256,

@@ -1,7 +1,8 @@
 /** Finds one segment among millions by halves: each look is one step down the key. */
 import type { Kysely } from 'kysely';
 import type { SegmentFacts } from '../domain/archive/facts.ts';
-import { parseGtid, parseGtids } from '../domain/archive/gtid-positions.ts';
+import { gtidsByDomain } from '../domain/archive/gtid-positions.ts';
+import { parseGtid } from '../domain/binlog/gtid.ts';
 import { sortable } from '../domain/archive/instants.ts';
 import type { BinlogRange } from '../domain/archive/plan-types.ts';
 import { fileNumber } from '../domain/archive/stretches.ts';
@@ -45,7 +46,7 @@ function hasReached(target: { time: string } | { gtid: string }): Reached {
   }
   const gtid = parseGtid(target.gtid);
   return ({ gtid_after: after }) =>
-    gtid !== undefined && (parseGtids(after).get(gtid.domainId)?.seqNo ?? -1n) >= gtid.seqNo;
+    gtid !== undefined && (gtidsByDomain(after).get(gtid.domainId)?.seqNo ?? -1n) >= gtid.seqNo;
 }
 
 interface Rows {

@@ -160,6 +160,7 @@ function changesOf(patch: BackupPatch): Partial<BackupRow> {
     binlog_position: binlog?.position,
     binlog_gtid: binlog?.gtid,
     timeline: patch.timeline,
+    dump_whole: patch.dumpWhole === undefined ? undefined : Number(patch.dumpWhole),
     stored_bytes: patch.storedBytes,
     uncompressed_bytes: patch.uncompressedBytes,
     manifest_sha256: patch.manifestSha256,
@@ -192,6 +193,7 @@ export function recordOf(row: BackupRow): BackupRecord {
       pointInTime: row.point_in_time,
       binlog: binlogOf(row),
       timeline: row.timeline,
+      dumpWhole: row.dump_whole === null ? undefined : row.dump_whole === 1,
       progress: row.progress === null ? undefined : (JSON.parse(row.progress) as BackupRecord['progress']),
     }),
   };

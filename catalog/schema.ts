@@ -43,6 +43,8 @@ export interface Tables {
   follow_states: FollowStatesTable;
   followings: FollowingsTable;
   archive_breaks: ArchiveBreaksTable;
+  /** Kept by triggers on `backups` and `verifications`. */
+  recovery_marks: { service_id: string; mark: string };
 }
 
 interface ServicesTable {
@@ -123,6 +125,8 @@ export interface BackupsTable {
   binlog_gtid: string | null;
   /** Of its binlog. Null where the manifest does not say. */
   timeline: string | null;
+  /** Of a dump: whether it holds all of its server. Null where nobody knows. */
+  dump_whole: number | null;
   stored_bytes: number;
   uncompressed_bytes: number;
   manifest_sha256: string;

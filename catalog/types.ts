@@ -74,6 +74,8 @@ export interface BackupRecord {
   binlog?: BinlogPosition;
   /** Of its binlog, where its manifest says. */
   timeline?: string;
+  /** Of a dump: whether it holds all of its server, and not some databases alone. Left out where nobody knows. */
+  dumpWhole?: boolean;
   storedBytes: number;
   uncompressedBytes: number;
   manifestSha256: string;
@@ -145,6 +147,7 @@ export type BackupPatch = Partial<
     | 'pointInTime'
     | 'binlog'
     | 'timeline'
+    | 'dumpWhole'
     | 'storedBytes'
     | 'uncompressedBytes'
     | 'manifestSha256'

@@ -135,6 +135,8 @@ export interface BackupSummary {
   binlog?: BinlogPosition;
   /** As in its lineage. */
   timeline?: string;
+  /** Of a dump; left out by agents of an earlier version, whose dumps may hold some databases alone. */
+  dumpWhole?: boolean;
   serverVersion: string;
   startedAt: string;
   endedAt: string;

@@ -125,8 +125,13 @@ function recordOf(
     parentBackup: manifest.lineage.parent,
     ...(manifest.binlog && { binlog: manifest.binlog }),
     ...(timeline !== undefined && { timeline }),
+    ...(manifest.dump && { dumpWhole: manifest.dump.whole }),
     storedBytes: manifest.storedBytes,
-    uncompressedBytes: manifest.uncompressedBytes,
+    // As it is recorded when one is taken: what a restore needs.
+    uncompressedBytes:
+      manifest.type === 'incremental' || manifest.type === 'dump'
+        ? manifest.dataBytes
+        : manifest.uncompressedBytes,
     manifestSha256,
   };
 }

@@ -57,6 +57,7 @@ export function recordActivities(plane: Plane): RecordActivities {
           manifestSha256: summary.manifestSha256,
           ...(summary.binlog && { binlog: summary.binlog }),
           ...(summary.timeline !== undefined && { timeline: summary.timeline }),
+          ...(summary.dumpWhole !== undefined && { dumpWhole: summary.dumpWhole }),
         }),
       });
       if (status === 'Succeeded') {

@@ -79,6 +79,7 @@ export function summarize(manifest: Manifest, sha256: string, warnings: string[]
     dataBytes: manifest.dataBytes,
     ...(manifest.binlog && { binlog: manifest.binlog }),
     ...(manifest.lineage.timeline !== undefined && { timeline: manifest.lineage.timeline }),
+    ...(manifest.dump && { dumpWhole: manifest.dump.whole }),
     serverVersion: manifest.server.version,
     startedAt: manifest.startedAt,
     endedAt: manifest.endedAt,

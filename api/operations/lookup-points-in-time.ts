@@ -1,4 +1,5 @@
 /** GET /restores/pointintime/lookup: to which points in time services can be restored. */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { ServiceRecord } from '../../catalog/types.ts';
 import { recoveryWindow } from '../../domain/archive/window.ts';
 import type { Parts } from '../context.ts';
@@ -22,16 +23,35 @@ export const lookupPointsInTime = operation({
   answer: pointInTimeServices,
   errors: [],
   async handle({ caller: { organization } }, parts) {
-    const { items } = await parts.catalog.listServices(organization, allServices);
-    // Without a follower there never was a binlog in the archive.
-    const followed = await parts.catalog.findFollowState(items.map(({ serviceId }) => serviceId));
-    const services: PointInTimeService[] = [];
-    for (const service of items.filter(({ serviceId }) => followed.has(serviceId))) {
-      services.push(...(await newestOf(service, parts)));
+    const under = underWay.get(parts.catalog) ?? new Map<string, Promise<PointInTimeService[]>>();
+    underWay.set(parts.catalog, under);
+    let lookup = under.get(organization);
+    if (!lookup) {
+      lookup = lookUp(organization, parts).finally(() => under.delete(organization));
+      under.set(organization, lookup);
     }
-    return { services };
+    return { services: await lookup };
   },
 });
+
+/**
+ * By catalog and organization. A window of each of thousands of services is much work, which no client makes be done
+ * twice at once: whoever asks meanwhile gets the same answer.
+ */
+const underWay = new WeakMap<Parts['catalog'], Map<string, Promise<PointInTimeService[]>>>();
+
+async function lookUp(organization: string, parts: Parts): Promise<PointInTimeService[]> {
+  const { items } = await parts.catalog.listServices(organization, allServices);
+  // Without a follower there never was a binlog in the archive.
+  const followed = await parts.catalog.findFollowState(items.map(({ serviceId }) => serviceId));
+  const services: PointInTimeService[] = [];
+  for (const service of items.filter(({ serviceId }) => followed.has(serviceId))) {
+    services.push(...(await newestOf(service, parts)));
+    // Others have their turn between two.
+    await nextTurn();
+  }
+  return services;
+}
 
 async function newestOf(
   { serviceId, serviceName }: ServiceRecord,

@@ -1,10 +1,10 @@
 /** Backups as what a recovery begins with: which are whole with all that they build on, and where on the archive each stands. */
 import type { Gtid } from '../binlog/gtid.ts';
 import type { BinlogPosition } from '../manifest.ts';
-import { parseGtids, reaches, sameGtids } from './gtid-positions.ts';
+import { gtidsByDomain, reaches, sameGtids } from './gtid-positions.ts';
 import { microseconds } from './instants.ts';
 import type { RecoveryFacts } from './reach.ts';
-import { comparePlaces, type StretchFacts } from './stretches.ts';
+import { comparePlaces, fileNumber, type StretchFacts } from './stretches.ts';
 
 /** What is known of a succeeded backup without reading its manifest. */
 export interface ArchivedBackup {
@@ -36,22 +36,60 @@ export type PlacedBase = Base & { stretch: StretchFacts; backup: { binlog: Binlo
 /** How late the instant of a backup may be: it is rounded up to the second. Microseconds. */
 const roundedUp = 1_000_000;
 
+/** What is known of a whole backup whatever the archive holds. */
+interface Known {
+  backup: ArchivedBackup;
+  time: number;
+  /** Its place, with the number of its file read. */
+  place?: Place;
+  /** Its state; read once it is asked for. */
+  state?: ReadonlyMap<number, Gtid>;
+}
+
+interface Place {
+  name: string;
+  number: number;
+  position: number;
+}
+
+/** Whoever keeps the list of a service's backups finds what was made of it. */
+const made = new WeakMap<readonly ArchivedBackup[], Backups>();
+
 export class Backups {
   readonly #byId: ReadonlyMap<string, ArchivedBackup>;
   readonly #chains = new Map<string, readonly ArchivedBackup[] | undefined>();
+  /** Those that can be restored, by their instants. */
+  readonly #whole: readonly Known[];
 
-  constructor(backups: readonly ArchivedBackup[]) {
+  /** @param backups not to be changed any more */
+  static of(backups: readonly ArchivedBackup[]): Backups {
+    let known = made.get(backups);
+    if (!known) made.set(backups, (known = new Backups(backups)));
+    return known;
+  }
+
+  private constructor(backups: readonly ArchivedBackup[]) {
     this.#byId = new Map(backups.map((backup) => [backup.id, backup]));
+    const whole: Known[] = [];
+    for (const backup of this.#byId.values()) {
+      if (this.chainOf(backup) === undefined) continue;
+      const { binlog, pointInTime } = backup;
+      const known: Known = { backup, time: microseconds(pointInTime) };
+      if (binlog) known.place = placeOf(binlog.file, binlog.position);
+      whole.push(known);
+    }
+    this.#whole = whole.toSorted((a, b) => a.time - b.time || (a.backup.id < b.backup.id ? -1 : 1));
   }
 
   /** From the full on, or the dump alone; undefined where one of those that it needs is not there or damaged. */
   chainOf(backup: ArchivedBackup): readonly ArchivedBackup[] | undefined {
-    if (!this.#chains.has(backup.id)) {
-      // Whoever builds on itself finds this, and builds on nothing.
-      this.#chains.set(backup.id, undefined);
-      this.#chains.set(backup.id, this.#chainTo(backup));
-    }
-    return this.#chains.get(backup.id);
+    const found = this.#chains.get(backup.id);
+    if (found || this.#chains.has(backup.id)) return found;
+    // Whoever builds on itself finds this, and builds on nothing.
+    this.#chains.set(backup.id, undefined);
+    const chain = this.#chainTo(backup);
+    this.#chains.set(backup.id, chain);
+    return chain;
   }
 
   #chainTo(backup: ArchivedBackup): readonly ArchivedBackup[] | undefined {
@@ -65,22 +103,19 @@ export class Backups {
 
   /** Those that can be restored, by their instants. */
   bases({ stretches, timelines }: Pick<RecoveryFacts, 'stretches' | 'timelines'>): Base[] {
-    const byTimeline = Map.groupBy(stretches, ({ timeline }) => timeline);
+    const byTimeline = Map.groupBy(stretches.map(knownOf), ({ stretch }) => stretch.timeline);
     const begun = timelines
       .map(({ id, createdAt, cause }) => ({ id, cause, at: microseconds(createdAt) }))
       .toSorted((a, b) => a.at - b.at);
     // Following begins after the first full, and in the file that the full ended in.
     const first = begun[0]?.cause === 'first' ? begun[0].id : '';
-    return [...this.#byId.values()]
-      .filter((backup) => this.chainOf(backup) !== undefined)
-      .map((backup): Base => {
-        const time = microseconds(backup.pointInTime);
-        // Names and numbers come again on other timelines: where nobody says, it can be on the one of its time alone.
-        const timeline = backup.timeline ?? begun.findLast(({ at }) => at <= time)?.id ?? first;
-        const stretch = byTimeline.get(timeline)?.find((one) => goesOnFrom(one, backup, time));
-        return { backup, time, ...(stretch && { stretch }) };
-      })
-      .toSorted((a, b) => a.time - b.time || (a.backup.id < b.backup.id ? -1 : 1));
+    return this.#whole.map((known): Base => {
+      const { backup, time } = known;
+      // Names and numbers come again on other timelines: where nobody says, it can be on the one of its time alone.
+      const timeline = backup.timeline ?? begun.findLast(({ at }) => at <= time)?.id ?? first;
+      const found = byTimeline.get(timeline)?.find((one) => goesOnFrom(one, known));
+      return found ? { backup, time, stretch: found.stretch } : { backup, time };
+    });
   }
 }
 
@@ -88,32 +123,56 @@ export function isPlaced(base: Base): base is PlacedBase {
   return base.stretch !== undefined && base.backup.binlog !== undefined;
 }
 
-function goesOnFrom(stretch: StretchFacts, { binlog, timeline }: ArchivedBackup, time: number): boolean {
-  if (!binlog || !isIn(stretch, binlog)) return false;
-  const state = parseGtids(binlog.gtid);
-  const { from, to } = statesOf(stretch);
-  if (!reaches(state, from) || !reaches(to, state)) return false;
+/** A stretch, with what is asked once for each backup read. */
+interface KnownStretch {
+  stretch: StretchFacts;
+  begins: Place;
+  ends: Place;
+  from: ReadonlyMap<number, Gtid>;
+  to: ReadonlyMap<number, Gtid>;
+  fromTime: number | undefined;
+  toTime: number | undefined;
+}
+
+function knownOf(stretch: StretchFacts): KnownStretch {
+  const { fromTime, toTime } = stretch;
+  return {
+    stretch,
+    begins: placeOf(stretch.fromFile, stretch.fromPosition),
+    ends: placeOf(stretch.endFile, stretch.endPosition),
+    from: gtidsByDomain(stretch.fromGtid),
+    to: gtidsByDomain(stretch.toGtid),
+    fromTime: fromTime === undefined ? undefined : microseconds(fromTime),
+    toTime: toTime === undefined ? undefined : microseconds(toTime),
+  };
+}
+
+function goesOnFrom(
+  { stretch, begins, ends, from, to, fromTime, toTime }: KnownStretch,
+  known: Known,
+): boolean {
+  const { backup, place, time } = known;
+  const { binlog, timeline } = backup;
+  if (!binlog || !place || place.name !== begins.name) return false;
+  if (order(place, begins) < 0 || order(place, ends) > 0) return false;
+  known.state ??= gtidsByDomain(binlog.gtid);
+  if (!reaches(known.state, from) || !reaches(to, known.state)) return false;
   if (timeline !== undefined) return true;
   // A timeline that the server came back to has a time in which it was on another.
-  if (stretch.fromTime === undefined || stretch.toTime === undefined) return false;
-  if (time + roundedUp < microseconds(stretch.fromTime)) return false;
+  if (fromTime === undefined || toTime === undefined || time + roundedUp < fromTime) return false;
   const atEnd =
     comparePlaces(binlog, { file: stretch.toFile, position: stretch.toPosition }) >= 0 &&
     sameGtids(binlog.gtid, stretch.toGtid);
-  return atEnd || time - roundedUp <= microseconds(stretch.toTime);
+  return atEnd || time - roundedUp <= toTime;
 }
 
-type States = Record<'from' | 'to', ReadonlyMap<number, Gtid>>;
+function placeOf(file: string, position: number): Place {
+  return { name: baseName(file), number: fileNumber(file), position };
+}
 
-/** Asked once for each backup. */
-const statesKnown = new WeakMap<StretchFacts, States>();
-
-function statesOf(stretch: StretchFacts): States {
-  const known = statesKnown.get(stretch);
-  if (known) return known;
-  const states = { from: parseGtids(stretch.fromGtid), to: parseGtids(stretch.toGtid) };
-  statesKnown.set(stretch, states);
-  return states;
+/** Of places under one name, as {@link comparePlaces}. */
+function order(a: Place, b: Place): number {
+  return a.number - b.number || a.position - b.position;
 }
 
 /** Whether a place between two transactions is in a stretch. */

@@ -27,12 +27,17 @@ export interface ChoiceOf {
 /** @returns undefined when no base leads there */
 export function chooseBase(archive: Archive, target: Reach, of: ChoiceOf): Choice | undefined {
   const wanted = (base: PlacedBase): boolean => of.backupId === undefined || base.backup.id === of.backupId;
-  const own = target.bases.filter((base) => of.before(base) && wanted(base));
-  const found = own.map((base) => {
-    const bytes = bytesBetween(target, base.time, of.time);
-    return choice(archive, base, [target], bytes, of.rates);
-  });
-  const [quickest] = found.toSorted((a, b) => a.seconds - b.seconds || b.base.time - a.base.time);
+  let quickest: Choice | undefined;
+  for (const base of target.bases) {
+    if (!of.before(base) || !wanted(base)) continue;
+    const chain = archive.backups.chainOf(base.backup) ?? [];
+    const seconds = estimatedSeconds(chain, bytesBetween(target, base.time, of.time), of.rates);
+    const isQuicker =
+      !quickest ||
+      seconds < quickest.seconds ||
+      (seconds === quickest.seconds && base.time > quickest.base.time);
+    if (isQuicker) quickest = { base, chain, reaches: [target], seconds };
+  }
   if (quickest || !target.entry) return quickest;
   const { parent, branch } = target.entry;
   const branched = archive.branchTime(target.stretch.timeline);
@@ -43,15 +48,4 @@ export function chooseBase(archive: Archive, target: Reach, of: ChoiceOf): Choic
   const bytes = bytesBetween(target, target.from, of.time);
   const seconds = led.seconds + Math.ceil(bytes / of.rates.binlog);
   return { ...led, reaches: [...led.reaches, target], seconds };
-}
-
-function choice(
-  archive: Archive,
-  base: PlacedBase,
-  reaches: readonly Reach[],
-  bytes: number,
-  rates: RestoreRates,
-): Choice {
-  const chain = archive.backups.chainOf(base.backup) ?? [];
-  return { base, chain, reaches, seconds: estimatedSeconds(chain, bytes, rates) };
 }

@@ -1,8 +1,8 @@
 /** Plans a recovery to a transaction. A stretch knows it by the sequence numbers at its ends. */
-import { type Gtid, gtidText } from '../binlog/gtid.ts';
+import { type Gtid, gtidText, parseGtid } from '../binlog/gtid.ts';
 import type { Base } from './backups.ts';
 import { chooseBase } from './choice.ts';
-import { parseGtid, parseGtids } from './gtid-positions.ts';
+import { gtidsByDomain } from './gtid-positions.ts';
 import { microInstant } from './instants.ts';
 import { backupAlone, partsOf, type Planning, withTimeline } from './plan-parts.ts';
 import { rangesOf } from './plan-ranges.ts';
@@ -50,10 +50,10 @@ function endsOf(
   const { timeline, fromFile, fromPosition, toFile, toPosition } = stretch;
   if (branch && comparePlaces({ file: fromFile, position: fromPosition }, branch) > 0) return undefined;
   const left = branch && comparePlaces(branch, { file: toFile, position: toPosition }) < 0;
-  const high = parseGtids(left ? branch.gtid : stretch.toGtid).get(domain);
+  const high = gtidsByDomain(left ? branch.gtid : stretch.toGtid).get(domain);
   // What lies before the place where its timeline begins is its parent's.
   const begins = entry ? archive.begins(timeline)?.gtid : undefined;
-  const low = parseGtids(begins ?? stretch.fromGtid).get(domain)?.seqNo ?? -1n;
+  const low = gtidsByDomain(begins ?? stretch.fromGtid).get(domain)?.seqNo ?? -1n;
   return high && { low, high };
 }
 
@@ -75,7 +75,7 @@ function planOn(
   const choice = chooseBase(archive, reach, {
     // About when it was written, for the estimate.
     time: reach.from + (reach.to - reach.from) * share(ends.low, seqNo, ends.high.seqNo),
-    before: ({ backup }) => (parseGtids(backup.binlog.gtid).get(domainId)?.seqNo ?? -1n) < seqNo,
+    before: ({ backup }) => (gtidsByDomain(backup.binlog.gtid).get(domainId)?.seqNo ?? -1n) < seqNo,
     backupId,
     rates,
   });

@@ -51,7 +51,7 @@ export class Archive {
 
   constructor(facts: RecoveryFacts) {
     this.facts = facts;
-    this.backups = new Backups(facts.backups);
+    this.backups = Backups.of(facts.backups);
     this.bases = this.backups.bases(facts);
     this.#timelines = new Map(facts.timelines.map((timeline) => [timeline.id, timeline]));
     this.current = facts.state?.timeline ?? newest(facts.timelines)?.id;

@@ -7,7 +7,7 @@ import { uint32 } from '../binlog/bytes.ts';
 import { eventTypes } from '../binlog/event-types.ts';
 import type { BinlogEvent } from '../binlog/events.ts';
 import type { FormatDescription } from '../binlog/format.ts';
-import { type Gtid, GtidState, gtidText } from '../binlog/gtid.ts';
+import { type Gtid, GtidState, gtidText, parseGtid, parseGtids } from '../binlog/gtid.ts';
 import { BinlogReader } from '../binlog/reader.ts';
 import { TransactionTracker } from '../binlog/transactions.ts';
 import type { IndexEntry, OpenTransaction, SegmentHeader } from './header.ts';
@@ -96,7 +96,7 @@ export class BinlogTrack {
     this.#wholeEnd = position;
     // What comes with a start at a later position is the head, and then the bytes from there.
     this.#reader = new BinlogReader(position > 0 ? { startPosition: position } : {});
-    if (position > 0) this.#state = new GtidState(parseGtids(state));
+    if (position > 0) this.#state = new GtidState(parseGtids(state) ?? []);
     else this.#headBytes = [];
     this.#stateBefore = stateText(this.#state);
     this.#gtidBefore = this.#state.position();
@@ -266,17 +266,6 @@ function stateText(state: GtidState): string {
   return state.list().map(gtidText).join(',');
 }
 
-/** The other way round. */
-function parseGtids(text: string): Gtid[] {
-  return text
-    .split(',')
-    .filter((gtid) => gtid !== '')
-    .map((gtid) => {
-      const [domainId = 0, serverId = 0, seqNo = 0] = gtid.split('-');
-      return { domainId: Number(domainId), serverId: Number(serverId), seqNo: BigInt(seqNo) };
-    });
-}
-
 function timeOf(timestamp: number): string {
   return new Date(timestamp * 1000).toISOString().replace('.000Z', 'Z');
 }
@@ -287,7 +276,7 @@ function openOf(gtid: Gtid, position: number, standalone: boolean): OpenTransact
 
 /** A GTID event by which a tracker goes on in the middle of its transaction. */
 function beginningOf({ gtid, position, standalone }: OpenTransaction): BinlogEvent {
-  const [parsed] = parseGtids(gtid);
+  const parsed = parseGtid(gtid);
   const body: BinlogEvent['body'] = {
     kind: 'gtid',
     gtid: parsed!,

@@ -2,7 +2,7 @@
 import { isIn } from './backups.ts';
 import { type HoleFacts, holeCauses } from './facts.ts';
 import { microseconds, sortable } from './instants.ts';
-import type { Archive } from './reach.ts';
+import type { Archive, Cap } from './reach.ts';
 import { sampledWithin } from './stretches.ts';
 
 /**
@@ -31,10 +31,12 @@ interface Interval {
 /** Those that the follower found, and what else lies between the intervals of the current timeline and its ancestors. */
 export function holesOf(archive: Archive, intervals: readonly Interval[]): WindowHole[] {
   const found = archive.facts.holes.filter((hole) => !isFilled(archive, hole)).map(told);
+  const path = archive.path(archive.current);
+  const known = found.filter(({ timeline }) => timeline !== undefined && path.has(timeline));
   const between: WindowHole[] = [];
   let before: Interval | undefined;
   for (const next of intervals.filter(({ current }) => current)) {
-    if (before && before.to < next.from) between.push(...gap(archive, before, next, found));
+    if (before && before.to < next.from) between.push(...gap(archive, before, next, { path, known }));
     if (!before || next.to > before.to) before = next;
   }
   return [...found, ...between].toSorted((a, b) => (a.from < b.from ? -1 : Number(a.from > b.from)));
@@ -65,12 +67,16 @@ interface Part {
   to: string;
 }
 
-/** What lies between two intervals and is not known as a hole already. */
-function gap(archive: Archive, before: Interval, next: Interval, found: readonly WindowHole[]): WindowHole[] {
-  const path = archive.path(archive.current);
+/** What lies between two intervals and is not known as a hole already. @param of the current path, with its holes */
+function gap(
+  archive: Archive,
+  before: Interval,
+  next: Interval,
+  { path, known }: { path: ReadonlyMap<string, Cap>; known: readonly WindowHole[] },
+): WindowHole[] {
   const whole = [{ from: before.to, to: next.from }];
-  const known = found.filter(({ timeline }) => timeline !== undefined && path.has(timeline));
-  const unknown = known.reduce<Part[]>((parts, hole) => without(parts, hole), whole);
+  const near = known.filter(({ from, to }) => from < next.from && (to === undefined || to > before.to));
+  const unknown = near.reduce<Part[]>((parts, hole) => without(parts, hole), whole);
   // Beside a hole that is known a moment more or less is the clocks' matter.
   const parts =
     unknown.length === 1 && unknown[0]!.from === before.to && unknown[0]!.to === next.from
@@ -80,6 +86,7 @@ function gap(archive: Archive, before: Interval, next: Interval, found: readonly
   let rest = parts;
   for (const { timeline, fromTime, toTime } of archive.facts.stretches) {
     if (!path.has(timeline) || fromTime === undefined || toTime === undefined) continue;
+    if (fromTime >= next.from || toTime <= before.to) continue;
     const covered = { from: fromTime, to: toTime };
     holes.push(...rest.flatMap((part) => common(part, covered)).map((part) => noBackup(timeline, part)));
     rest = without(rest, covered);

@@ -11,18 +11,30 @@ export function gtidText({ domainId, serverId, seqNo }: Gtid): string {
   return `${domainId}-${serverId}-${seqNo}`;
 }
 
+const gtidRule = /^(\d{1,10})-(\d{1,10})-(\d{1,20})$/;
+
 /**
- * Reads what `gtid_binlog_pos` and `gtid_slave_pos` look like.
+ * @returns undefined when it is none
+ * @example parseGtid('0-1-10') // { domainId: 0, serverId: 1, seqNo: 10n }
+ */
+export function parseGtid(text: string): Gtid | undefined {
+  const [, domain, server, sequence] = gtidRule.exec(text.trim()) ?? [];
+  if (domain === undefined || server === undefined || sequence === undefined) return undefined;
+  return { domainId: Number(domain), serverId: Number(server), seqNo: BigInt(sequence) };
+}
+
+/**
+ * Reads what `gtid_binlog_pos` and `gtid_slave_pos` look like. Nothing between two commas is nothing.
  *
  * @returns undefined when it is no list of GTIDs; an empty one for an empty text
  */
 export function parseGtids(text: string): Gtid[] | undefined {
   const found: Gtid[] = [];
-  for (const one of text.split(',').map((part) => part.trim())) {
-    if (one === '' && text.trim() === '') continue;
-    const [, domainId, serverId, seqNo] = /^(\d{1,10})-(\d{1,10})-(\d{1,20})$/.exec(one) ?? [];
-    if (seqNo === undefined) return undefined;
-    found.push({ domainId: Number(domainId), serverId: Number(serverId), seqNo: BigInt(seqNo) });
+  for (const one of text.split(',')) {
+    if (one.trim() === '') continue;
+    const gtid = parseGtid(one);
+    if (!gtid) return undefined;
+    found.push(gtid);
   }
   return found;
 }

@@ -1,6 +1,7 @@
 /** Which segments of the archive a recovery needs, and where exactly it stops: from headers alone. */
 import type { BinlogRange, RecoveryStop } from '../../domain/archive/plan-types.ts';
-import { parseGtid, parseGtids } from '../../domain/archive/gtid-positions.ts';
+import { gtidsByDomain } from '../../domain/archive/gtid-positions.ts';
+import { parseGtid } from '../../domain/binlog/gtid.ts';
 import { meeting, type SegmentArchive, type SegmentHeader } from '../../domain/archive/header.ts';
 import { microseconds } from '../../domain/archive/instants.ts';
 import { comparePlaces } from '../../domain/archive/stretches.ts';
@@ -136,7 +137,7 @@ function stopIn(file: SelectedFile, stop: RecoveryStop): Pick<Selection, 'stop' 
   if (stop.at !== 'gtid') return undefined;
   const wanted = parseGtid(stop.gtid);
   const at = file.segments.findIndex(({ gtidAfter }) => {
-    const there = wanted && parseGtids(gtidAfter).get(wanted.domainId);
+    const there = wanted && gtidsByDomain(gtidAfter).get(wanted.domainId);
     return wanted !== undefined && there !== undefined && there.seqNo >= wanted.seqNo;
   });
   if (at < 0) return undefined;

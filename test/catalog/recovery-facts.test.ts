@@ -1,0 +1,89 @@
+import { expect, test } from '@jest/globals';
+import { judge } from '../../domain/retention.ts';
+import type { BackupPatch, BackupRecord, ServiceRecord } from '../../catalog/types.ts';
+import { describeOnBoth } from './databases.ts';
+import { newBackupId, registered } from './records.ts';
+
+const damage = { backupId: 'b', object: 'o', finding: 'expected 1 bytes, found 2 bytes' };
+
+describeOnBoth('what a recovery window is computed of', (database) => {
+  async function taken(
+    service: ServiceRecord,
+    type: BackupRecord['type'],
+    patch: BackupPatch,
+  ): Promise<BackupRecord> {
+    const { catalog } = database;
+    const backupId = newBackupId(service);
+    const workflowId = `backup/${backupId}`;
+    const { backup } = await catalog.createOneTimeBackup({
+      organization: service.organization,
+      service,
+      type,
+      backupId,
+      message: 'Ordered.',
+      workflowId: () => workflowId,
+    });
+    const pointInTime = '2026-01-01T00:00:00Z';
+    expect(await catalog.updateBackup(backupId, { status: 'Running' })).toBe(true);
+    expect(await catalog.updateBackup(backupId, { status: 'Succeeded', pointInTime, ...patch })).toBe(true);
+    await catalog.releasePlace(workflowId);
+    return backup;
+  }
+
+  test('a process that has read the backups of a service sees what another changes', async () => {
+    const { catalog } = database;
+    const other = await database.open(database.location);
+    const service = await registered(catalog);
+    const seen = async (): Promise<[string, boolean][]> => {
+      const { backups } = await other.recoveryFacts(service.serviceId);
+      return backups.map(({ id, damaged }): [string, boolean] => [id, damaged]);
+    };
+    expect(await seen()).toEqual([]);
+    const first = await taken(service, 'full', {});
+    expect(await seen()).toEqual([[first.id, false]]);
+    const second = await taken(service, 'full', {});
+    const both = (damaged: boolean): unknown =>
+      expect.arrayContaining([
+        [first.id, damaged],
+        [second.id, false],
+      ]);
+    expect(await seen()).toEqual(both(false));
+
+    const verification = { backup: first, workflowId: `verify/${first.id}`, message: 'Ordered.' };
+    await catalog.beginVerification(verification);
+    expect(await seen()).toEqual(both(false));
+    const examination = { objectsCount: 1, bytesRead: 1, damaged: [damage], damagedCount: 1 };
+    await catalog.updateVerification(verification.workflowId, { status: 'Failed', examination });
+    expect(await seen()).toEqual(both(true));
+
+    const inAMonth = { now: Date.now() + 30 * 86_400_000, graceMs: 0 };
+    const removals = await catalog.beginRemovals(service.serviceId, (facts) =>
+      judge(facts, { days: 7 }, inAMonth),
+    );
+    expect(removals).toMatchObject([{ backupId: first.id }]);
+    expect(await seen()).toEqual([[second.id, false]]);
+  });
+
+  test('what nobody has changed is not read again', async () => {
+    const { catalog } = database;
+    const service = await registered(catalog);
+    await taken(service, 'full', {});
+    const { backups } = await catalog.recoveryFacts(service.serviceId);
+    const another = await registered(catalog);
+    await taken(another, 'full', {});
+    expect((await catalog.recoveryFacts(service.serviceId)).backups).toBe(backups);
+    await taken(service, 'full', {});
+    expect((await catalog.recoveryFacts(service.serviceId)).backups).toHaveLength(2);
+  });
+
+  test('a dump counts when it is known to hold all of its server', async () => {
+    const { catalog } = database;
+    const service = await registered(catalog);
+    const whole = await taken(service, 'dump', { dumpWhole: true });
+    await taken(service, 'dump', { dumpWhole: false });
+    await taken(service, 'dump', {});
+    const { backups } = await catalog.recoveryFacts(service.serviceId);
+    expect(backups.map(({ id }) => id)).toEqual([whole.id]);
+    expect(await catalog.findBackup(whole.id)).toMatchObject({ dumpWhole: true });
+  });
+});
