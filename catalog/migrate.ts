@@ -20,7 +20,7 @@ import { up as followings } from './migrations/0017-followings.ts';
 import { up as keeping } from './migrations/0019-keeping.ts';
 import { up as deploymentStorage } from './migrations/0020-deployment-storage.ts';
 import { up as archiveBreaks } from './migrations/0022-archive-breaks.ts';
-import { up as recovery } from './migrations/0022-recovery.ts';
+import { up as recovery } from './migrations/0023-recovery.ts';
 import type { Tables } from './schema.ts';
 
 /** A name, once released, never changes, and neither does what is behind it: databases remember it. */
@@ -43,7 +43,7 @@ const migrations: Record<string, Migration> = {
   '0019-keeping': { up: keeping },
   '0020-deployment-storage': { up: deploymentStorage },
   '0022-archive-breaks': { up: archiveBreaks },
-  '0022-recovery': { up: recovery },
+  '0023-recovery': { up: recovery },
 };
 
 /**
