@@ -211,7 +211,8 @@ async function addSegments(
   from: number,
 ): Promise<void> {
   const last = Math.min(from + slice, segments) - 1;
-  const n = sql`n`;
+  // Bytes and transactions of a year are more than 32 bits count.
+  const n = sql`cast(n as bigint)`;
   const stretch = sql`(${n} * ${sql.lit(stretchCount)} / ${sql.lit(segments)})`;
   const at = words.instant(
     sql`${sql.lit(begun)} + ${n} * (${sql.lit(lastSecond - begun)} * 1.0 / ${sql.lit(segments)})`,
