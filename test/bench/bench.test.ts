@@ -152,5 +152,5 @@ test('binlogs are read whole, by us and by others', async () => {
 test('an unknown measurement is refused with those there are', async () => {
   const started = startProgram('bench/main.ts', ['dump']);
   expect(await started.ended).toBe(2);
-  expect(started.stderr()).toContain('backup, restore, stores');
+  expect(started.stderr()).toContain('backup, incremental, restore, stores');
 });
