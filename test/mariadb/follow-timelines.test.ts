@@ -147,19 +147,24 @@ test('files that were purged when they were archived are no hole', async () => {
   expect(found().holes).toEqual([]);
 });
 
+/** Two empty files of one second begin with the same bytes: then their events alone tell them apart, as rewritten. */
+async function laterSecond(): Promise<void> {
+  await server.query('DO SLEEP(1.1)');
+}
+
 test('RESET MASTER, while it is followed and while it is not, begins a timeline that comes from nowhere', async () => {
   await begin();
   await server.query('FLUSH BINARY LOGS');
   await write(3);
   const first = await follow();
   const had = await copies();
+  await laterSecond();
   await server.query('RESET MASTER');
   await write(3);
   const second = await followUntil(({ timelines }) => timelines.length > 1);
   expect(found().timelines[1]).toMatchObject({
     id: second,
-    // Where the file begins as the one before it did, its events tell.
-    cause: expect.stringMatching(/^(reset|rewritten)$/),
+    cause: 'reset',
     begins: { file: 'bin.000001', gtid: '' },
   });
   expect(found().timelines[1]).not.toHaveProperty('parent');
@@ -167,6 +172,7 @@ test('RESET MASTER, while it is followed and while it is not, begins a timeline 
   await expectKept(first, had);
   await expectSame(server, place.archive, second);
   await rest();
+  await laterSecond();
   await server.query('RESET MASTER');
   await write(5);
   const third = await followUntil(({ timelines }) =>
