@@ -125,10 +125,8 @@ async function followWith(run: FollowRun, plan: FollowPlan & { verdict: 'follow'
     failed = end.error;
   } finally {
     scope.cancel();
-    await CancellationScope.nonCancellable(async () => {
-      await following;
-      await record(run);
-    });
+    await CancellationScope.nonCancellable(() => following);
+    await record(run);
     run.agentId = '';
   }
   // What an agent refuses for good may be mended by somebody, who wakes us, or not.
@@ -149,7 +147,12 @@ function looksLikeReport(report: FollowReport | null | undefined): report is Fol
   );
 }
 
+/** What was reported is recorded also where the workflow is cancelled meanwhile: nobody reports it again. */
 async function record(run: FollowRun): Promise<void> {
+  await CancellationScope.nonCancellable(() => recordReports(run));
+}
+
+async function recordReports(run: FollowRun): Promise<void> {
   while (run.reports.length > 0) {
     const [first, ...others] = run.reports.splice(0, batchOf(run.reports));
     if (!first) return;

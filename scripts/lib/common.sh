@@ -64,6 +64,9 @@ take_lock() {
 # The system's certificates count too: where a proxy signs with one of its own, Node's own list does not do.
 export NODE_USE_SYSTEM_CA=1
 
+# Stripping the types and compiling take a third of a start's time: Node keeps what came of it.
+export NODE_COMPILE_CACHE=${NODE_COMPILE_CACHE:-$cache/compiled}
+
 # Runs a command as root; only called where may_be_root succeeded.
 as_root() { if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo -n "$@"; fi; }
 may_be_root() { [ "$(id -u)" -eq 0 ] || { have sudo && sudo -n true 2>/dev/null; }; }
