@@ -3,6 +3,8 @@ import { expect, test } from '@jest/globals';
 import { readdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { differences } from '../../embedded/demo/snapshot.ts';
+import { longRun } from '../support/long.ts';
+import { testIf } from '../support/skip.ts';
 import { processesOf, startProgram, until } from './start-process.ts';
 
 async function nothingIsLeft(): Promise<void> {
@@ -31,7 +33,9 @@ test('the demo backs up, destroys, restores and finds everything the same', asyn
   await nothingIsLeft();
 });
 
-test('the demo on Google Cloud Storage starts a server of its own, and leaves nothing', async () => {
+// A whole stack on Google Cloud Storage is in every run, too: start-storage.test.ts.
+const inFull = testIf(longRun, 'one demo on a store is enough, see npm run test:long');
+inFull('the demo on Google Cloud Storage starts a server of its own, and leaves nothing', async () => {
   const demo = startProgram('embedded/demo.ts', ['--storage', 'gcs', '--fast', '--size', '3M']);
   expect({ code: await demo.ended, said: demo.stderr() }).toEqual({ code: 0, said: '' });
   expect(demo.stdout()).toContain('gs://tidemark-demo/backups at http://127.0.0.1:');

@@ -6,17 +6,15 @@ import path from 'node:path';
 
 /** Below test/, the longest first; what is not named comes last. */
 const order = [
-  'stack/killed',
-  'stack/temporal-killed',
-  'embedded/demo',
-  'stack/given-up',
-  'stack/enrolment',
+  'stack/taken-over',
+  'bench',
+  'mariadb/follow-timelines',
   'stack',
   'embedded/start',
+  'embedded/demo',
   'mariadb/cutover',
   'storage/gcs-hostile',
   'storage/s3-hostile',
-  'bench',
   'mariadb',
   'storage',
   'embedded',
