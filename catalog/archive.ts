@@ -34,7 +34,10 @@ export function archiveIn(
         await recordSegments(db, serviceId, report);
         const holes: HoleFacts[] = [];
         for (const hole of report.holes) if (await recordHole(db, serviceId, hole)) holes.push(hole);
-        if (alarm) await insertBreaks(db, serviceId, breaksIn({ timelines, holes }));
+        if (alarm && timelines.length + holes.length > 0) {
+          const known = await timelinesOf(db, serviceId);
+          await insertBreaks(db, serviceId, breaksIn({ timelines, holes }, known));
+        }
         await recordState(db, serviceId, report.state);
       });
     },
@@ -133,11 +136,6 @@ export async function archiveFactsOf(
   db: Kysely<Tables>,
   serviceId: string,
 ): ReturnType<ArchiveCatalog['archiveFacts']> {
-  const timelines = await db
-    .selectFrom('timelines')
-    .select('facts')
-    .where('service_id', '=', serviceId)
-    .execute();
   const stretches = await db
     .selectFrom('stretches')
     .selectAll()
@@ -149,14 +147,20 @@ export async function archiveFactsOf(
     .where('service_id', '=', serviceId)
     .execute();
   return {
-    timelines: timelines
-      .map(({ facts }) => JSON.parse(facts) as TimelineFacts)
-      .toSorted((a, b) => (a.createdAt < b.createdAt ? -1 : 1)),
+    timelines: await timelinesOf(db, serviceId),
     stretches: inOrder(stretches),
     holes: holes
       .map(({ facts }) => JSON.parse(facts) as HoleFacts)
       .toSorted((a, b) => (a.fromTime < b.fromTime ? -1 : 1)),
   };
+}
+
+/** In the order in which they were made. */
+async function timelinesOf(db: Kysely<Tables>, serviceId: string): Promise<TimelineFacts[]> {
+  const rows = await db.selectFrom('timelines').select('facts').where('service_id', '=', serviceId).execute();
+  return rows
+    .map(({ facts }) => JSON.parse(facts) as TimelineFacts)
+    .toSorted((a, b) => (a.createdAt < b.createdAt ? -1 : 1));
 }
 
 /** @returns those that were not known */

@@ -11,7 +11,7 @@ import { placeOf } from '../../storage/open.ts';
 import { isPassing, type ObjectStore } from '../../storage/store.ts';
 import { manifestExists } from '../../storage/sweep.ts';
 
-/** Of the newest backups: some may have been removed by hand. */
+/** Of the newest backups, where the storage has always been this one: some may have been removed by hand. */
 const backupsLookedFor = 20;
 
 type Knowledge = Pick<
@@ -20,8 +20,9 @@ type Knowledge = Pick<
 >;
 
 /**
- * A storage has the mark of the deployment, or gets it: when it has one of the newest backups, when there are none yet,
- * and when it was moved on purpose.
+ * A storage has the mark of the deployment, or gets it: when it has the newest of the backups, when there are none yet,
+ * and when it was moved on purpose. The mark stays in a storage that was left, so where the last one was another it is
+ * not believed alone: the older backups are still there, and the newer ones are not.
  *
  * @param movedFrom as the setting `storage_moved_from` has it
  * @throws storage_foreign, naming both places; what the store does
@@ -33,7 +34,9 @@ export async function recognizeStorage(
 ): Promise<void> {
   const mark = objectKeys.deployment(await catalog.deploymentId());
   const known = await catalog.managedStorage();
-  if (!(await isThere(store, mark))) {
+  const moved = known !== '' && known !== store.location;
+  const isMarked = await isThere(store, mark);
+  if (!isMarked || moved) {
     const old = await missedPlace(store, catalog, known);
     if (old !== undefined && (movedFrom === undefined || placeOf(movedFrom) !== old))
       throw foreign(store, old);
@@ -42,7 +45,7 @@ export async function recognizeStorage(
         { storage: store.location, before: old },
         'The storage was changed; the backups before are given up.',
       );
-    await leave(store, mark);
+    if (!isMarked) await leave(store, mark);
   }
   if (known !== store.location) await catalog.noteManagedStorage(store.location);
 }
@@ -53,7 +56,8 @@ async function missedPlace(
   catalog: Knowledge,
   known: string,
 ): Promise<string | undefined> {
-  const backups = await catalog.storedBackups(backupsLookedFor);
+  const elsewhere = known !== '' && known !== store.location;
+  const backups = await catalog.storedBackups(elsewhere ? 1 : backupsLookedFor);
   for (const { id } of backups) if (await manifestExists(store, id)) return undefined;
   const [newest] = backups;
   if (!newest) return undefined;
@@ -67,7 +71,9 @@ function foreign({ location }: ObjectStore, old: string): TidemarkError {
   return new TidemarkError(
     'storage_foreign',
     [
-      `The storage ${location} has none of the backups that the catalog lists.`,
+      elsewhere
+        ? `The storage ${location} does not have the newest of the backups that the catalog lists.`
+        : `The storage ${location} has none of the backups that the catalog lists.`,
       elsewhere
         ? `They are in ${old}: set that again, or bring all that lies there along.`
         : 'See that it is whole, and mounted.',

@@ -23,7 +23,7 @@ import { removeParts } from '../../storage/sweep.ts';
 import { markWriter } from '../../storage/writer-mark.ts';
 import { beating } from '../heartbeat.ts';
 import { attempt } from './attempt.ts';
-import { storeFor } from './bucket.ts';
+import { ownStore, storeFor } from './bucket.ts';
 import type { HostBackupInput, HostBulkActivities, HostControlActivities } from './contract.ts';
 import type { Host } from './host.ts';
 import { type Stored, storeStream, summarize } from './stored-stream.ts';
@@ -42,7 +42,7 @@ export function backupActivities(
   return {
     async takeBackup(order) {
       return await attempt(host, { operation: operationOf(order), phase: 'copying' }, async (trial) => {
-        const store = await storeFor(host, order);
+        const store = order.bucket ? await storeFor(host, order) : ownStore(host, order);
         const earlier = await findManifest(store, order.backupId);
         if (earlier) return earlier;
         await removeParts(store, order.backupId);

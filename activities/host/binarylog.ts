@@ -13,7 +13,9 @@ import { programVersion } from '../../mariadb/programs.ts';
 import { inspectLayout } from '../../mariadb/server/layout.ts';
 import { readManifest, writeManifest } from '../../storage/manifest.ts';
 import { openArchive } from '../../storage/segments.ts';
+import type { ObjectStore } from '../../storage/store.ts';
 import { beating } from '../heartbeat.ts';
+import { ownStore } from './bucket.ts';
 import { summarize } from './stored-stream.ts';
 import type { HostBinlogInput, HostControlActivities, RangeBegin } from './contract.ts';
 import type { Host } from './host.ts';
@@ -48,15 +50,16 @@ async function flush({ following }: Host): Promise<FollowState> {
 
 async function name(host: Host, order: HostBinlogInput): Promise<BackupSummary> {
   const { backupId, reached } = order;
-  const earlier = await readManifest(host.store, backupId).catch((error: unknown) => {
+  const store = ownStore(host, order);
+  const earlier = await readManifest(store, backupId).catch((error: unknown) => {
     if (error instanceof TidemarkError && error.code === 'object_missing') return undefined;
     throw error;
   });
   if (earlier) return summaryOf(earlier.manifest, earlier.sha256);
   const { timeline, archived: to } = reached;
-  const from = await beginOn(host, order.serviceId, timeline, order.begins);
+  const from = await beginOn(store, order.serviceId, timeline, order.begins);
   const manifest = await describe(host, order, { timeline, from, to });
-  const { sha256 } = await writeManifest(host.store, manifest);
+  const { sha256 } = await writeManifest(store, manifest);
   return summaryOf(manifest, sha256);
 }
 
@@ -68,7 +71,7 @@ function summaryOf(manifest: Manifest, sha256: string): BackupSummary {
 
 /** Where it begins on the timeline that is the server's now. */
 async function beginOn(
-  { store }: Host,
+  store: ObjectStore,
   serviceId: string,
   timeline: string,
   { previous, full }: RangeBegin,

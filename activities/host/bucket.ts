@@ -3,6 +3,7 @@ import { TidemarkError } from '../../domain/errors.ts';
 import { objectKeys } from '../../domain/ids.ts';
 import type { SealedBucket } from '../../domain/operations.ts';
 import { probeBucket } from '../../storage/bucket-probe.ts';
+import { marked } from '../../storage/decorators/marked.ts';
 import { openExternalStore } from '../../storage/external.ts';
 import type { ObjectStore } from '../../storage/store.ts';
 import { beating } from '../heartbeat.ts';
@@ -22,6 +23,11 @@ interface Order {
 export async function storeFor(host: Host, { backupId, bucket }: Order): Promise<ObjectStore> {
   if (!bucket) return host.store;
   return await openBucket(host, backupId, bucket, host.settings.storage_options.retry_for);
+}
+
+/** The agent's own storage, for what is written for a deployment. Its methods throw storage_foreign where it is another's. */
+export function ownStore(host: Host, { deploymentId }: { deploymentId: string }): ObjectStore {
+  return marked(host.store, deploymentId);
 }
 
 export function bucketActivities(host: Host): Pick<HostControlActivities, 'confirmBucket'> {

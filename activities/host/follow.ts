@@ -5,6 +5,7 @@ import { isNews } from '../../domain/archive/following.ts';
 import { joinedEncryption, requireRecipients } from '../../domain/encryption.ts';
 import { Follower } from '../../mariadb/follow/follower.ts';
 import { openArchive } from '../../storage/segments.ts';
+import { ownStore } from './bucket.ts';
 import type { HostFollowActivities, HostFollowInput } from './contract.ts';
 import type { Host } from './host.ts';
 
@@ -22,7 +23,7 @@ export function followActivities(host: Host): HostFollowActivities {
       beat();
       const timer = setInterval(beat, beatMs);
       try {
-        const { settings, store, log } = host;
+        const { settings, log } = host;
         const encryption = joinedEncryption(settings.backup, order.encryption);
         requireRecipients(encryption, order.serviceId);
         const teller = new Teller(host, order);
@@ -30,7 +31,7 @@ export function followActivities(host: Host): HostFollowActivities {
           (signal) =>
             new Follower({
               server: settings.server,
-              archive: openArchive(store, order.serviceId),
+              archive: openArchive(ownStore(host, order), order.serviceId),
               serviceId: order.serviceId,
               agentId: host.agentId,
               recipients: encryption.recipients,

@@ -12,8 +12,9 @@ export interface ArchiveBreak {
   foundAt: string;
 }
 
-/** Of the causes of timelines, but for the first, which breaks nothing. */
-const timelineMessages: Record<Exclude<TimelineCause, 'first'>, string> = {
+const timelineMessages: Record<TimelineCause, string> = {
+  first:
+    'The storage had nothing of the binlogs that were archived before: it is another one, or was emptied.',
   restore: 'The service was restored, and goes on with other binlogs.',
   reset: 'The binlogs were reset (RESET MASTER), or other ones have their names now.',
   replaced: 'The server, or its data directory, is another one.',
@@ -25,13 +26,27 @@ const timelineMessages: Record<Exclude<TimelineCause, 'first'>, string> = {
   binlog_off: 'The binlog (log_bin) was off, and is on again.',
 };
 
-/** What of a report breaks the archive. Archiving that was switched off by the settings is no break. */
-export function breaksIn({ timelines, holes }: Pick<FollowReport, 'timelines' | 'holes'>): ArchiveBreak[] {
-  return [...timelines.flatMap(breakOfTimeline), ...holes.flatMap(breakOfHole)];
+/**
+ * What of a report breaks the archive. Archiving that was switched off by the settings is no break, nor is the first
+ * timeline of a service.
+ *
+ * @param known timelines of the service, those of the report too
+ */
+export function breaksIn(
+  { timelines, holes }: Pick<FollowReport, 'timelines' | 'holes'>,
+  known: readonly TimelineFacts[] = timelines,
+): ArchiveBreak[] {
+  return [
+    ...timelines.flatMap((timeline) => breakOfTimeline(timeline, known)),
+    ...holes.flatMap(breakOfHole),
+  ];
 }
 
-function breakOfTimeline({ id, cause, createdAt }: TimelineFacts): ArchiveBreak[] {
-  if (cause === 'first') return [];
+function breakOfTimeline(
+  { id, cause, createdAt }: TimelineFacts,
+  known: readonly TimelineFacts[],
+): ArchiveBreak[] {
+  if (cause === 'first' && known.every((other) => other.createdAt >= createdAt)) return [];
   const message = timelineMessages[cause];
   return [{ id: `timeline/${id}`, cause, message, alarming: cause !== 'restore', foundAt: createdAt }];
 }

@@ -96,7 +96,7 @@ export const storeErrors = {
     409,
     false,
     'The storage is not the one that the backups of this deployment are in.',
-    'The message names both: set `storage` back, or say with `storage_moved_from` that the backups in the old place are given up.',
+    'The message names both: set `storage` back, or say with `storage_moved_from` that the backups in the old place are given up. Of an agent: give it the storage that the control worker has, and see that it is mounted.',
   ),
   storage_mismatch: entry(
     409,

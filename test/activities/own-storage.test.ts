@@ -1,16 +1,26 @@
 /** A storage is known again, and another one is told from it. */
-import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { cp, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { recognizeStorage } from '../../activities/control/own-storage.ts';
+import { backupActivities } from '../../activities/host/backup.ts';
+import { binarylogActivities } from '../../activities/host/binarylog.ts';
+import type { HostBackupInput } from '../../activities/host/contract.ts';
+import { followActivities } from '../../activities/host/follow.ts';
+import type { Host } from '../../activities/host/host.ts';
 import { openCatalog } from '../../catalog/open.ts';
 import type { BackupRecord, Catalog } from '../../catalog/types.ts';
+import type { FollowReport } from '../../domain/archive/facts.ts';
+import { noEncryption } from '../../domain/encryption.ts';
 import { TidemarkError } from '../../domain/errors.ts';
 import { objectKeys } from '../../domain/ids.ts';
 import { openLazily, openStore } from '../../storage/open.ts';
 import type { ObjectStore } from '../../storage/store.ts';
 import { finishedBackup, registered } from '../catalog/records.ts';
+import { keysOf } from '../storage/support.ts';
+import { runActivity } from '../support/activity.ts';
+import { openHost } from '../support/host.ts';
 
 let folder: string;
 let catalog: Catalog;
@@ -60,7 +70,7 @@ test('before there are backups any storage is right, and is noted', async () => 
 test('one that has none of the backups is refused, naming both, and nothing is written to it', async () => {
   await recognizeStorage(first, catalog);
   await backupIn(first);
-  const refusal = foreign(`storage ${second.location} has none`, `in ${first.location}:`);
+  const refusal = foreign(`storage ${second.location} does not have the newest`, `in ${first.location}:`);
   await expect(recognizeStorage(second, catalog)).rejects.toMatchObject(refusal);
   const elsewhere = { movedFrom: `file://${folder}/third` };
   await expect(recognizeStorage(second, catalog, elsewhere)).rejects.toMatchObject(refusal);
@@ -83,6 +93,21 @@ test('one that is named as moved is taken, and both are known from then on', asy
   expect([await marked(second), await catalog.managedStorage()]).toEqual([true, second.location]);
   await recognizeStorage(second, catalog);
   await recognizeStorage(first, catalog);
+});
+
+test('a slip back to one that was left is refused, whatever mark is in it, until that is meant', async () => {
+  await recognizeStorage(first, catalog);
+  await backupIn(first);
+  await recognizeStorage(second, catalog, { movedFrom: first.location });
+  await backupIn(second);
+  const refusal = foreign(`storage ${first.location} does not have the newest`, `in ${second.location}:`);
+  await expect(recognizeStorage(first, catalog)).rejects.toMatchObject(refusal);
+  await expect(recognizeStorage(first, catalog, { movedFrom: first.location })).rejects.toMatchObject(
+    refusal,
+  );
+  await recognizeStorage(second, catalog, { movedFrom: first.location });
+  await recognizeStorage(first, catalog, { movedFrom: second.location });
+  expect(await catalog.managedStorage()).toBe(first.location);
 });
 
 test('what was brought along with all that lies in it needs no word', async () => {
@@ -134,4 +159,67 @@ test('a store that is opened when it is needed answers nothing while it is the w
     () => store.delete('a'),
   ])
     await expect(ask()).rejects.toMatchObject({ code: 'storage_foreign' });
+});
+
+describe('an agent', () => {
+  const backupId = `${'0a'.repeat(16)}:own-1:own-1`;
+
+  async function unmounted(): Promise<Host> {
+    return await openHost(
+      {
+        service_id: 'own-1',
+        state_directory: path.join(folder, 'state'),
+        storage: `file://${folder}/second`,
+        server: { defaults_file: path.join(folder, 'none.cnf') },
+      },
+      second,
+    );
+  }
+  const order = async (): Promise<HostBackupInput> => ({
+    backupId,
+    serviceId: 'own-1',
+    workflowId: 'backup/of-a-test',
+    deploymentId: await catalog.deploymentId(),
+  });
+
+  test('takes no backup, and names none, where the control worker has left no mark', async () => {
+    await recognizeStorage(first, catalog);
+    const host = await unmounted();
+    const { takeBackup } = backupActivities(host);
+    const backup = await order();
+    await expect(runActivity(() => takeBackup(backup)).result).rejects.toMatchObject(foreign('mounted'));
+    const point = { file: 'bin.000001', position: 4, gtid: '' };
+    const reached = { timeline: '', archived: point, lookedAt: '', lagBytes: 0, spoolBytes: 0, trouble: '' };
+    const { writeBinlogManifest } = binarylogActivities(host);
+    const range = { ...backup, begins: { full: point }, reached };
+    await expect(runActivity(() => writeBinlogManifest(range)).result).rejects.toMatchObject(
+      foreign('mounted'),
+    );
+    expect(await keysOf(second)).toEqual([]);
+  });
+
+  test('archives no binlog there, and says why', async () => {
+    await recognizeStorage(first, catalog);
+    const host = await unmounted();
+    const told = Promise.withResolvers<FollowReport>();
+    host.signal = async (_, __, report) => told.resolve(report as FollowReport);
+    const { deploymentId } = await order();
+    const given = {
+      serviceId: 'own-1',
+      workflowId: 'follow/own-1',
+      deploymentId,
+      intervalMs: 1_000,
+      encryption: noEncryption,
+      start: { file: 'bin.000001', position: 4 },
+    };
+    const end = new AbortController();
+    const { result } = runActivity(() => followActivities(host).followBinlog(given), end.signal);
+    result.catch(() => undefined);
+    expect((await told.promise).state.trouble).toContain(
+      `The storage ${second.location} is not this deployment's`,
+    );
+    end.abort(new Error('the test is over'));
+    await expect(result).rejects.toThrow();
+    expect(await keysOf(second)).toEqual([]);
+  });
 });

@@ -13,6 +13,7 @@ import { type ErrorName, TidemarkError } from '../../domain/errors.ts';
 import { openStore } from '../../storage/open.ts';
 import type { ObjectStore } from '../../storage/store.ts';
 import { runActivity } from '../support/activity.ts';
+import { markedFor } from '../support/host.ts';
 import { silentLog, startTestServer, type TestServer } from '../support/mariadb.ts';
 
 let server: TestServer;
@@ -48,7 +49,7 @@ beforeAll(async () => {
     },
     backup: { part_size: '256K' },
   });
-  store = await openStore(settings.storage);
+  store = await markedFor(backup.deploymentId, await openStore(settings.storage));
   host = {
     agentId: 'an-agent',
     settings,

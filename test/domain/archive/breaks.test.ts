@@ -35,6 +35,17 @@ describe('a break', () => {
     expect(found.every(({ message }) => /^[A-Z].*\.$/.test(message))).toBe(true);
   });
 
+  test('is a first timeline, too, where the service had others before', () => {
+    const first = timeline('first');
+    const before = { ...first, id: 'b'.repeat(32), createdAt: '2025-12-31T00:00:00.000Z' };
+    const after = { ...timeline('restore'), id: 'c'.repeat(32), createdAt: '2026-01-02T00:00:00.000Z' };
+    expect(breaksIn({ timelines: [first], holes: [] }, [first, after])).toEqual([]);
+    const [found, ...others] = breaksIn({ timelines: [first], holes: [] }, [before, first]);
+    expect(found).toMatchObject({ cause: 'first', alarming: true });
+    expect(found?.message).toContain('The storage had nothing of the binlogs');
+    expect(others).toEqual([]);
+  });
+
   test('is every hole but the one that the settings made', () => {
     const found = breaksIn({ timelines: [], holes: holeCauses.map(hole) });
     expect(found.map(({ cause }) => cause)).toEqual(holeCauses.filter((cause) => cause !== 'left_out'));
