@@ -149,6 +149,11 @@ export const objectKeys = {
     `${objectKeys.binlogFolder(serviceId, timeline, file)}/${rangeName(start, end)}.json`,
   segment: (serviceId: string, key: SegmentKey & { encrypted: boolean }): string =>
     `${objectKeys.binlogFolder(serviceId, key.timeline, key.file)}/${rangeName(key.start, key.end)}.zst${key.encrypted ? '.age' : ''}`,
+  /** The same where another writer's bytes have that name: with their digest, which the header has too. */
+  segmentBeside: (serviceId: string, key: SegmentKey & { encrypted: boolean; sha256: string }): string => {
+    const [, name, ending] = /^(.*?)(\.zst.*)$/.exec(objectKeys.segment(serviceId, key)) ?? [];
+    return `${name}.${key.sha256}${ending}`;
+  },
   /** By which the storage of a deployment is known again. */
   deployment: (deploymentId: string): string => `.tidemark/deployments/${deploymentId}.json`,
   /** Written, read and deleted to see that a customer's bucket can be used. */

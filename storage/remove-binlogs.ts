@@ -20,7 +20,9 @@ export async function removeBinlogFile(
   const bodies: string[] = [];
   for await (const { key } of store.list(folder, { ...(signal && { signal }) })) {
     // Only what we write ourselves: anything else in the folder is not ours to remove.
-    const [, kind] = /^\d{12,}-\d{12,}\.(json|zst|zst\.age)$/.exec(key.slice(folder.length)) ?? [];
+    const [, kind] =
+      /^\d{12,}-\d{12,}(?:\.[0-9a-f]{64}(?=\.zst))?\.(json|zst|zst\.age)$/.exec(key.slice(folder.length)) ??
+      [];
     if (kind === 'json') headers.push(key);
     else if (kind !== undefined) bodies.push(key);
   }

@@ -190,11 +190,19 @@ async function putSegment(
   try {
     await putOnce(store, bodyKey, body, header.sha256, signal);
   } catch (error) {
-    // age never writes the same twice: a follower that was killed before the header has left other bytes.
-    if (!isError(error, 'object_exists') || (await exists(store, key, signal))) throw error;
-    await store.replace(bodyKey, body, signal);
+    // age never writes the same twice: a follower that was killed before the header has left other bytes. Or it still
+    // lives, and writes the header next: its bytes have to stay what they are.
+    if (!isError(error, 'object_exists')) throw error;
+    // With a header it is somebody's, or this one's, put before: the header tells.
+    if (!(await exists(store, key, signal)))
+      await putOnce(store, besideOf(header), body, header.sha256, signal);
   }
   await putOnce(store, key, encoded, hash('sha256', encoded), signal);
+}
+
+function besideOf(segment: SegmentFacts & { serviceId: string }): string {
+  const encrypted = segment.recipients.length > 0;
+  return objectKeys.segmentBeside(segment.serviceId, { ...segment, encrypted });
 }
 
 async function exists(store: ObjectStore, key: string, signal?: AbortSignal): Promise<boolean> {
@@ -215,7 +223,17 @@ async function readBody(
 ): Promise<Buffer> {
   const key = objectKeys.segment(serviceId, { ...segment, encrypted: segment.recipients.length > 0 });
   const { storedBytes: bytes, sha256 } = segment;
-  return await fetchPart(store, { key, bytes, sha256 }, signal, undefined);
+  try {
+    return await fetchPart(store, { key, bytes, sha256 }, signal, undefined);
+  } catch (error) {
+    if (!isError(error, 'object_damaged') && !isError(error, 'object_missing')) throw error;
+    const beside = besideOf({ ...segment, serviceId });
+    return await fetchPart(store, { key: beside, bytes, sha256 }, signal, undefined).catch(
+      (other: unknown) => {
+        throw isError(other, 'object_missing') ? error : other;
+      },
+    );
+  }
 }
 
 async function readJson<T>(

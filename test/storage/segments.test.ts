@@ -3,6 +3,7 @@ import path from 'node:path';
 import type { TimelineFacts } from '../../domain/archive/facts.ts';
 import { meeting, type SegmentArchive, type SegmentHeader } from '../../domain/archive/header.ts';
 import { objectKeys } from '../../domain/ids.ts';
+import { removeBinlogFile } from '../../storage/remove-binlogs.ts';
 import { openArchive } from '../../storage/segments.ts';
 import type { ObjectStore } from '../../storage/store.ts';
 import { headerOf, timeline } from './segments.ts';
@@ -57,11 +58,37 @@ describe('a segment', () => {
     );
   });
 
-  test('takes the place of bytes that a killed follower left without a header', async () => {
+  test('lies beside bytes that a killed follower left without a header', async () => {
+    const header = headerOf({ recipients: ['age1somebody'] });
+    const key = objectKeys.segment('orders', { ...header, encrypted: true });
+    await store.put(key, Buffer.from('left'));
+    await archive.put(header, body);
+    await archive.put(header, body);
+    expect(await archive.body(header)).toEqual(body);
+    expect(await store.get(key)).toEqual(Buffer.from('left'));
+    expect(await keysOf(store, 'orders/')).toHaveLength(3);
+  });
+
+  test('of two writers of one range that of the first header stays whole, whenever the other comes', async () => {
+    const recipients = ['age1somebody'];
+    const [first, second] = [Buffer.from('once'), Buffer.from('twice')];
+    const late = headerOf({ recipients, body: first });
+    const early = headerOf({ recipients, body: second });
+    // The late one has put its bytes, and hangs before its header.
+    await store.put(objectKeys.segment('orders', { ...late, encrypted: true }), first);
+    await archive.put(early, second);
+    await expect(archive.put(late, first)).rejects.toEqual(failure('object_exists'));
+    const [header] = await headers();
+    expect(header).toEqual(early);
+    expect(await archive.body(early)).toEqual(second);
+  });
+
+  test('that lies beside another one goes with its file', async () => {
     const header = headerOf({ recipients: ['age1somebody'] });
     await store.put(objectKeys.segment('orders', { ...header, encrypted: true }), Buffer.from('left'));
     await archive.put(header, body);
-    expect(await archive.body(header)).toEqual(body);
+    await removeBinlogFile(store, { serviceId: 'orders', timeline, file: header.file });
+    expect(await keysOf(store, 'orders/')).toEqual([]);
   });
 
   test('is not written when its header contradicts itself', async () => {
