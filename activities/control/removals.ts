@@ -1,11 +1,12 @@
 /** Removing what is stored of a backup that has left the catalog: in every place that it lies in. */
 import { Context } from '@temporalio/activity';
 import type { RemovalRecord } from '../../catalog/retention-types.ts';
-import { messageOf, TidemarkError } from '../../domain/errors.ts';
+import { managedStorage } from '../../domain/copies.ts';
+import { type ErrorName, messageOf, TidemarkError } from '../../domain/errors.ts';
 import { within } from '../../storage/network/within.ts';
 import { removeBackup } from '../../storage/remove.ts';
 import { removeParts } from '../../storage/sweep.ts';
-import type { ObjectStore } from '../../storage/store.ts';
+import { isPassing, type ObjectStore } from '../../storage/store.ts';
 import { startRemovals } from '../../temporal/start.ts';
 import { beating } from '../heartbeat.ts';
 import { storeOfBucket } from './buckets.ts';
@@ -13,8 +14,18 @@ import type { ControlActivities } from './contract.ts';
 import { endCopying } from './copies.ts';
 import type { Plane } from './plane.ts';
 
-/** How long a further location may take. One that is away now is asked again by the next sweep. */
-const copyMs = 60_000;
+/** How long a place that is not the deployment's main one may take. One that is away now is asked again by the next sweep. */
+const elsewhereMs = 60_000;
+/** How long a customer's bucket may refuse a removal before what lies there is left to the customer. */
+const refusedMs = 7 * 86_400_000;
+
+/** What no waiting mends, only somebody who changes the bucket or its credentials. */
+const refusals: ReadonlySet<ErrorName> = new Set([
+  'storage_forbidden',
+  'storage_credentials_refused',
+  'bucket_region_wrong',
+  'endpoint_refused',
+]);
 
 export function removalActivities(plane: Plane): Pick<ControlActivities, 'removeDeleted'> {
   return {
@@ -26,7 +37,7 @@ export function removalActivities(plane: Plane): Pick<ControlActivities, 'remove
 
 /** @returns how many could not be removed; each is logged */
 async function removeAll(plane: Plane, signal: AbortSignal): Promise<{ left: number }> {
-  const removals = await plane.catalog.listRemovals();
+  const removals = ownFirst(await plane.catalog.listRemovals());
   if (removals.length > 0 && (await isUnconfirmed(plane))) return { left: removals.length };
   let left = 0;
   const away = new Set<string>();
@@ -43,6 +54,11 @@ async function removeAll(plane: Plane, signal: AbortSignal): Promise<{ left: num
     }
   }
   return { left };
+}
+
+/** Buckets of customers last: they may be away, and nobody else is to wait for that. */
+function ownFirst(removals: readonly RemovalRecord[]): RemovalRecord[] {
+  return removals.toSorted((a, b) => Number(a.bucketId !== undefined) - Number(b.bucketId !== undefined));
 }
 
 /** Whether the catalog was filled from a store and nobody has looked at it yet: then nothing is deleted. */
@@ -73,8 +89,7 @@ export async function carryOut(plane: Plane, removal: RemovalRecord, away: Set<s
   const { backupId, serviceId, storedBytes, reason } = removal;
   if (removal.copies.length > 0) await endCopying(plane, backupId);
   const copies = await removeCopies(plane, removal, away);
-  const store = await storeOfRemoval(plane, removal);
-  const parts = store === undefined ? 0 : await removeObjects(store, removal);
+  const parts = await removeStored(plane, removal, away);
   if (copies.left > 0) throw copies.reason;
   // Another sweep may have done the same at the same time.
   if (!(await catalog.finishRemoval(backupId))) return;
@@ -102,7 +117,7 @@ async function removeCopies(
     }
     try {
       if (away.has(location)) throw new Error(`${location} did not answer a moment ago.`);
-      await within(copyMs, store.location, (signal) => removeBackup(store, backupId, signal));
+      await within(elsewhereMs, store.location, (signal) => removeBackup(store, backupId, signal));
     } catch (error) {
       away.add(location);
       left.push(location);
@@ -115,32 +130,50 @@ async function removeCopies(
   return { left: left.length, reason };
 }
 
-/** Undefined for a customer's bucket of which nothing is known any more. */
-async function storeOfRemoval(
-  plane: Plane,
-  { backupId, bucketId }: RemovalRecord,
-): Promise<ObjectStore | undefined> {
-  if (bucketId === undefined) return plane.store;
-  const store = await storeOfBucket(plane, bucketId);
-  if (store) return store;
-  plane.log.warn(
-    { backup: backupId },
-    'Nothing is known any more of the bucket of a backup that was deleted: what lies there is left alone.',
-  );
-  return undefined;
+/**
+ * Removes what lies in the managed storage, or in the customer's bucket.
+ *
+ * @returns how many parts were removed
+ */
+async function removeStored(plane: Plane, removal: RemovalRecord, away: Set<string>): Promise<number> {
+  const { bucketId } = removal;
+  const place = bucketId === undefined ? managedStorage : `bucket ${bucketId}`;
+  if (away.has(place)) throw new Error('The store did not answer a moment ago.');
+  try {
+    if (bucketId === undefined) return await removeObjects(plane.store, removal);
+    return await removeFromBucket(plane, removal, bucketId);
+  } catch (error) {
+    if (isPassing(error)) away.add(place);
+    throw error;
+  }
+}
+
+/** What cannot be removed for good is left there: it is the customer's. */
+async function removeFromBucket(plane: Plane, removal: RemovalRecord, bucketId: string): Promise<number> {
+  const leave = (why: string): number => {
+    plane.log.warn({ backup: removal.backupId }, `${why} What lies there is left alone.`);
+    return 0;
+  };
+  try {
+    const store = await storeOfBucket(plane, bucketId);
+    if (!store) return leave('Nothing is known any more of the bucket of a backup that was deleted.');
+    return await within(elsewhereMs, store.location, (signal) => removeObjects(store, removal, signal));
+  } catch (error) {
+    if (!(error instanceof TidemarkError)) throw error;
+    // A customer who has deleted the bucket has deleted the backup.
+    if (error.code === 'bucket_missing') return 0;
+    const lasts = Date.now() - Date.parse(removal.beganAt) > refusedMs;
+    if (!lasts || !refusals.has(error.code)) throw error;
+    return leave(`A customer's bucket refuses to remove a backup that was deleted. ${error.message}`);
+  }
 }
 
 /** @returns how many parts were removed */
 async function removeObjects(
   store: ObjectStore,
-  { backupId, bucketId, whole }: RemovalRecord,
+  { backupId, whole }: RemovalRecord,
+  signal?: AbortSignal,
 ): Promise<number> {
-  try {
-    return whole ? await removeBackup(store, backupId) : (await removeParts(store, backupId)).removed;
-  } catch (error) {
-    // A customer who has deleted the bucket has deleted the backup.
-    const gone = bucketId !== undefined && error instanceof TidemarkError && error.code === 'bucket_missing';
-    if (gone) return 0;
-    throw error;
-  }
+  if (whole) return await removeBackup(store, backupId, signal);
+  return (await removeParts(store, backupId, signal)).removed;
 }

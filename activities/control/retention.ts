@@ -60,7 +60,8 @@ export async function sweep(plane: Plane, now: number, signal: AbortSignal): Pro
       await succeeds(plane, pruning.file, () => carryOutPruning(plane, pruning, signal));
     }
   };
-  await finish(await plane.catalog.listRemovals());
+  const begun = await plane.catalog.listRemovals();
+  await finish(begun.filter(({ bucketId }) => bucketId === undefined));
   await finishPrunings(await plane.catalog.listPrunings());
   await succeeds(plane, 'the audit', () => removeOldEntries(plane, now, signal));
   for (let after = ''; ;) {
@@ -85,9 +86,12 @@ export async function sweep(plane: Plane, now: number, signal: AbortSignal): Pro
       }
     }
     const last = services.at(-1);
-    if (!last) return removed;
+    if (!last) break;
     after = last.serviceId;
   }
+  // What is in buckets of customers was deleted on instruction, and nothing else waits for it.
+  await finish(begun.filter(({ bucketId }) => bucketId !== undefined));
+  return removed;
 }
 
 /** What the audit tells of longer ago than the setting says. */
