@@ -41,7 +41,8 @@ export async function untilStorageUsable(
     signal.throwIfAborted();
     if (code === 0) return;
     if (error) throw error;
-    if (stderr.trim() !== '') throw new TidemarkError('invalid_setting', stderr.trim());
+    // One that was ended by us says nothing about the storage, whatever a library has warned of before.
+    if (!late.aborted && stderr.trim() !== '') throw new TidemarkError('invalid_setting', stderr.trim());
     throw new TidemarkError(
       'storage_unavailable',
       `${last === '' ? 'The storage did not answer.' : last} It was waited for ${limitMs / 1000} s.`,
