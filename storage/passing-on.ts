@@ -29,8 +29,8 @@ export abstract class PassingOn implements ObjectStore {
 
   abstract list(prefix: string, options?: ListOptions): AsyncIterable<ListedObject>;
 
-  put(key: string, body: Uint8Array, signal?: AbortSignal): Promise<void> {
-    const of: Asked<void>['of'] = (store, either) => store.put(key, body, either);
+  put(key: string, body: Uint8Array, signal?: AbortSignal, sha256?: string): Promise<void> {
+    const of: Asked<void>['of'] = (store, either) => store.put(key, body, either, sha256);
     return this.ask({ operation: 'put', key, signal, bodyBytes: body.length, of });
   }
 

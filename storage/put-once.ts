@@ -18,7 +18,7 @@ export async function putOnce(
   signal?: AbortSignal,
 ): Promise<void> {
   try {
-    await store.put(key, body, signal);
+    await store.put(key, body, signal, sha256);
   } catch (error) {
     if (!(error instanceof TidemarkError) || error.code !== 'object_exists') throw error;
     // One byte more than is expected tells a longer object, without reading all of it.

@@ -71,10 +71,12 @@ export interface ObjectStore {
    * survives a power cut. Of several writers racing for one key exactly one succeeds. The caller may use
    * the memory of `body` again as soon as the promise is settled.
    *
+   * @param sha256 of `body`, hex, where the caller has it: a store that has to send one makes no other. Bytes that are
+   *   not of this digest are refused by such a store.
    * @throws object_exists when the key is taken, whatever its content; what is there survives a power cut too,
    *   so that a caller who finds his own bytes there can count his put as done.
    */
-  put(key: string, body: Uint8Array, signal?: AbortSignal): Promise<void>;
+  put(key: string, body: Uint8Array, signal?: AbortSignal, sha256?: string): Promise<void>;
 
   /** Replaces or creates an object, whole or not at all. Only for what is rewritten on purpose: service.json, probes. */
   replace(key: string, body: Uint8Array, signal?: AbortSignal): Promise<void>;

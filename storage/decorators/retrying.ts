@@ -52,11 +52,11 @@ class RetryingStore extends PassingOn {
     return this.#again(signal, () => of(this.#store, signal));
   }
 
-  override async put(key: string, body: Uint8Array, signal?: AbortSignal): Promise<void> {
+  override async put(key: string, body: Uint8Array, signal?: AbortSignal, sha256?: string): Promise<void> {
     let lost = false;
     await this.#again(signal, async () => {
       try {
-        await this.#store.put(key, body, signal);
+        await this.#store.put(key, body, signal, sha256);
       } catch (error) {
         const taken = error instanceof TidemarkError && error.code === 'object_exists';
         if (taken && lost && (await this.#isThere(key, body, signal))) return;

@@ -85,14 +85,14 @@ class S3Store implements ObjectStore {
     return creates;
   }
 
-  async put(key: string, body: Uint8Array, signal?: AbortSignal): Promise<void> {
+  async put(key: string, body: Uint8Array, signal?: AbortSignal, sha256?: string): Promise<void> {
     const name = this.#name(key);
     throwIfCancelled(signal);
     const creates = await this.#prove(signal);
     if (!creates && (await this.#exists(key, signal))) {
       throw new TidemarkError('object_exists', `There is already an object ${key} in ${this.location}.`);
     }
-    await this.#write(name, body, creates, signal);
+    await this.#write(name, body, creates, signal, sha256);
   }
 
   async replace(key: string, body: Uint8Array, signal?: AbortSignal): Promise<void> {
@@ -207,6 +207,7 @@ class S3Store implements ObjectStore {
     body: Uint8Array,
     createOnly: boolean,
     signal: AbortSignal | undefined,
+    sha256?: string,
   ): Promise<void> {
     const {
       storage_class: storageClass,
@@ -229,6 +230,7 @@ class S3Store implements ObjectStore {
       ...(encryption !== undefined && { ServerSideEncryption: encryption }),
       ...(keyId !== undefined && { SSEKMSKeyId: keyId }),
     });
+    if (sha256 !== undefined) signWith(command, sha256);
     await this.#send(`write ${name.slice(this.#root.length)}`, signal, () =>
       this.#client.send(command, { abortSignal: signal }),
     );
@@ -299,6 +301,17 @@ class S3Store implements ObjectStore {
     }
     return this.#root + key;
   }
+}
+
+/** The client would make the digest that it signs once more, in one go, while every pipe of the process waits. */
+function signWith(command: PutObjectCommand, sha256: string): void {
+  command.middlewareStack.add(
+    (next) => async (args) => {
+      (args.request as { headers: Record<string, string> }).headers['x-amz-content-sha256'] = sha256;
+      return await next(args);
+    },
+    { step: 'build' },
+  );
 }
 
 /** The answer to a range that begins at or beyond the end. */

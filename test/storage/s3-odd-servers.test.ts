@@ -1,5 +1,6 @@
 /** Servers that speak S3 in part, or refuse: played by a server of the test's own, where no real one does so. */
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { hash } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { storageOptions, type StorageOptions } from '../../config/storage.ts';
@@ -137,6 +138,18 @@ test('a server that does not know ranges, with an object larger than any memory,
   const store = await open();
   expect(await store.get('key', { start: 0, length: 1_000_000 })).toEqual(Buffer.alloc(1_000_000, 'x'));
   expect(await store.get('key', { start: 500_000, length: 1_000 })).toEqual(Buffer.alloc(1_000, 'x'));
+});
+
+test('a digest that the caller has of a body is the one that the request is signed with', async () => {
+  answer = objects('honoured');
+  const store = await open();
+  const known = 'ab'.repeat(32);
+  const content = Buffer.from('content');
+  await store.put('known', content, undefined, known);
+  await store.put('unknown', content);
+  const puts = asked.filter(({ method, url }) => method === 'PUT' && /known\b/.test(url ?? ''));
+  const sent = puts.map(({ headers }) => headers['x-amz-content-sha256']);
+  expect(sent).toEqual([known, hash('sha256', content)]);
 });
 
 describe('credentials that may only read', () => {

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { hash } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import path from 'node:path';
 import { storageOptions } from '../../config/storage.ts';
@@ -33,6 +34,17 @@ test('an object whose bytes rotted in the store is told from one that was spoilt
   const get = store.get('b/part-000001', { start: 0, length: 1_001 });
   await expect(get).rejects.toEqual(failure('object_damaged'));
   await expect(get).rejects.toThrow(/b\/part-000001 in s3:.* expected CRC-32 [0-9a-f]{8}, found [0-9a-f]{8}/);
+});
+
+test('bytes that are not of the digest that came with them are not stored', async () => {
+  const bucket = await s3.bucket();
+  const options = s3.options({ retry_for: 0 });
+  const store = await openStore(`s3://${bucket}/a`, { options, credentials: s3.credentials });
+  const [sent, meant] = [Buffer.from('changed on its way'), Buffer.from('as it was meant')];
+  const put = store.put('key', sent, undefined, hash('sha256', meant));
+  await expect(put).rejects.toEqual(failure('transfer_damaged'));
+  expect(await keysOf(store)).toEqual([]);
+  await store.put('key', meant, undefined, hash('sha256', meant));
 });
 
 describe('opening a bucket', () => {
