@@ -45,11 +45,15 @@ export function backupActivities(
         const store = order.bucket ? await storeFor(host, order) : ownStore(host, order);
         const earlier = await findManifest(store, order.backupId);
         if (earlier) return earlier;
-        await removeParts(store, order.backupId);
-        await markWriter(store, order, trial.signal);
-        const summary = await copy(host, store, order, trial);
-        await rm(trial.folder, { recursive: true, force: true });
-        return summary;
+        // The server's programs need no store to begin with.
+        const cleared = clear(store, order, trial.signal);
+        try {
+          const summary = await copy(host, { store, cleared }, order, trial);
+          await rm(trial.folder, { recursive: true, force: true });
+          return summary;
+        } finally {
+          await cleared.catch(() => undefined);
+        }
       });
     },
 
@@ -83,6 +87,12 @@ async function tidyStore(host: Host, order: HostBackupInput): Promise<BackupSumm
   }
 }
 
+/** Makes the place of a backup free for an attempt at it, and says whose it is: before its first part. */
+async function clear(store: ObjectStore, order: HostBackupInput, signal: AbortSignal): Promise<void> {
+  await removeParts(store, order.backupId);
+  await markWriter(store, order, signal);
+}
+
 /** An attempt whose answer was lost has done the work: the manifest says so. */
 async function findManifest(store: ObjectStore, backupId: string): Promise<BackupSummary | undefined> {
   try {
@@ -96,7 +106,7 @@ async function findManifest(store: ObjectStore, backupId: string): Promise<Backu
 
 async function copy(
   host: Host,
-  store: ObjectStore,
+  { store, cleared }: { store: ObjectStore; cleared: Promise<void> },
   order: HostBackupInput,
   trial: Attempt,
 ): Promise<BackupSummary> {
@@ -117,7 +127,8 @@ async function copy(
   const { base, dump: filter } = order;
   if (filter) {
     const running = await startDump({ server, backup: settings, filter, attempt: trial });
-    return await storeStream({ ...storing, running, known: inspecting }, (layout, facts, stream) =>
+    const known = Promise.all([inspecting, cleared]);
+    return await storeStream({ ...storing, running, known }, ([layout], facts, stream) =>
       describeDump(shared(host, order, { facts, layout, running, settings, stream }), facts, stream),
     );
   }
@@ -134,7 +145,7 @@ async function copy(
     attempt: trial,
     ...(base && { base }),
   });
-  const known = Promise.all([inspecting, knowing]);
+  const known = Promise.all([inspecting, knowing, cleared]);
   return await storeStream({ ...storing, running, known }, ([layout, lineage], facts, stream) => ({
     ...shared(host, order, { facts, layout, running, settings, stream }),
     type: base ? 'incremental' : 'full',

@@ -27,11 +27,17 @@ export interface StoreStreamOptions<Known, Facts> {
   trial: Attempt;
 }
 
+/** What is known of a stream once it is whole, and needed here. */
+interface StreamFacts {
+  warnings: string[];
+  binlog?: BinlogPosition;
+}
+
 /**
  * @param describe what the manifest says
  * @throws what `running.whole()` and the store do
  */
-export async function storeStream<Known, Facts extends { warnings: string[] }>(
+export async function storeStream<Known, Facts extends StreamFacts>(
   { store, backupId, settings, running, known, timelineAt, trial }: StoreStreamOptions<Known, Facts>,
   describe: (known: Known, facts: Facts, stream: Stored) => Manifest,
 ): Promise<BackupSummary> {
@@ -45,6 +51,7 @@ export async function storeStream<Known, Facts extends { warnings: string[] }>(
   try {
     const knowledge = await known;
     let facts: Facts | undefined;
+    let timeline: Promise<string | undefined> | undefined;
     const stream = await writeParts(store, {
       keyOf: (index) => objectKeys.part(backupId, index),
       source: running.output,
@@ -53,13 +60,16 @@ export async function storeStream<Known, Facts extends { warnings: string[] }>(
       signal: trial.signal,
       beforeLast: async () => {
         facts = await running.whole();
+        // The server is asked while the last parts are on their way.
+        timeline = facts.binlog && timelineAt(facts.binlog);
+        timeline?.catch(() => undefined);
       },
     });
     if (!facts) throw new Error('the parts were written without the word of the backup tool');
     const described = describe(knowledge, facts, stream);
-    const timeline = described.binlog && (await timelineAt(described.binlog));
+    const lies = await timeline;
     const { lineage } = described;
-    const manifest = { ...described, lineage: { ...lineage, ...(timeline !== undefined && { timeline }) } };
+    const manifest = { ...described, lineage: { ...lineage, ...(lies !== undefined && { timeline: lies }) } };
     const { sha256 } = await writeManifest(store, manifest);
     return summarize(manifest, sha256, facts.warnings);
   } finally {
