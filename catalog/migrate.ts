@@ -21,6 +21,7 @@ import { up as keeping } from './migrations/0019-keeping.ts';
 import { up as deploymentStorage } from './migrations/0020-deployment-storage.ts';
 import { up as archiveBreaks } from './migrations/0022-archive-breaks.ts';
 import { up as recovery } from './migrations/0023-recovery.ts';
+import { up as proofs } from './migrations/0029-proofs.ts';
 import type { Tables } from './schema.ts';
 
 /** A name, once released, never changes, and neither does what is behind it: databases remember it. */
@@ -44,6 +45,7 @@ const migrations: Record<string, Migration> = {
   '0020-deployment-storage': { up: deploymentStorage },
   '0022-archive-breaks': { up: archiveBreaks },
   '0023-recovery': { up: recovery },
+  '0029-proofs': { up: proofs },
 };
 
 /**

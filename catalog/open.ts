@@ -14,6 +14,7 @@ import { chainsIn } from './chains.ts';
 import { type Backend, Database } from './database.ts';
 import { deploymentIn } from './deployment.ts';
 import { externalBucketsIn } from './external-buckets.ts';
+import { drillsIn } from './drills.ts';
 import { followingsIn } from './followings.ts';
 import { idempotencyIn } from './idempotency.ts';
 import { migrateToLatest } from './migrate.ts';
@@ -21,6 +22,7 @@ import { nightliesIn } from './nightlies.ts';
 import { recoveryIn } from './recovery-facts.ts';
 import { placesIn } from './places.ts';
 import { pruningsIn } from './prunings.ts';
+import { proofsIn } from './proofs.ts';
 import { postgresBackend } from './postgres.ts';
 import { restoresIn } from './restores.ts';
 import { retentionIn } from './retention.ts';
@@ -53,6 +55,7 @@ export async function openCatalog(location: string, options: { password?: string
   const { unfinishedBackups, ...backups } = backupsIn(database);
   const { unfinishedRestores, ...restores } = restoresIn(database);
   const { unfinishedVerifications, ...verifications } = verificationsIn(database);
+  const { unfinishedProofs, ...proofs } = proofsIn(database);
   return {
     migrate: async () => await database.read(migrateToLatest),
     async ping() {
@@ -64,6 +67,7 @@ export async function openCatalog(location: string, options: { password?: string
         backups: await unfinishedBackups(),
         restores: await unfinishedRestores(),
         verifications: await unfinishedVerifications(),
+        proofs: await unfinishedProofs(),
       };
     },
     ...deploymentIn(database),
@@ -74,6 +78,8 @@ export async function openCatalog(location: string, options: { password?: string
     ...backups,
     ...restores,
     ...verifications,
+    ...proofs,
+    ...drillsIn(database),
     ...placesIn(database),
     ...apiKeysIn(database),
     ...idempotencyIn(database),

@@ -7,6 +7,7 @@ import type { Kysely, Transaction } from 'kysely';
 import type { RetentionCandidate, RetentionFacts, Verdict } from '../domain/retention/facts.ts';
 import { instant, now, present, prose } from './columns.ts';
 import type { Database } from './database.ts';
+import { pinsOfProofs } from './proofs.ts';
 import type { RetentionCatalog, RetentionScope, RemovalRecord } from './retention-types.ts';
 import type { BackupRow, RemovalRow, Tables } from './schema.ts';
 import { unfinished } from './statuses.ts';
@@ -177,12 +178,13 @@ async function pinsOf(db: Kysely<Tables>): Promise<Map<string, string>> {
     .select(['id', 'backup_id', 'status'])
     .where(unfinished)
     .execute();
-  return new Map(
-    restores.map(({ id, backup_id: backupId, status }) => [
+  return new Map([
+    ...(await pinsOfProofs(db)),
+    ...restores.map(({ id, backup_id: backupId, status }): [string, string] => [
       backupId,
       `Restore ${id}, which is ${status}, needs it.`,
     ]),
-  );
+  ]);
 }
 
 function factsOf(rows: readonly CandidateRow[], pins: ReadonlyMap<string, string>): RetentionFacts {

@@ -43,6 +43,8 @@ export interface Tables {
   follow_states: FollowStatesTable;
   followings: FollowingsTable;
   archive_breaks: ArchiveBreaksTable;
+  drills: DrillsTable;
+  proofs: ProofsTable;
   /** Kept by triggers on `backups` and `verifications`. */
   recovery_marks: { service_id: string; mark: string };
 }
@@ -67,6 +69,8 @@ interface ServicesTable {
   warnings: string;
   /** JSON; `null` when the agent does not say. */
   encryption: string;
+  /** JSON; null where its agent proves no other services. */
+  prover: string | null;
   registered_at: string;
   last_seen_at: string;
 }
@@ -411,6 +415,37 @@ interface ArchiveBreaksTable {
   ended_at: string | null;
 }
 
+interface DrillsTable {
+  service_id: string;
+  schedule: string;
+  offset_seconds: number;
+  set_at: string;
+}
+
+interface ProofsTable {
+  id: Generated<number>;
+  organization: string;
+  service_id: string;
+  workflow_id: string;
+  status: OperationStatus;
+  message: string;
+  /** The stable name of an error. */
+  code: string | null;
+  backup_id: string | null;
+  /** With six digits of a second. */
+  point_in_time: string | null;
+  /** JSON */
+  prover: string | null;
+  /** JSON */
+  report: string | null;
+  digest: string | null;
+  /** JSON */
+  progress: string | null;
+  created_at: string;
+  updated_at: string;
+  finished_at: string | null;
+}
+
 export type ServiceRow = Selectable<ServicesTable>;
 export type ScheduleRow = Selectable<SchedulesTable>;
 export type BackupRow = Selectable<BackupsTable>;
@@ -427,3 +462,5 @@ export type FollowingRow = Selectable<FollowingsTable>;
 export type BreakRow = Selectable<ArchiveBreaksTable>;
 export type CopyRow = Selectable<CopiesTable>;
 export type VerificationRow = Selectable<VerificationsTable>;
+export type DrillRow = Selectable<DrillsTable>;
+export type ProofRow = Selectable<ProofsTable>;

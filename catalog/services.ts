@@ -1,6 +1,7 @@
 /** The services that agents have announced. */
 import type { Transaction } from 'kysely';
 import { TidemarkError } from '../domain/errors.ts';
+import type { ProverOffer } from '../domain/proofs/offer.ts';
 import { instant, present, prose } from './columns.ts';
 import type { Database } from './database.ts';
 import { pageOf } from './pages.ts';
@@ -81,6 +82,7 @@ function rowOf(service: ServiceRecord): ServiceRow {
     agent_version: service.agentVersion,
     warnings: JSON.stringify(service.warnings),
     encryption: JSON.stringify(service.encryption ?? null),
+    prover: service.prover ? JSON.stringify(service.prover) : null,
     registered_at: instant(service.registeredAt),
     last_seen_at: instant(service.lastSeenAt),
   };
@@ -104,6 +106,7 @@ export function serviceOf(row: ServiceRow): ServiceRecord {
     agentVersion: row.agent_version,
     warnings: JSON.parse(row.warnings) as ServiceRecord['warnings'],
     ...(encryption && { encryption }),
+    ...(row.prover !== null && { prover: JSON.parse(row.prover) as ProverOffer }),
     registeredAt: row.registered_at,
     lastSeenAt: row.last_seen_at,
   };

@@ -7,6 +7,7 @@ import type { Layout } from '../domain/layout.ts';
 import type { BinlogPosition } from '../domain/manifest.ts';
 import type { BackupType, OperationStatus, RestoreMode } from '../domain/operations.ts';
 import type { Progress } from '../domain/progress.ts';
+import type { ProverOffer } from '../domain/proofs/offer.ts';
 import type { AdoptionCatalog } from './adoption-types.ts';
 import type { AgentCatalog } from './agent-types.ts';
 import type { BreakCatalog } from './break-types.ts';
@@ -20,6 +21,7 @@ import type { FollowingCatalog } from './following-types.ts';
 import type { Receipt, RequestCatalog } from './request-types.ts';
 import type { PruningCatalog } from './pruning-types.ts';
 import type { NightlyCatalog, RetentionCatalog } from './retention-types.ts';
+import type { ProofCatalog, ProofRecord } from './proof-types.ts';
 import type { VerificationCatalog, VerificationRecord } from './verification-types.ts';
 import type { ScheduleCatalog, ScheduleRecord, YieldingCatalog } from './schedule-types.ts';
 
@@ -45,6 +47,8 @@ export interface ServiceRecord {
    * not say; it does not heed what others say either.
    */
   encryption?: EncryptionPolicy;
+  /** Its agent brings other services back for drills; left out where it does not. */
+  prover?: ProverOffer;
   registeredAt: string;
   /** The last announcement. */
   lastSeenAt: string;
@@ -186,6 +190,7 @@ export interface Catalog
     PruningCatalog,
     FollowingCatalog,
     BreakCatalog,
+    ProofCatalog,
     AdoptionCatalog {
   /**
    * Brings the schema up to date. Several processes may call it at once.
@@ -270,5 +275,6 @@ export interface Catalog
     backups: BackupRecord[];
     restores: RestoreRecord[];
     verifications: VerificationRecord[];
+    proofs: ProofRecord[];
   }>;
 }

@@ -12,3 +12,21 @@ export function parseDuration(text: string): number {
   const [, number, unit] = /^(\d+)(ms|s|m|h|d)$/.exec(text) ?? [];
   return Number(number) * units[(unit ?? 'ms') as keyof typeof units];
 }
+
+/** `90` → `1 min 30 s` */
+export function secondsForPeople(seconds: number): string {
+  const whole = Math.round(seconds);
+  const parts = [
+    [Math.floor(whole / 86_400), 'd'],
+    [Math.floor(whole / 3_600) % 24, 'h'],
+    [Math.floor(whole / 60) % 60, 'min'],
+    [whole % 60, 's'],
+  ] as const;
+  const from = parts.findIndex(([count]) => count > 0);
+  if (from < 0) return '0 s';
+  return parts
+    .slice(from, from + 2)
+    .filter(([count]) => count > 0)
+    .map(([count, unit]) => `${count} ${unit}`)
+    .join(' ');
+}

@@ -6,6 +6,7 @@ import type { ErrorEntry } from './errors/entry.ts';
 import { hostErrors } from './errors/host.ts';
 import { obstacleErrors } from './errors/obstacles.ts';
 import { operationErrors } from './errors/operations.ts';
+import { proofErrors } from './errors/proofs.ts';
 import { processErrors } from './errors/processes.ts';
 import { replayErrors } from './errors/replay.ts';
 import { requestErrors } from './errors/requests.ts';
@@ -18,6 +19,7 @@ export const errorTable = {
   ...processErrors,
   ...hostErrors,
   ...replayErrors,
+  ...proofErrors,
   ...storeErrors,
   ...operationErrors,
 } as const satisfies Record<string, ErrorEntry>;

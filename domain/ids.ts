@@ -68,6 +68,8 @@ export const workflowIds = {
     const { hex, serviceId } = requireBackupId(backupId);
     return `verify/${serviceId}/${hex}/${nonce}`;
   },
+  /** The nonce tells the proofs of one service apart. */
+  proof: (serviceId: string, nonce: string): string => `proof/${serviceId}/${nonce}`,
   /** Copying a backup elsewhere: never twice at a time. */
   copy: (backupId: string): string => {
     const { hex, serviceId } = requireBackupId(backupId);
@@ -100,13 +102,26 @@ export const scheduleIds = {
     `${scheduleIds.format(deploymentId, scheduleId)}/run`,
 };
 
+/** The drills of services in Temporal; likewise. */
+export const drillIds = {
+  format: (deploymentId: string, serviceId: string): string => `drill/${deploymentId}/${serviceId}`,
+  /** The service of a drill of this deployment; undefined for what is none. */
+  parse: (deploymentId: string, id: string): string | undefined => {
+    const prefix = `drill/${deploymentId}/`;
+    const serviceId = id.startsWith(prefix) ? id.slice(prefix.length) : '';
+    return isServiceId(serviceId) ? serviceId : undefined;
+  },
+  /** Temporal adds the time at which the run was due. */
+  run: (deploymentId: string, serviceId: string): string => `${drillIds.format(deploymentId, serviceId)}/run`,
+};
+
 export const controlTaskQueue = 'tidemark';
 /** Long work of the control workers, a little at a time, so that what is short never waits for it. */
 export const controlBulkTaskQueue = 'tidemark:bulk';
 
-export type AgentQueue = 'control' | 'bulk' | 'follow';
+export type AgentQueue = 'control' | 'bulk' | 'follow' | 'prove';
 
-/** The task queues of one agent: `agent:<agent_id>:control`, `:bulk` and `:follow`. */
+/** The task queues of one agent: `agent:<agent_id>:control`, `:bulk`, `:follow` and `:prove`. */
 export function agentTaskQueue(agentId: string, queue: AgentQueue): string {
   return `agent:${agentId}:${queue}`;
 }

@@ -2,6 +2,7 @@
 import type { EncryptionPolicy } from './encryption.ts';
 import type { Layout } from './layout.ts';
 import type { Phase, Progress } from './progress.ts';
+import type { ProverOffer } from './proofs/offer.ts';
 
 export const backupTypes = ['full', 'incremental', 'binarylog', 'dump'] as const;
 export type BackupType = (typeof backupTypes)[number];
@@ -161,6 +162,8 @@ export interface Announcement {
   warnings: string[];
   /** What its own settings say; left out by an agent of an earlier version. */
   encryption?: EncryptionPolicy;
+  /** It brings other services back for drills; left out where it does not. */
+  prover?: ProverOffer;
   announcedAt: string;
 }
 

@@ -14,13 +14,24 @@ export const restorePhases = [
 
 export const verificationPhases = ['waiting', 'reading', 'done'] as const;
 
+export const proofPhases = [
+  'waiting',
+  'planning',
+  'fetching',
+  'preparing',
+  'replaying',
+  'checking',
+  'done',
+] as const;
+
 export const copyPhases = ['waiting', 'copying', 'done'] as const;
 
 export type BackupPhase = (typeof backupPhases)[number];
 export type RestorePhase = (typeof restorePhases)[number];
 export type VerificationPhase = (typeof verificationPhases)[number];
 export type CopyPhase = (typeof copyPhases)[number];
-export type Phase = BackupPhase | RestorePhase | VerificationPhase | CopyPhase;
+export type ProofPhase = (typeof proofPhases)[number];
+export type Phase = BackupPhase | RestorePhase | VerificationPhase | CopyPhase | ProofPhase;
 
 /** Sizes in bytes, rates in bytes a second. Within a phase no figure but rate and time left goes back. */
 export interface Progress {
