@@ -142,6 +142,16 @@ export const binlogSettings = z.strictObject({
     ),
 });
 
+export const proverSettings = z.strictObject({
+  directory: absolutePath.describe(
+    'Where copies of other services are made and removed again: with room for the largest of them, outside of the data of the server, and in folders that its system user may enter',
+  ),
+  own_host: z
+    .boolean()
+    .default(false)
+    .describe('Also prove services of the same host, its own service included'),
+});
+
 export const agentSettings = z.strictObject({
   service_id: serviceId.describe('The name that the API knows the service by'),
   service_name: z.string().min(1).max(200).optional().describe('Default: service_id'),
@@ -166,6 +176,9 @@ export const agentSettings = z.strictObject({
   backup: backupSettings.prefault({}),
   restore: restoreSettings.prefault({}),
   binlog: binlogSettings.prefault({}),
+  prover: proverSettings
+    .optional()
+    .describe('Bring services of the same organization back here for drills, and check them; default: no'),
   pass_environment: z
     .array(z.string().regex(/^[A-Za-z_]\w*$/))
     .default([])
@@ -193,3 +206,4 @@ export type ServerSettings = z.infer<typeof serverSettings>;
 export type BackupSettings = z.infer<typeof backupSettings>;
 export type RestoreSettings = z.infer<typeof restoreSettings>;
 export type BinlogSettings = z.infer<typeof binlogSettings>;
+export type ProverSettings = z.infer<typeof proverSettings>;

@@ -6,6 +6,7 @@ import { copySettings } from './copies.ts';
 import { externalStorageSettings } from './external-storage.ts';
 import { serviceDefaultSettings } from './service-defaults.ts';
 import { storageOptions } from './storage.ts';
+import { recoverySettings } from './recovery.ts';
 import { scheduleSettings, timingSettings } from './timings.ts';
 import { duration, filePath, interval, logLevel, port, storageLocation, wholeNumber } from './values.ts';
 
@@ -27,6 +28,7 @@ export const controlSettings = z.strictObject({
   ...scheduleSettings,
   ...serviceDefaultSettings,
   ...copySettings,
+  ...recoverySettings,
   copy_interval: interval
     .prefault('10m')
     .describe(

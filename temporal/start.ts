@@ -13,6 +13,7 @@ import type {
   RestoreInput,
   VerificationInput,
 } from '../domain/operations.ts';
+import type { ProofInput } from '../domain/proofs/types.ts';
 import { searchAttributes } from './attributes.ts';
 
 export async function startBackup(client: Client, input: BackupInput): Promise<void> {
@@ -37,6 +38,14 @@ export async function startVerification(client: Client, input: VerificationInput
   await startOnce(client, 'verification', input.workflowId, input, {
     summary: `verification of ${input.backupId}`,
     attributes: searchAttributes({ serviceId: input.serviceId, operation: 'verification' }),
+  });
+}
+
+export async function startProof(client: Client, workflowId: string, input: ProofInput): Promise<void> {
+  const { serviceId } = input;
+  await startOnce(client, 'proof', workflowId, input, {
+    summary: `proof of ${serviceId}`,
+    attributes: searchAttributes({ serviceId, operation: 'proof' }),
   });
 }
 

@@ -8,6 +8,7 @@ import pino from 'pino';
 import { Following } from '../activities/host/following.ts';
 import { hostBulkActivities, hostControlActivities, hostFollowActivities } from '../activities/host/index.ts';
 import { type Host, Turn } from '../activities/host/host.ts';
+import { proofActivities } from '../activities/prover/proof.ts';
 import { type AgentSettings, agentSettings, enrolmentTokenFile } from '../config/agent.ts';
 import { misplaced } from '../activities/host/placement.ts';
 import { fileHelp } from '../config/describe.ts';
@@ -232,5 +233,16 @@ async function createWorkers(host: Host, connection: NativeConnection, namespace
       activities: hostFollowActivities(host),
       maxConcurrentActivityTaskExecutions: 2,
     }),
+    ...(host.settings.prover
+      ? [
+          await Worker.create({
+            ...common,
+            taskQueue: agentTaskQueue(host.agentId, 'prove'),
+            activities: { ...proofActivities(host) },
+            // It proves one service at a time.
+            maxConcurrentActivityTaskExecutions: 1,
+          }),
+        ]
+      : []),
   ];
 }

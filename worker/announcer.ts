@@ -230,6 +230,7 @@ async function describe(
     agentVersion: packageJson.version,
     warnings: [...(await checkServer(server)), ...(await identityWarnings(restore))],
     encryption: { recipients: backup.recipients, unencrypted: backup.unencrypted },
+    ...(settings.prover && { prover: { ownHost: settings.prover.own_host } }),
     announcedAt: new Date().toISOString(),
   };
 }

@@ -11,6 +11,7 @@ import type { Catalog } from '../catalog/types.ts';
 import { type ControlSettings, controlSettings } from '../config/control.ts';
 import { environmentHelp } from '../config/describe.ts';
 import { loadFromEnvironment } from '../config/load.ts';
+import { restoreRatesOf } from '../config/recovery.ts';
 import { runProcess } from '../config/process.ts';
 import { serviceDefaultsOf } from '../config/service-defaults.ts';
 import { timingsOf } from '../config/timings.ts';
@@ -24,7 +25,7 @@ import type { ObjectStore } from '../storage/store.ts';
 import { loadTemporal, type TemporalSettings } from '../temporal/connect.ts';
 import { ensureSearchAttributes } from '../temporal/search-attributes.ts';
 import { onStopSignal } from './stop-signal.ts';
-import { archiveMeter, copyMeter, storeMeter } from './store-meter.ts';
+import { archiveMeter, copyMeter, proofMeter, storeMeter } from './store-meter.ts';
 import { connectPatiently, installRuntime, runWorkers, workerDefaults } from './temporal-runtime.ts';
 import { workflowBundle } from './workflow-bundle.ts';
 
@@ -85,6 +86,8 @@ async function gather(
     copyIntervalMs: settings.copy_interval,
     copyMeter: copyMeter(),
     archiveMeter: archiveMeter(),
+    proofMeter: proofMeter(),
+    restoreRates: restoreRatesOf(settings),
     storageOptions: settings.storage_options,
     keyRing: sealing,
     externalEndpoints: settings.external_endpoints,

@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Host, operationFolder } from '../activities/host/host.ts';
 import { messageOf, TidemarkError } from '../domain/errors.ts';
 import { listOpenJournals } from '../mariadb/cutover/journal.ts';
+import { removeProofPlaces } from '../mariadb/proof/place.ts';
 import { removeExpired } from '../mariadb/cutover/previous.ts';
 import { settleOpenJournals } from '../mariadb/cutover/settle.ts';
 import { endLeftovers } from '../mariadb/processes/record.ts';
@@ -17,10 +18,18 @@ const intervalMs = 15_000;
 
 /** At the agent's start, before any order is taken; the caller holds the lock of the agent. */
 export async function settleLeftovers(host: Pick<Host, 'settings' | 'log'>): Promise<void> {
-  const { server, state_directory: stateDirectory } = host.settings;
+  const { server, state_directory: stateDirectory, prover } = host.settings;
   for (const operation of await operationsOf(stateDirectory)) {
     const ended = await endLeftovers(operationFolder(stateDirectory, operation));
     if (ended > 0) host.log.warn({ operation, ended }, 'Ended processes that a killed agent had left.');
+  }
+  if (prover) {
+    await removeProofPlaces(prover.directory).catch((error: unknown) => {
+      host.log.warn(
+        { reason: messageOf(error) },
+        'What a drill left could not be removed; the next one tries again.',
+      );
+    });
   }
   try {
     const owner = { operation: 'the start of the agent', waitMs: 30_000 };
@@ -50,7 +59,7 @@ export async function keepHouse(host: Host, signal: AbortSignal): Promise<void> 
   const { server, state_directory: stateDirectory, restore } = host.settings;
   while (!signal.aborted) {
     await sleep(intervalMs, undefined, { signal }).catch(() => undefined);
-    if (signal.aborted || host.attempts.size > 0) continue;
+    if (signal.aborted || [...host.attempts.values()].some(({ beside }) => !beside)) continue;
     try {
       const owner = { operation: 'housekeeping', waitMs: 0 };
       await using _lock = await lockServer({ server, stateDirectory, log: host.log, ...owner });

@@ -1,6 +1,6 @@
 /** What a process's object store is asked, among the metrics that its Temporal runtime serves. */
 import { Runtime } from '@temporalio/worker';
-import type { ArchiveMeter, CopyMeter } from '../activities/control/plane.ts';
+import type { ArchiveMeter, CopyMeter, ProofMeter } from '../activities/control/plane.ts';
 import type { StoreMeter } from '../storage/decorators/measured.ts';
 
 /** To be called after the runtime was installed; where no metrics are served, it counts for nobody. */
@@ -68,6 +68,27 @@ export function archiveMeter(): ArchiveMeter {
       holes.set(figures.holes, { service });
       trouble.set(figures.trouble ? 1 : 0, { service });
       alarm.set(figures.alarm ? 1 : 0, { service });
+    },
+  };
+}
+
+/** What was proven of each service; likewise. */
+export function proofMeter(): ProofMeter {
+  const meter = Runtime.instance().metricMeter;
+  const gauge = (name: string, unit: string, what: string): ReturnType<typeof meter.createGauge> =>
+    meter.createGauge(`tidemark_proof_${name}`, 'float', unit, what);
+  const alarm = gauge('alarm', '1', '1: the last drill did not bring the service back');
+  const age = gauge(
+    'age_seconds',
+    's',
+    'How long ago it was last proven that the service can be brought back',
+  );
+  const took = gauge('duration_seconds', 's', 'How long that took');
+  return {
+    proof(service, { failed, ageSeconds, seconds }) {
+      alarm.set(failed ? 1 : 0, { service });
+      if (ageSeconds !== undefined) age.set(ageSeconds, { service });
+      if (seconds !== undefined) took.set(seconds, { service });
     },
   };
 }

@@ -4,6 +4,7 @@ export { backup, backupCleanup } from './backup.ts';
 export { copy } from './copy.ts';
 export { follow } from './follow.ts';
 export { pingAgent } from './ping-agent.ts';
+export { proof } from './proof.ts';
 export { reconcile } from './reconcile.ts';
 export { removals } from './removals.ts';
 export { restore, restoreCleanup } from './restore.ts';

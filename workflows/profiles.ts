@@ -128,6 +128,25 @@ export function hostPatientBulk(agentId: string, timings: OperationTimings): Act
 }
 
 /**
+ * A drill on a prover: it waits behind another one, and for restores of that host, which it makes way for, for some hours.
+ */
+export function hostProve(agentId: string, timings: OperationTimings): ActivityOptions {
+  return {
+    taskQueue: agentTaskQueue(agentId, 'prove'),
+    scheduleToStartTimeout: '12h',
+    startToCloseTimeout: '30d',
+    heartbeatTimeout: timings.heartbeatMs,
+    retry: {
+      initialInterval: timings.retryMs,
+      backoffCoefficient: 2,
+      maximumInterval: '15m',
+      maximumAttempts: 16,
+    },
+    cancellationType,
+  };
+}
+
+/**
  * Following a binlog: for as long as there is the service. An agent that is away is waited for without limit, and one
  * that fell silent is begun with again as often as it takes.
  */

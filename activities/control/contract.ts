@@ -11,6 +11,7 @@ import type {
   SealedBucket,
   SignedAnnouncement,
 } from '../../domain/operations.ts';
+import type { ProofReport, ProofTarget, Prover } from '../../domain/proofs/types.ts';
 import type { BackupFacts } from '../../domain/restore-plan.ts';
 import type { Progress } from '../../domain/progress.ts';
 import type { Examination } from '../../domain/verification.ts';
@@ -82,6 +83,36 @@ export interface ControlActivities {
     progress?: Progress;
     examination?: Examination;
   }): Promise<void>;
+  /**
+   * Writes down that a proof goes on; of a schedule's run, that there is one. None where another one of the service is under
+   * way.
+   */
+  beginProof(input: { serviceId: string; workflowId: string }): Promise<{ proofId?: number }>;
+  /**
+   * Draws what is brought back, pins it, and tells who may do it, the best first.
+   *
+   * @throws nothing_to_prove, prover_missing
+   */
+  aimProof(input: {
+    serviceId: string;
+    workflowId: string;
+  }): Promise<{ target: ProofTarget; provers: [Prover, ...Prover[]] }>;
+  updateProof(input: {
+    workflowId: string;
+    status: OperationStatus;
+    message: string;
+    /** Of one that failed: why, by its stable name. */
+    code?: string;
+    prover?: Prover;
+    progress?: Progress;
+  }): Promise<void>;
+  /** Records what a prover found. @throws proof_failed when an earlier proof of the same found something else */
+  recordProof(input: {
+    workflowId: string;
+    prover: Prover;
+    report: ProofReport;
+    progress: Progress;
+  }): Promise<{ message: string }>;
   /** Of a copy that is not wanted any more, as when its backup was removed, nothing is recorded. */
   updateCopy(input: {
     backupId: string;

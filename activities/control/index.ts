@@ -7,6 +7,7 @@ import { copyActivities, copyBulkActivities } from './copies.ts';
 import { dismissalActivities } from './dismissals.ts';
 import { placeActivities } from './places.ts';
 import type { Plane } from './plane.ts';
+import { proofActivities } from './proofs.ts';
 import { reconciliationActivities } from './reconciliation.ts';
 import { recordActivities } from './records.ts';
 import { registrationActivities } from './registration.ts';
@@ -27,6 +28,7 @@ export function controlActivities(plane: Plane): ControlActivities {
     ...runActivities(plane),
     ...yieldingActivities(plane),
     ...verificationActivities(plane),
+    ...proofActivities(plane),
     ...copyActivities(plane),
     ...archiveActivities(plane),
     ...reconciliationActivities(plane),

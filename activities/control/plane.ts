@@ -1,5 +1,6 @@
 /** What the activities of the control plane work with. */
 import type { Client } from '@temporalio/client';
+import type { RestoreRates } from '../../domain/archive/estimate.ts';
 import type { Catalog } from '../../catalog/types.ts';
 import type { Log } from '../../domain/log.ts';
 import type { OperationTimings } from '../../domain/operations.ts';
@@ -34,6 +35,15 @@ export interface ArchiveMeter {
   ): void;
 }
 
+/** Says what was proven, likewise. */
+export interface ProofMeter {
+  /**
+   * @param figures whether the last proof failed; how long ago the last one that succeeded was (seconds, left out before the
+   *   first), and how long that one took
+   */
+  proof(serviceId: string, figures: { failed: boolean; ageSeconds?: number; seconds?: number }): void;
+}
+
 export interface Plane {
   catalog: Catalog;
   /** The managed storage. */
@@ -46,6 +56,10 @@ export interface Plane {
   copyMeter?: CopyMeter | undefined;
   /** Told how far archives are; likewise. */
   archiveMeter?: ArchiveMeter | undefined;
+  /** Told what was proven; likewise. */
+  proofMeter?: ProofMeter | undefined;
+  /** How fast restores are, by which the chain is chosen that a drill begins with. */
+  restoreRates: RestoreRates;
   /** How stores are used. */
   storageOptions: StorageOptions;
   /** Opens what the api sealed; left out where the process has no keys. */

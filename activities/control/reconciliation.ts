@@ -19,12 +19,14 @@ import {
 import { forgetUnneededBuckets } from './buckets.ts';
 import type { ControlActivities } from './contract.ts';
 import { measureArchives, settleLeftBreaks } from './breaks.ts';
+import { settleDrills, settleProof } from './drills.ts';
 import { openFollowers, settleFollowers } from './archive.ts';
 import { beginMissingCopies, findMissingCopies } from './missing-copies.ts';
 import { giveMissingNightlies } from './nightly.ts';
 import { beginPendingRemovals } from './removals.ts';
 import { hasEnded, workflowState } from './places.ts';
 import type { Plane } from './plane.ts';
+import { measureProofs } from './proofs.ts';
 import { settleSchedules } from './schedules.ts';
 
 /** An order this young may be in the hands of the api that is starting its workflow now. */
@@ -47,13 +49,19 @@ export function reconciliationActivities(plane: Plane): Pick<ControlActivities, 
   return {
     async reconcile() {
       const outcome: Outcome = { started: 0, settled: 0, released: 0, schedules: 0, copies: 0, followers: 0 };
-      const { backups, restores, verifications } = await plane.catalog.unfinished();
+      const { backups, restores, verifications, proofs } = await plane.catalog.unfinished();
       for (const backup of backups) await one(plane, backup.id, () => settleBackup(plane, backup, outcome));
       for (const restore of restores) {
         await one(plane, restore.workflowId, () => settleRestore(plane, restore, outcome));
       }
       for (const verification of verifications) {
         await one(plane, verification.workflowId, () => settleVerification(plane, verification, outcome));
+      }
+      for (const proof of proofs.filter(({ createdAt }) => !isYoung(createdAt))) {
+        await one(plane, proof.workflowId, async () => {
+          const done = await settleProof(plane, proof, lost);
+          if (done) outcome[done] += 1;
+        });
       }
       for (const place of await plane.catalog.listPlaces()) {
         await one(plane, place.workflowId, () => freePlace(plane, place, outcome));
@@ -65,6 +73,9 @@ export function reconciliationActivities(plane: Plane): Pick<ControlActivities, 
       await one(plane, 'nightly backups', () => giveMissingNightlies(plane, attempt));
       await one(plane, 'schedules', async () => {
         outcome.schedules = await settleSchedules(plane, attempt);
+      });
+      await one(plane, 'drills', async () => {
+        outcome.schedules += await settleDrills(plane, attempt);
       });
       if (Date.now() - lookedForCopiesAt >= plane.copyIntervalMs) {
         await one(plane, 'missing copies', async () => {
@@ -85,6 +96,7 @@ export function reconciliationActivities(plane: Plane): Pick<ControlActivities, 
       });
       await one(plane, 'breaks of archived binlogs', () => settleLeftBreaks(plane, attempt));
       await one(plane, 'figures of archives', () => measureArchives(plane));
+      await one(plane, 'figures of proofs', () => measureProofs(plane));
       return { ...outcome, nextMs: plane.reconcileIntervalMs };
     },
   };

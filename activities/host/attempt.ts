@@ -21,6 +21,8 @@ export interface AttemptOptions {
   phase: Phase;
   /** Work that must not be stopped in its middle: a later attempt waits for it instead of ending it. */
   uninterruptible?: boolean;
+  /** Works beside the server and not on it: it takes no lock, and makes way for whoever restores. */
+  beside?: boolean;
 }
 
 /** @throws host_busy when another operation has the server; whatever `work` throws */
@@ -34,22 +36,27 @@ export async function attempt<T>(
   const beat = beginHeartbeat(options.phase, host);
   try {
     await endEarlier(host, options.operation, Context.current().cancellationSignal);
+    if (options.beside) refuseBesideRestore(host);
     host.attempts.set(options.operation, {
-      supersede: () => {
+      supersede: (reason) => {
         if (!options.uninterruptible)
-          superseded.abort(new TidemarkError('host_busy', 'A later attempt took over.'));
+          superseded.abort(reason ?? new TidemarkError('host_busy', 'A later attempt took over.'));
       },
+      beside: options.beside === true,
       ended: ending.promise,
     });
+    if (isRestore(options.operation)) await clearTheWay(host);
     const signal = options.uninterruptible
       ? new AbortController().signal
       : AbortSignal.any([superseded.signal, beat.signal, Context.current().cancellationSignal]);
     const { operation, phase } = options;
     host.log.info({ operation, phase, attempt: Context.current().info.attempt }, 'Work begins.');
+    const given = (folder: string): Promise<T> =>
+      work({ folder, signal, report: beat.report, log: host.log });
     const run = (): Promise<T> =>
-      underLock(host, options.operation, signal, (folder) =>
-        work({ folder, signal, report: beat.report, log: host.log }),
-      );
+      options.beside
+        ? inFolder(host, options.operation, given)
+        : underLock(host, options.operation, signal, given);
     const result = await (options.uninterruptible ? host.turn.take(run) : run());
     host.log.info({ operation, phase }, 'Work is done.');
     return result;
@@ -76,6 +83,25 @@ async function endEarlier(host: Host, operation: string, signal: AbortSignal): P
   }
 }
 
+const isRestore = (operation: string): boolean => operation.startsWith('restore-');
+
+/** A restore needs the memory and the room of its host. */
+function refuseBesideRestore(host: Host): void {
+  const restore = [...host.attempts.keys()].find(isRestore);
+  if (restore === undefined) return;
+  throw new TidemarkError('prover_busy', `The drill waits: the prover's host is busy with ${restore}.`);
+}
+
+/** Ends what goes on beside the server, and waits until nothing of it is left. */
+export async function clearTheWay(host: Host): Promise<void> {
+  const beside = [...host.attempts.values()].filter((running) => running.beside);
+  for (const running of beside)
+    running.supersede(
+      new TidemarkError('prover_busy', "The drill made way for a restore on the prover's host."),
+    );
+  await Promise.all(beside.map(({ ended }) => ended));
+}
+
 async function underLock<T>(
   host: Host,
   operation: string,
@@ -85,7 +111,11 @@ async function underLock<T>(
   const { server, state_directory: stateDirectory } = host.settings;
   const owner = { operation, signal, waitMs: lockWaitMs };
   await using _lock = await lockServer({ server, stateDirectory, log: host.log, ...owner });
-  const folder = operationFolder(stateDirectory, operation);
+  return await inFolder(host, operation, work);
+}
+
+async function inFolder<T>(host: Host, operation: string, work: (folder: string) => Promise<T>): Promise<T> {
+  const folder = operationFolder(host.settings.state_directory, operation);
   await makeDirectory(folder, 0o700);
   try {
     await endLeftovers(folder);

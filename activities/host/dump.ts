@@ -8,6 +8,7 @@ import { requireForReplacing } from '../../mariadb/dump/replace.ts';
 import { syncFileSystem } from '../../mariadb/restore/commands.ts';
 import { isMissing } from '../../mariadb/restore/files.ts';
 import { workingMemory } from '../../mariadb/restore/memory.ts';
+import type { Owner } from '../../mariadb/restore/staging.ts';
 import { loadedMark } from '../../mariadb/restore/tool-files.ts';
 import { markSynced } from '../../mariadb/restore/unpacked.ts';
 import { serverOwner } from '../../mariadb/server/owner.ts';
@@ -28,18 +29,33 @@ export async function loadInto(
   host: Host,
   { directory, layout, ...options }: FetchOptions & { directory: string; layout: Layout },
 ): Promise<string[]> {
+  const { server } = host.settings;
+  if (options.manifest.dump?.whole === false) await requireForReplacing(server);
+  const owner = await serverOwner(server, dataDirectory(layout));
+  return await loadFrom(host, { ...options, directory, layout, owner });
+}
+
+/** The same, whatever becomes of the copy. */
+export async function loadFrom(
+  host: Host,
+  {
+    directory,
+    layout,
+    owner,
+    ...options
+  }: FetchOptions & { directory: string; layout: Layout; owner: Owner },
+): Promise<string[]> {
   const { server, restore } = host.settings;
   const { manifest, attempt: trial } = options;
   const content = manifest.dump;
   if (!content) throw new Error('a dump that does not say what it holds');
-  if (!content.whole) await requireForReplacing(server);
   const useful = leastMemoryBytes + manifest.dataBytes;
   return await loadFresh(
     {
       server,
       layout,
       directory,
-      owner: await serverOwner(server, dataDirectory(layout)),
+      owner,
       content,
       identity: await identityOf(host, manifest, trial),
       memoryBytes: await workingMemory(restore.memory_share, useful),

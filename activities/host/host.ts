@@ -47,7 +47,9 @@ export class Turn {
 
 export interface RunningAttempt {
   /** Ends it, when it can be interrupted. */
-  supersede(): void;
+  supersede(reason?: Error): void;
+  /** It works beside the server, and not on it. */
+  beside: boolean;
   /** Resolves, never rejects, once nothing of it is going on any more. */
   ended: Promise<void>;
 }

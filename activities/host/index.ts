@@ -3,6 +3,7 @@ import { TidemarkError } from '../../domain/errors.ts';
 import { connect, rowsOf } from '../../mariadb/server/sql.ts';
 import { readProbe } from '../../storage/probe.ts';
 import { beating } from '../heartbeat.ts';
+import { clearTheWay } from './attempt.ts';
 import { backupActivities } from './backup.ts';
 import { binarylogActivities } from './binarylog.ts';
 import { bucketActivities } from './bucket.ts';
@@ -24,7 +25,11 @@ export function hostControlActivities(host: Host): HostControlActivities {
     confirmStore: (input) => confirmStore(host, input.probe),
     ...bucketActivities(host),
     ...binarylogActivities(host),
-    inspectHost,
+    // What a drill takes of the host is there for whoever restores.
+    inspectHost: async (order) => {
+      await clearTheWay(host);
+      return await inspectHost(order);
+    },
     cleanUpBackup,
     ...swapActivities(host),
   };

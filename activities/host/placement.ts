@@ -7,6 +7,7 @@ import type { Layout } from '../../domain/layout.ts';
 export function misplaced(settings: AgentSettings, layout: Layout): string[] {
   const places = [
     { name: 'state_directory', place: settings.state_directory },
+    ...(settings.prover ? [{ name: 'prover.directory', place: settings.prover.directory }] : []),
     { name: 'storage', place: settings.storage.replace(/^file:\/\//, '') },
   ];
   return places.flatMap(({ name, place }) =>

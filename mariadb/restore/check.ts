@@ -114,7 +114,11 @@ async function strangersIn({ server, layout }: CheckOptions): Promise<string[]> 
 }
 
 /** mbstream and mariadb-backup write as the agent; the server may be another user. */
-async function giveTree(directory: string, owner: Owner, except: readonly string[] = []): Promise<void> {
+export async function giveTree(
+  directory: string,
+  owner: Owner,
+  except: readonly string[] = [],
+): Promise<void> {
   for (const entry of await readdir(directory, { withFileTypes: true })) {
     if (except.includes(entry.name)) continue;
     const file = path.join(directory, entry.name);
@@ -127,7 +131,7 @@ async function giveTree(directory: string, owner: Owner, except: readonly string
 }
 
 /** Without accounts or proper grant tables a server starts and lets nobody in. */
-async function requireSystemTables(connection: Connection): Promise<void> {
+export async function requireSystemTables(connection: Connection): Promise<void> {
   const [row] = await rowsOf<{ accounts: number }>(
     connection,
     "SELECT COUNT(*) AS accounts FROM mysql.global_priv WHERE User NOT IN ('tidemark_private', 'mariadb.sys', 'PUBLIC')",

@@ -13,6 +13,9 @@ export interface PrivateOptions {
   directory: string;
   /** The layout's `innodb_data_file_path` entries: names, without directories. */
   innodbDataFiles: readonly string[];
+  /** What the data was made with: it is not always a server of the same settings that looks at it. */
+  innodbPageSize: number;
+  lowerCaseTableNames: number;
   memoryBytes: number;
   /** The user to run as; left out when the agent itself is not root. */
   user?: string | undefined;
@@ -31,6 +34,8 @@ export function privateArguments(options: PrivateOptions): string[] {
     // InnoDB's and Aria's own places.
     `--innodb-data-home-dir=${directory}`,
     `--innodb-data-file-path=${options.innodbDataFiles.join(';')}`,
+    `--innodb-page-size=${options.innodbPageSize}`,
+    `--lower-case-table-names=${options.lowerCaseTableNames}`,
     `--innodb-log-group-home-dir=${directory}`,
     `--innodb-undo-directory=${directory}`,
     '--innodb-temp-data-file-path=ibtmp1:12M:autoextend',

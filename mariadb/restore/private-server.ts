@@ -131,6 +131,8 @@ async function start(options: PrivateServerOptions): Promise<Child> {
     defaultsFile: server.defaults_file,
     directory,
     innodbDataFiles: layout.innodbDataFiles,
+    innodbPageSize: layout.innodbPageSize,
+    lowerCaseTableNames: layout.lowerCaseTableNames,
     memoryBytes: options.memoryBytes ?? defaultMemoryBytes,
     user: process.getuid?.() === 0 ? String(owner.uid) : undefined,
   });

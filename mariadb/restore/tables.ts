@@ -17,11 +17,30 @@ const unknownEngine = 1286;
 const unknownToEngine = 1932;
 const fileNotFound = 1017;
 
-interface TableRow {
+export interface TableRow {
   db: string;
   name: string;
-  engine: string | null;
-  loaded: number | bigint | null;
+  /** Its rows lie in the data directory; or nobody would be reached by opening it, because its engine is not there. */
+  local: boolean;
+}
+
+/** All tables of a server but those that show its own state. */
+export async function listTables(connection: Connection): Promise<TableRow[]> {
+  const rows = await rowsOf<
+    Omit<TableRow, 'local'> & { engine: string | null; loaded: number | bigint | null }
+  >(
+    connection,
+    'SELECT TABLE_SCHEMA AS db, TABLE_NAME AS name, ENGINE AS engine, ' +
+      "ENGINE IN (SELECT ENGINE FROM information_schema.ENGINES WHERE SUPPORT IN ('YES', 'DEFAULT')) AS loaded " +
+      'FROM information_schema.TABLES ' +
+      "WHERE TABLE_TYPE IN ('BASE TABLE', 'SEQUENCE', 'SYSTEM VERSIONED') " +
+      "AND TABLE_SCHEMA NOT IN ('information_schema', 'performance_schema')",
+  );
+  return rows.map(({ engine, loaded, ...row }) => ({
+    ...row,
+    // To open a table of an engine that is not there reaches nothing, and says that it is not there.
+    local: engine === null || localEngines.includes(engine) || Number(loaded) !== 1,
+  }));
 }
 
 /**
@@ -35,28 +54,20 @@ export async function openTables(
   directory: string,
   attempt: Attempt,
 ): Promise<{ opened: number; warnings: string[] }> {
-  const tables = await rowsOf<TableRow>(
-    connection,
-    'SELECT TABLE_SCHEMA AS db, TABLE_NAME AS name, ENGINE AS engine, ' +
-      "ENGINE IN (SELECT ENGINE FROM information_schema.ENGINES WHERE SUPPORT IN ('YES', 'DEFAULT')) AS loaded " +
-      'FROM information_schema.TABLES ' +
-      "WHERE TABLE_TYPE IN ('BASE TABLE', 'SEQUENCE', 'SYSTEM VERSIONED') " +
-      "AND TABLE_SCHEMA NOT IN ('information_schema', 'performance_schema')",
-  );
+  const tables = await listTables(connection);
   const broken: string[] = [];
   const without: string[] = [];
   const end = Date.now() + limitMs;
   let opened = 0;
   let left = 0;
   for (const [index, row] of tables.entries()) {
-    const { db, name, engine, loaded } = row;
+    const { db, name, local } = row;
     attempt.signal.throwIfAborted();
     if (Date.now() > end) {
       left = tables.length - index;
       break;
     }
-    // To open a table of an engine that is not there reaches nothing, and says that it is not there.
-    if (engine !== null && !localEngines.includes(engine) && Number(loaded) === 1) continue;
+    if (!local) continue;
     const table = `${quote(db)}.${quote(name)}`;
     try {
       await rowsOf(connection, `SELECT 1 FROM ${table} LIMIT 1`);
@@ -78,10 +89,10 @@ export async function openTables(
  * not load. It was the same where the backup was taken, in each backup since; to refuse them would leave none that can
  * be restored.
  */
-async function isWithoutData(
+export async function isWithoutData(
   connection: Connection,
   directory: string,
-  { db, name }: TableRow,
+  { db, name }: Pick<TableRow, 'db' | 'name'>,
   error: unknown,
 ): Promise<boolean> {
   const { errno, sqlMessage } = error as { errno?: unknown; sqlMessage?: unknown };
@@ -129,12 +140,12 @@ function unopened(left: number, all: number): string {
   );
 }
 
-function quote(name: string): string {
+export function quote(name: string): string {
   return `\`${name.replaceAll('`', '``')}\``;
 }
 
 /** The server's own words, without what the connector adds to them. */
-function reasonOf(error: unknown): string {
+export function reasonOf(error: unknown): string {
   const said = (error as { sqlMessage?: unknown }).sqlMessage;
   return (typeof said === 'string' ? said : messageOf(error)).split('\n')[0] ?? '';
 }

@@ -67,6 +67,7 @@ export async function openDeployment(
     copyIntervalMs: 600_000,
     storageOptions: storageOptions.parse({}),
     externalEndpoints: [],
+    restoreRates: { physical: 1, dump: 1, binlog: 1, fixedSeconds: 1 },
     auditDays: 400,
     log,
   };

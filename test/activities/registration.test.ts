@@ -63,6 +63,7 @@ beforeAll(async () => {
     copyIntervalMs: 600_000,
     storageOptions: storageOptions.parse({}),
     externalEndpoints: [],
+    restoreRates: { physical: 1, dump: 1, binlog: 1, fixedSeconds: 1 },
     auditDays: 400,
   };
 });
