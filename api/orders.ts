@@ -2,10 +2,18 @@
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import type { Catalog } from '../catalog/types.ts';
 import { messageOf } from '../domain/errors.ts';
+import type { ProofInput } from '../domain/proofs/types.ts';
 import { controlTaskQueue, workflowIds } from '../domain/ids.ts';
 import type { BackupInput, OperationTimings, RestoreInput, VerificationInput } from '../domain/operations.ts';
+import { settleDrill } from '../temporal/drills.ts';
 import { settleSchedule } from '../temporal/schedules.ts';
-import { startBackup, startRemovals, startRestore, startVerification } from '../temporal/start.ts';
+import {
+  startBackup,
+  startProof,
+  startRemovals,
+  startRestore,
+  startVerification,
+} from '../temporal/start.ts';
 import { type Agents, agentsThrough } from './agents.ts';
 import type { ApiLog } from './context.ts';
 import { mayPass, temporalError } from './temporal-errors.ts';
@@ -22,6 +30,7 @@ export interface Orders extends Agents {
   backup(input: BackupInput): Promise<void>;
   restore(input: RestoreInput): Promise<void>;
   verification(input: VerificationInput): Promise<void>;
+  proof(workflowId: string, input: ProofInput): Promise<void>;
   /** Asks a workflow to stop. One that never began, or has ended, gives its place up here. @throws temporal_unavailable */
   cancel(workflowId: string): Promise<void>;
   /**
@@ -35,6 +44,8 @@ export interface Orders extends Agents {
   readonly scheduleSpreadMs: number;
   /** Brings a schedule in Temporal to what was written down; when Temporal went away since, the reconciler does it. */
   schedule(id: number): Promise<void>;
+  /** The same with the drill of a service. */
+  drill(serviceId: string): Promise<void>;
 }
 
 export function ordersThrough(
@@ -69,20 +80,27 @@ export function ordersThrough(
     }
   }
 
+  /** What was written down stands, and is what will be; where Temporal is away it only is not so yet. */
+  async function settle(fields: object, call: () => Promise<void>): Promise<void> {
+    try {
+      await client.connection.withDeadline(Date.now() + callMs, call);
+    } catch (error) {
+      if (temporalError(error, address, namespace) === error) throw error;
+      log.warn({ ...fields, err: error }, 'left to the reconciler: Temporal did not take the schedule');
+    }
+  }
+
   return {
     ...agentsThrough(client, address),
     timings: options.timings,
     scheduleSpreadMs: options.scheduleSpreadMs,
     async schedule(id) {
-      try {
-        await client.connection.withDeadline(Date.now() + callMs, async () =>
-          settleSchedule(client, catalog, id),
-        );
-      } catch (error) {
-        // What was written down stands, and is what will be; it only is not so yet.
-        if (temporalError(error, address, namespace) === error) throw error;
-        log.warn({ schedule: id, err: error }, 'left to the reconciler: Temporal did not take the schedule');
-      }
+      await settle({ schedule: id }, async () => settleSchedule(client, catalog, id));
+    },
+    async drill(serviceId) {
+      await settle({ drill: serviceId }, async () =>
+        settleDrill(client, catalog, serviceId, options.timings),
+      );
     },
     async ensureReachable() {
       try {
@@ -146,6 +164,13 @@ export function ordersThrough(
         input.workflowId,
         async () => startVerification(client, input),
         async (message) => catalog.updateVerification(input.workflowId, { status: 'Failed', message }),
+      );
+    },
+    async proof(workflowId, input) {
+      await start(
+        workflowId,
+        async () => startProof(client, workflowId, input),
+        async (message) => catalog.updateProof(workflowId, { status: 'Failed', message }),
       );
     },
   };

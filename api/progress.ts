@@ -6,6 +6,7 @@ import type { Client, WorkflowHandle } from '@temporalio/client';
 import { defaultPayloadConverter } from '@temporalio/common';
 import { z } from 'zod';
 import type { BackupRecord, RestoreRecord } from '../catalog/types.ts';
+import type { ProofRecord } from '../catalog/proof-types.ts';
 import type { VerificationRecord } from '../catalog/verification-types.ts';
 import type { FollowState } from '../domain/archive/facts.ts';
 import { workflowIds } from '../domain/ids.ts';
@@ -15,6 +16,7 @@ import {
   backupPhases,
   type Phase,
   type Progress,
+  proofPhases,
   restorePhases,
   verificationPhases,
 } from '../domain/progress.ts';
@@ -30,7 +32,7 @@ const remembered = 1_000;
 const figure = z.number().nonnegative();
 /** A heartbeat is made by an agent that may be of another version. */
 const heartbeat = z.object({
-  phase: z.enum([...backupPhases, ...restorePhases, ...verificationPhases]),
+  phase: z.enum([...backupPhases, ...restorePhases, ...verificationPhases, ...proofPhases]),
   percent: figure.max(100),
   bytesDone: figure,
   bytesTotal: figure,
@@ -52,7 +54,7 @@ const followState: z.ZodType<FollowState> = z.object({
   trouble: z.string(),
 });
 
-type Followed = BackupRecord | RestoreRecord | VerificationRecord;
+type Followed = BackupRecord | RestoreRecord | VerificationRecord | ProofRecord;
 
 /** What is known now and not in the catalog yet. */
 type Live = { progress: Progress; message?: string; waiting?: string | undefined };
@@ -70,6 +72,7 @@ export interface LiveProgress {
   ofBackup(record: BackupRecord): Promise<BackupRecord>;
   ofRestore(record: RestoreRecord): Promise<RestoreRecord>;
   ofVerification(record: VerificationRecord): Promise<VerificationRecord>;
+  ofProof(record: ProofRecord): Promise<ProofRecord>;
   /** Where the follower of a service's binlog stood a moment ago; undefined when nobody says. Never fails. */
   ofFollower(serviceId: string): Promise<FollowState | undefined>;
 }
@@ -119,6 +122,7 @@ export function progressThrough(client: Client): LiveProgress {
       follow(workflowIds.backup(record.id, record.scheduleId), backupPhases, record),
     ofRestore: async (record) => follow(record.workflowId, restorePhases, record),
     ofVerification: async (record) => follow(record.workflowId, verificationPhases, record),
+    ofProof: async (record) => follow(record.workflowId, proofPhases, record),
     async ofFollower(serviceId) {
       try {
         return await client.connection.withDeadline(Date.now() + describeMs, async () =>

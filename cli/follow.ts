@@ -1,5 +1,5 @@
-/** Follows a backup, a restore or a verification to its end, and says how it went. */
-import type { Backup, Restore, Verification } from '../client/answers.ts';
+/** Follows a backup, a restore, a verification or a proof to its end, and says how it went. */
+import type { Backup, Proof, Restore, Verification } from '../client/answers.ts';
 import { untilEnded } from '../client/follow.ts';
 import { exitCodes } from './exit-codes.ts';
 import { Interrupted, type Outcome } from './io.ts';
@@ -17,7 +17,7 @@ const noLimitMs = Number.POSITIVE_INFINITY;
  *
  * @param again the command that watches it: `watch`, and a backup's id or a restore's number
  */
-export async function follow<T extends Backup | Restore | Verification>(
+export async function follow<T extends Backup | Proof | Restore | Verification>(
   session: Session,
   outcome: Outcome,
   again: string,

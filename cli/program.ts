@@ -52,7 +52,7 @@ const commands: Record<string, Entry> = {
   services: {
     summary: 'list the services, show one, or change what it is set to',
     group: looking,
-    load: async (io) => (await import('./commands/services.ts')).servicesCommand(io),
+    load: async (io, outcome) => (await import('./commands/services.ts')).servicesCommand(io, outcome),
   },
   agents: {
     summary: 'list agents, let one in, or turn one out',

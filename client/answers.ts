@@ -4,6 +4,7 @@ import type { agentList } from '../api/schemas/agent.ts';
 import type { auditList } from '../api/schemas/audit.ts';
 import type { BackupView, RemovedBackupsView } from '../api/schemas/backup.ts';
 import type { pointInTimeServices, restoreTargets } from '../api/schemas/lookup.ts';
+import type { ProofView } from '../api/schemas/proof.ts';
 import type { RestoreView } from '../api/schemas/restore.ts';
 import type { ScheduleView } from '../api/schemas/schedule.ts';
 import type { RecoveryWindowView } from '../api/schemas/recovery-window.ts';
@@ -17,6 +18,7 @@ export type Restore = RestoreView;
 export type Schedule = ScheduleView;
 export type Service = ServiceView;
 export type Verification = VerificationView;
+export type Proof = ProofView;
 export type Progress = NonNullable<Backup['progress']>;
 
 /** What every list has besides its items and their count. */
@@ -27,6 +29,7 @@ interface Pages {
 export type BackupList = Pages & { backups: Backup[]; backups_count: number };
 export type RestoreList = Pages & { restores: Restore[]; restores_count: number };
 export type ScheduleList = Pages & { schedules: Schedule[]; schedules_count: number };
+export type ProofList = Pages & { proofs: Proof[]; proofs_count: number };
 export type ServiceList = Pages & { services: Service[]; services_count: number };
 
 export type RestoreTargets = z.infer<typeof restoreTargets>;

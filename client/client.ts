@@ -6,6 +6,8 @@ import type {
   Backup,
   BackupList,
   PointInTimeServices,
+  Proof,
+  ProofList,
   RemovedBackups,
   Restore,
   RestoreList,
@@ -85,6 +87,16 @@ export class Client {
   /** What the retention of a service would remove now, and what it keeps. */
   retention(serviceId: string): Promise<RetentionPlan> {
     return this.#ask('GET', `/services/${segment(serviceId)}/retention`);
+  }
+
+  /** The drills of a service. */
+  proofs(serviceId: string, query: Query = {}): Promise<ProofList> {
+    return this.#ask('GET', `/services/${segment(serviceId)}/proofs`, { query });
+  }
+
+  /** Has a service brought back elsewhere and checked; one that is under way is not begun anew. */
+  prove(serviceId: string): Promise<Proof> {
+    return this.#ask('POST', `/services/${segment(serviceId)}/proofs`);
   }
 
   /** Asks for a full backup, now. */

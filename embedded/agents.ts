@@ -1,6 +1,6 @@
 /** The agents of a stack: those of the sample servers, whose settings are made here, and those that were named. */
 import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { stringify } from 'yaml';
 import type { z } from 'zod';
 import { agentSettings, type AgentSettings } from '../config/agent.ts';
@@ -39,6 +39,8 @@ export async function writeSampleAgent(
     ...(options.copies && options.copies.length > 0 && { copies: options.copies }),
     server: { defaults_file: server.defaultsFile, control: { kind: 'direct', keep_running: true } },
     ...(options.identity !== undefined && { restore: { age_identity_file: options.identity } }),
+    // All samples are on one machine: a drill there shows what it can show.
+    prover: { directory: join(dirname(server.dataDirectory), 'proofs'), own_host: true },
     announce_interval: '30s',
     log_level: options.logLevel,
   };

@@ -42,6 +42,8 @@ export async function describeService(
   const choices = {
     settings: (await catalog.findServiceSettings([serviceId])).get(serviceId),
     nightly: (await catalog.findNightlies([serviceId])).get(serviceId),
+    drill: (await catalog.findDrills([serviceId])).get(serviceId),
+    proofs: (await catalog.findLatestProofs([serviceId])).get(serviceId),
   };
   const following = (await catalog.findFollowings([serviceId])).get(serviceId);
   const known = (await catalog.findFollowState([serviceId])).get(serviceId);

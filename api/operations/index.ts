@@ -2,6 +2,7 @@
 import type { Operation } from '../operation.ts';
 import { cancelRestore } from './cancel-restore.ts';
 import { createAgent } from './create-agent.ts';
+import { createProof } from './create-proof.ts';
 import { createRestore } from './create-restore.ts';
 import { createSchedule } from './create-schedule.ts';
 import { deleteBackup } from './delete-backup.ts';
@@ -67,6 +68,7 @@ export const operations: readonly Operation[] = [
   listTransactions,
   getBinlog,
   listProofs,
+  createProof,
   // Agents.
   listAgents,
   createAgent,

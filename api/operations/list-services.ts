@@ -20,12 +20,19 @@ export const listServices = operation({
     const ids = items.map(({ serviceId }) => serviceId);
     const settings = await catalog.findServiceSettings(ids);
     const nightlies = await catalog.findNightlies(ids);
+    const drills = await catalog.findDrills(ids);
+    const proofs = await catalog.findLatestProofs(ids);
     const now = Date.now();
     return {
       services: items.map((record) =>
         serviceView(
           record,
-          { settings: settings.get(record.serviceId), nightly: nightlies.get(record.serviceId) },
+          {
+            settings: settings.get(record.serviceId),
+            nightly: nightlies.get(record.serviceId),
+            drill: drills.get(record.serviceId),
+            proofs: proofs.get(record.serviceId),
+          },
           defaults,
           now,
         ),

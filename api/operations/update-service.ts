@@ -7,6 +7,7 @@ import { TidemarkError } from '../../domain/errors.ts';
 import { joinedEncryption, noEncryption, requireRecipients } from '../../domain/encryption.ts';
 import { parseDuration } from '../../domain/durations.ts';
 import { minuteWithin, nightlyCron, nightlyTime } from '../../domain/nightly.ts';
+import { drillOffset } from '../../domain/proofs/offset.ts';
 import {
   applySettings,
   dumpFilterOf,
@@ -37,7 +38,7 @@ export const updateService = operation({
   path: '/services/{id}',
   summary: 'Change what a service is set to',
   description:
-    'What is not named stays. `"default"` makes the service follow the deployment again. `retention`, `nightly`, `encryption`, `copies`, `chain`, `binlog` and `dump` are carried out; the other settings are answered with `not_available`, and then nothing is changed.',
+    'What is not named stays. `"default"` makes the service follow the deployment again. `retention`, `nightly`, `encryption`, `copies`, `chain`, `binlog`, `dump` and `drill` are carried out; the other settings are answered with `not_available`, and then nothing is changed.',
   role: 'administrator',
   params: z.strictObject({ id: z.string() }),
   query: nothing,
@@ -53,6 +54,7 @@ export const updateService = operation({
     requireRecipientsWith(change, record, parts.defaults);
     if (Object.keys(change).length > 0) await parts.catalog.updateServiceSettings(record.serviceId, change);
     if (body.nightly) await setNightly(record, body.nightly, parts);
+    if (body.drill !== undefined) await setDrill(record, body.drill, parts);
     return describeService(record, parts);
   },
 });
@@ -150,8 +152,18 @@ function refuseNotAvailable(body: ServiceSettingsRequest): void {
   if (asked.length === 0) return;
   throw notAvailable(
     `${asked.join(', ')} ${asked.length === 1 ? 'is' : 'are'} not available yet.`,
-    'What can be set is "retention", "nightly", "encryption", "copies", "chain", "binlog" and "dump"; nothing was changed.',
+    'What can be set is "retention", "nightly", "encryption", "copies", "chain", "binlog", "dump" and "drill"; nothing was changed.',
   );
+}
+
+async function setDrill(
+  { serviceId }: ServiceRecord,
+  schedule: string,
+  { catalog, orders }: Parts,
+): Promise<void> {
+  const offsetSeconds = drillOffset(serviceId, orders.scheduleSpreadMs);
+  await catalog.setDrill(serviceId, schedule === 'off' ? undefined : { schedule, offsetSeconds });
+  await orders.drill(serviceId);
 }
 
 async function setNightly(

@@ -1,6 +1,6 @@
 /** What the archive of binlogs knows of a service, and what was proved of it. Additions of ours. */
 import { z } from '@hono/zod-openapi';
-import { instant, instantInput, listAnswer, paging, text } from './common.ts';
+import { instant, instantInput, text } from './common.ts';
 
 /** The path segment of one service. */
 export const serviceId = z.strictObject({ id: z.string().openapi({ description: 'A service id' }) });
@@ -57,20 +57,5 @@ export const binlogSegments = z
     ),
   })
   .openapi('BinlogSegments');
-
-const proof = z
-  .strictObject({
-    id: z.int(),
-    service_id: z.string(),
-    backup_id: z.string(),
-    status: z.enum(['Succeeded', 'Failed']),
-    message: z.string(),
-    started_at: instant,
-    finished_at: instant,
-  })
-  .openapi('Proof');
-
-export const proofQuery = z.strictObject(paging);
-export const proofList = listAnswer('proofs', proof).openapi('ProofList');
 
 export type BinlogSegmentView = z.infer<typeof binlogSegments>['segments'][number];

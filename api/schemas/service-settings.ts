@@ -79,11 +79,6 @@ const furtherSettings = {
     description:
       "How long replaced data is kept after a restore; not available yet: see the agent's restore.keep_previous",
   }),
-  drill: z
-    .string({ error: drillRule })
-    .refine((value) => value === 'off' || isCron(value), drillRule)
-    .optional()
-    .openapi({ description: 'When a restore is practised elsewhere; not available yet' }),
 };
 
 export const serviceSettingsRequest = z
@@ -156,6 +151,20 @@ export const serviceSettingsRequest = z
           'Which databases a dump holds: those that `include` names, or all, without those that `exclude` names. Where one of them names any, a dump has no accounts, and a restore of it replaces its databases alone. An empty list, or `"default"`: as if it was never set. What is not named here stays.',
         example: { exclude: ['scratch'] },
       }),
+    drill: z
+      .string({ error: drillRule })
+      .transform((value, context) => {
+        const drill = value === 'off' ? value : cronOf(value);
+        if (drill !== undefined) return drill;
+        context.addIssue({ code: 'custom', message: drillRule });
+        return z.NEVER;
+      })
+      .optional()
+      .openapi({
+        description:
+          'When the service is brought back elsewhere to a random instant of its recovery window and checked, in UTC; `"off"`: only when asked for',
+        example: '0 5 * * 0',
+      }),
     ...furtherSettings,
   })
   .refine((body) => Object.keys(body).length > 0, {
@@ -171,9 +180,10 @@ export const serviceSettingsRequest = z
 /** The settings that name something which only later versions can do. */
 export const settingsNotAvailable = Object.keys(furtherSettings) as (keyof typeof furtherSettings)[];
 
-function isCron(value: string): boolean {
+/** In its normal form; undefined for what is none. */
+function cronOf(value: string): string | undefined {
   const parsed = parseSchedule(value);
-  return 'schedule' in parsed && parsed.schedule !== 'once';
+  return 'schedule' in parsed && parsed.schedule !== 'once' ? parsed.schedule : undefined;
 }
 
 /** Part of a service, as it is shown. */

@@ -3,6 +3,7 @@ import { z } from '@hono/zod-openapi';
 import { archivingStatus } from './archiving.ts';
 import { instant, paging, wallClock } from './common.ts';
 import { binlogArchiveView, chainView, copiesView, dumpView, encryptionView } from './service-settings.ts';
+import { drillView, lastProof } from './proof.ts';
 import { retentionView } from './retention.ts';
 
 const agent = z.strictObject({
@@ -66,6 +67,19 @@ export const service = z
         description:
           'Its nightly full backup. `deleted`: somebody deleted the schedule; `none`: it was never given one, because the deployment has them switched off',
       }),
+    prover: z.strictObject({ own_host: z.boolean() }).optional().openapi({
+      description:
+        'Its agent brings other services back for drills, with `own_host` also those of its own host; left out where it does not',
+    }),
+    drill: drillView.optional().openapi({
+      description: 'When it is proven that the service can be brought back; left out: only when asked for',
+    }),
+    last_proof: lastProof.optional().openapi({
+      description: 'The last drill that ended; one that failed is an alarm',
+    }),
+    last_proven: lastProof.optional().openapi({
+      description: 'The last drill that succeeded: when it was last proven, to when, and how long it took',
+    }),
     last_backups: z
       .record(z.string(), lastBackup)
       .optional()

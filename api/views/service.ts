@@ -1,4 +1,5 @@
 /** A service's record as the API shows it. */
+import type { DrillRecord, LatestProofs } from '../../catalog/proof-types.ts';
 import type { NightlyRecord } from '../../catalog/retention-types.ts';
 import type { BackupRecord, ServiceRecord } from '../../catalog/types.ts';
 import { formatDuration } from '../../domain/durations.ts';
@@ -16,20 +17,23 @@ import {
 import type { ArchivingStatusView } from '../schemas/archiving.ts';
 import type { ServiceView } from '../schemas/service.ts';
 import { given, wallClock, wholeSeconds } from './format.ts';
+import { drillView, lastProofs } from './proof.ts';
 import { policyView } from './retention.ts';
 
 /** Twice the interval at which agents announce themselves, and a minute. */
 export const silenceMs = 11 * 60_000;
 
-/** What was decided for a service. */
+/** What was decided for a service, and what was proven of it. */
 export interface ServiceChoices {
   settings?: ServiceSettings | undefined;
   nightly?: NightlyRecord | undefined;
+  drill?: DrillRecord | undefined;
+  proofs?: LatestProofs | undefined;
 }
 
 export function serviceView(
   record: ServiceRecord,
-  { settings = {}, nightly }: ServiceChoices,
+  { settings = {}, nightly, drill, proofs }: ServiceChoices,
   defaults: ServiceDefaults,
   now: number,
 ): ServiceView {
@@ -70,6 +74,9 @@ export function serviceView(
     archiving: binlogView(settings, defaults),
     dump: dumpView(settings),
     nightly: nightlyView(nightly, now),
+    ...(record.prover && { prover: { own_host: record.prover.ownHost } }),
+    ...drillView(drill, now),
+    ...lastProofs(proofs),
   };
 }
 

@@ -1,13 +1,14 @@
 /** `tidemark services`: what is managed. */
 import { type Command, Option } from 'commander';
 import type { RetentionPlan, Service, Verdict } from '../../client/answers.ts';
-import type { Io } from '../io.ts';
+import type { Io, Outcome } from '../io.ts';
 import { showList } from '../list.ts';
 import { type ListFlags, listOptions } from '../options.ts';
 import { withoutUndefined } from '../order-options.ts';
+import { proofsCommand, proveCommand } from './proofs.ts';
 import { windowForPeople, windowLegend } from '../output/recovery-window.ts';
 import { type Column, table } from '../output/table.ts';
-import { size, time } from '../output/values.ts';
+import { duration, size, time } from '../output/values.ts';
 import { apiCommand, commandGroup } from '../session.ts';
 
 const columns: readonly Column<Service>[] = [
@@ -18,16 +19,30 @@ const columns: readonly Column<Service>[] = [
   { title: 'agent', value: ({ agent }) => (agent.alive ? 'alive' : 'silent') },
   { title: 'last_seen_at', value: ({ agent }) => time(agent.last_seen_at) },
   { title: 'hostname', value: ({ agent }) => agent.hostname },
+  { title: 'last_proven', value: provenText },
 ];
 
-export function servicesCommand(io: Io): Command {
-  return commandGroup('services', 'List the services, show one, and change what it is set to.', [
-    listCommand(io),
-    getCommand(io),
-    updateCommand(io),
-    retentionCommand(io),
-    windowCommand(io),
-  ]);
+export function servicesCommand(io: Io, outcome: Outcome): Command {
+  return commandGroup(
+    'services',
+    'List the services, show one, change what it is set to, and prove that it can be brought back.',
+    [
+      listCommand(io),
+      getCommand(io),
+      updateCommand(io),
+      retentionCommand(io),
+      windowCommand(io),
+      proveCommand(io, outcome),
+      proofsCommand(io),
+    ],
+  );
+}
+
+/** `2024-03-26 17:19:41Z in 42 s`, and whether the last drill failed since. */
+function provenText({ last_proven: proven, last_proof: last }: Service): string {
+  const text = proven ? `${time(proven.finished_at)} in ${duration(proven.seconds ?? 0)}` : '';
+  if (last?.status !== 'Failed') return text;
+  return text === '' ? 'failed' : `${text}, failed since`;
 }
 
 function listCommand(io: Io): Command {
@@ -69,6 +84,7 @@ interface UpdateFlags {
   nightlyMinute?: number | string;
   recipient?: string[];
   copy?: string[];
+  drill?: string;
 }
 
 function updateCommand(io: Io): Command {
@@ -80,6 +96,7 @@ function updateCommand(io: Io): Command {
       'services update sample-1 --retention-days 7 --keep weekly=5 monthly=12 --min-fulls 2',
       'services update sample-1 --nightly-hour 3 --nightly-minute 15',
       'services update sample-1 --copy gs://backups-elsewhere/production',
+      'services update sample-1 --drill "0 5 * * 0"',
       'services update sample-1 --recipient age10vnyg8t84pqgcf5u2j3yee5nkcwtqek0wk3y40l4m4asslxu05kqews0rl',
     ],
     options: [
@@ -104,10 +121,14 @@ function updateCommand(io: Io): Command {
         '--copy <location...>',
         'where its backups are copied to, in place of where they are now: locations that the deployment knows; none: nowhere',
       ),
+      new Option(
+        '--drill <cron>',
+        'when it is brought back elsewhere and checked, five fields in UTC; off: only when asked for',
+      ),
     ],
     async work(session, flags, id = '') {
       const { retentionDays: days, nightlyHour: hour, nightlyMinute: minute, recipient, copy } = flags;
-      const { keep, minFulls } = flags;
+      const { keep, minFulls, drill } = flags;
       const retention = withoutUndefined({ days, keep: keep && countsOf(keep), min_fulls: minFulls });
       const nightly = withoutUndefined({ hour, minute });
       const change = withoutUndefined({
@@ -115,6 +136,7 @@ function updateCommand(io: Io): Command {
         nightly: Object.keys(nightly).length === 0 ? undefined : nightly,
         encryption: recipient && { recipients: listOrWord(recipient) },
         copies: copy && listOrWord(copy),
+        drill,
       });
       session.show(await session.client.updateService(id, change));
     },

@@ -1,6 +1,9 @@
 /** How single values are shown to people: times in UTC, sizes with their units. */
 import type { Progress } from '../../client/answers.ts';
+import { secondsForPeople as duration } from '../../domain/durations.ts';
 import { bytesForPeople } from '../../domain/sizes.ts';
+
+export { duration };
 
 /** `2024-03-26T17:18:57Z` → `2024-03-26 17:18:57Z`; anything else stays. */
 export function time(instant: string | undefined): string {
@@ -10,24 +13,6 @@ export function time(instant: string | undefined): string {
 
 export function size(bytes: number | undefined): string {
   return bytes === undefined ? '' : bytesForPeople(bytes);
-}
-
-/** `90` → `1 min 30 s` */
-export function duration(seconds: number): string {
-  const whole = Math.round(seconds);
-  const parts = [
-    [Math.floor(whole / 86_400), 'd'],
-    [Math.floor(whole / 3_600) % 24, 'h'],
-    [Math.floor(whole / 60) % 60, 'min'],
-    [whole % 60, 's'],
-  ] as const;
-  const from = parts.findIndex(([count]) => count > 0);
-  if (from < 0) return '0 s';
-  return parts
-    .slice(from, from + 2)
-    .filter(([count]) => count > 0)
-    .map(([count, unit]) => `${count} ${unit}`)
-    .join(' ');
 }
 
 /** `copying 34 %, 1.2 GiB of 3.5 GiB, 210.0 MiB/s, 11 s left` */

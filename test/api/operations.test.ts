@@ -152,7 +152,6 @@ describe('what is described and not there yet', () => {
     ['POST', `/restores/${restoreId}/undo?force=true`],
     ['GET', `/restores/${restoreId}/events`],
     ['GET', `/services/${service.serviceId}/transactions?from=2024-03-26T17:18:57Z&table=a.b`],
-    ['GET', `/services/${service.serviceId}/proofs`],
   ];
 
   test('says so, and not before it is known that what is named exists for the one who asks', async () => {

@@ -242,15 +242,28 @@ describe('a change', () => {
     expect(await shown()).toMatchObject({ dump: { include: [], exclude: [] } });
   });
 
-  test.each([
-    [{ drill: '0 5 * * 0', keep_previous: '48h' }, '"keep_previous", "drill" are'],
-    [{ drill: 'off', retention: { days: 1 } }, '"drill" is'],
-    [{ drill: '0 5 * * 0' }, '"drill" is'],
-  ])('to %j is not available yet, and changes nothing', async (body, words) => {
-    const answer = await change(body);
-    expect([answer.status, answer.errors]).toEqual([400, ['not_available']]);
-    expect(answer.messages).toContain(words);
-    expect((await shown())['retention']).toEqual({ days: 7, min_fulls: 1, origin: 'deployment' });
+  test.each([[{ drill: '0 5 * * 0', keep_previous: '48h' }, '"keep_previous" is']])(
+    'to %j is not available yet, and changes nothing',
+    async (body, words) => {
+      const answer = await change(body);
+      expect([answer.status, answer.errors]).toEqual([400, ['not_available']]);
+      expect(answer.messages).toContain(words);
+      expect((await shown())['retention']).toEqual({ days: 7, min_fulls: 1, origin: 'deployment' });
+    },
+  );
+
+  test('when it is proven is shown in its normal form with the next time, until it is switched off', async () => {
+    expect(await shown()).not.toHaveProperty('drill');
+    const { status, body } = await change({ drill: '0 5 ** 0' });
+    expect([status, body['drill']]).toEqual([
+      200,
+      { schedule: '0 5 * * 0', next_run: expect.stringMatching(/T05:0\d:\d\dZ$/) as unknown },
+    ]);
+    await change({ retention: { min_fulls: 2 } });
+    expect(await shown()).toHaveProperty('drill');
+    await change({ drill: 'off' });
+    expect(await shown()).not.toHaveProperty('drill');
+    await change({ retention: { min_fulls: 'default' } });
   });
 
   test('of its archiving is shown, what is not named stays, and "default" follows the deployment again', async () => {

@@ -29,6 +29,8 @@ const commandOf: Record<string, string> = {
   getRetention: 'services retention',
   getBinlog: '(npm run agent -- binlog FILE writes it as the server wrote it)',
   getRecoveryWindow: 'services window',
+  listProofs: 'services proofs',
+  createProof: 'services prove',
   listAgents: 'agents list',
   createAgent: 'agents enroll',
   revokeAgent: 'agents revoke',

@@ -258,7 +258,8 @@ export const rows: readonly Row[] = [
   onService('getRecoveryWindow', 'viewer', 200, '/recovery-window'),
   onService('listTransactions', 'viewer', 'not_available', `/transactions?${twoWeeks}`),
   onService('getBinlog', 'viewer', 'binlog_not_found', '/binlogs/binlog.000001'),
-  onService('listProofs', 'viewer', 'not_available', '/proofs'),
+  onService('listProofs', 'viewer', 200, '/proofs'),
+  onService('createProof', 'administrator', 200, '/proofs'),
   // Agents.
   {
     operation: 'createAgent',
