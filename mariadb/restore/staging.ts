@@ -6,7 +6,7 @@
  * renamed: its places are in it, two levels deep, where mariadb-backup does not look for tables. Every other member
  * may share its directory with strangers and is moved file by file.
  */
-import { chmod, chown, mkdir, rm } from 'node:fs/promises';
+import { chmod, chown, mkdir, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { dataDirectory, type Layout, type LayoutMember, type MemberKind } from '../../domain/layout.ts';
 import { isMissing, makeDirectory, removeIfEmpty, syncDirectory, writeDurably } from './files.ts';
@@ -106,8 +106,10 @@ export async function createWithin(member: StagedMember, directory: string, owne
   const steps = path.relative(base, directory).split('/');
   for (let depth = 1; depth <= steps.length; depth += 1) {
     const step = path.join(base, ...steps.slice(0, depth));
-    if (await isMissing(step)) {
-      await mkdir(step, { mode: 0o700 });
+    const missing = await isMissing(step);
+    if (missing) await mkdir(step, { mode: 0o700 });
+    // Whoever made it may have been killed before it was given away: no server would come through to its files.
+    if (missing || (isWithin(step, top) && !(await isOf(step, owner)))) {
       await give(step, owner, 0o700);
       await syncDirectory(path.dirname(step));
     }
@@ -123,6 +125,15 @@ function missingMark(member: StagedMember): string {
 /** Whether there was no such directory before the restore. */
 export async function wasMissing(member: StagedMember): Promise<boolean> {
   return (await isMissing(member.live)) || !(await isMissing(missingMark(member)));
+}
+
+function isWithin(directory: string, folder: string): boolean {
+  return directory === folder || directory.startsWith(`${folder}/`);
+}
+
+async function isOf(directory: string, owner: Owner): Promise<boolean> {
+  const { uid, gid, mode } = await stat(directory);
+  return uid === owner.uid && gid === owner.gid && (mode & 0o7777) === 0o700;
 }
 
 async function give(directory: string, owner: Owner, mode: number): Promise<void> {
