@@ -1,10 +1,16 @@
 /** Hands orders to Temporal. What is to be done was written into the catalog before, so that no order is lost. */
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
-import type { Catalog } from '../catalog/types.ts';
+import type { Catalog, RestoreRecord } from '../catalog/types.ts';
 import { messageOf } from '../domain/errors.ts';
 import type { ProofInput } from '../domain/proofs/types.ts';
 import { controlTaskQueue, workflowIds } from '../domain/ids.ts';
-import type { BackupInput, OperationTimings, RestoreInput, VerificationInput } from '../domain/operations.ts';
+import type {
+  BackupInput,
+  OperationTimings,
+  RestoreInput,
+  UndoInput,
+  VerificationInput,
+} from '../domain/operations.ts';
 import { settleDrill } from '../temporal/drills.ts';
 import { settleSchedule } from '../temporal/schedules.ts';
 import {
@@ -12,27 +18,32 @@ import {
   startProof,
   startRemovals,
   startRestore,
+  startUndo,
   startVerification,
 } from '../temporal/start.ts';
 import { type Agents, agentsThrough } from './agents.ts';
 import type { ApiLog } from './context.ts';
 import { mayPass, temporalError } from './temporal-errors.ts';
+import { type UndoQuestions, undoQuestionsThrough } from './undo-questions.ts';
 
 /** How long a call that answers a client may take. Milliseconds. */
 const callMs = 5_000;
 const reachMs = 2_000;
 
-export interface Orders extends Agents {
+export interface Orders extends Agents, UndoQuestions {
   readonly timings: OperationTimings;
   /** Asked before an order is written down. @throws temporal_unavailable */
   ensureReachable(): Promise<void>;
   /** Starts what was written down; when Temporal went away since, the reconciler does it. */
   backup(input: BackupInput): Promise<void>;
   restore(input: RestoreInput): Promise<void>;
+  undo(input: UndoInput): Promise<void>;
   verification(input: VerificationInput): Promise<void>;
   proof(workflowId: string, input: ProofInput): Promise<void>;
   /** Asks a workflow to stop. One that never began, or has ended, gives its place up here. @throws temporal_unavailable */
   cancel(workflowId: string): Promise<void>;
+  /** The same of a restore; the row of one that never began is ended here. @throws temporal_unavailable */
+  cancelRestore(restore: Pick<RestoreRecord, 'id' | 'workflowId' | 'status'>): Promise<void>;
   /**
    * Has what a revoked agent does called off, and the agent told. Without Temporal this is done when the agent is heard
    * of next: no new order reaches it in any case.
@@ -92,6 +103,7 @@ export function ordersThrough(
 
   return {
     ...agentsThrough(client, address),
+    ...undoQuestionsThrough(client, address),
     timings: options.timings,
     scheduleSpreadMs: options.scheduleSpreadMs,
     async schedule(id) {
@@ -118,6 +130,25 @@ export function ordersThrough(
         );
       } catch (error) {
         if (!(error instanceof WorkflowNotFoundError)) throw temporalError(error, address, namespace);
+        await catalog.releasePlace(workflowId);
+      }
+    },
+    async cancelRestore({ id, workflowId, status }) {
+      try {
+        await client.connection.withDeadline(Date.now() + callMs, async () =>
+          client.workflow.getHandle(workflowId).cancel(),
+        );
+      } catch (error) {
+        if (!(error instanceof WorkflowNotFoundError)) throw temporalError(error, address, namespace);
+        // One that runs by its row was ended from outside: the reconciler puts its server back.
+        if (status !== 'Scheduled') return;
+        const message = 'The operation was cancelled before it began.';
+        // Should it begin in this very moment, it does not go on from a row that says so.
+        await catalog.updateRestore(id, {
+          status: 'Cancelled',
+          finishedAt: new Date().toISOString(),
+          message,
+        });
         await catalog.releasePlace(workflowId);
       }
     },
@@ -157,6 +188,14 @@ export function ordersThrough(
         input.workflowId,
         async () => startRestore(client, input),
         async (message) => catalog.updateRestore(input.restoreId, { status: 'Failed', message }),
+      );
+    },
+    async undo(input) {
+      const { restoreId, workflowId } = input;
+      await start(
+        workflowId,
+        async () => startUndo(client, input),
+        async (message) => catalog.updateUndo(restoreId, workflowId, { status: 'Failed', message }),
       );
     },
     async verification(input) {

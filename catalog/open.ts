@@ -34,6 +34,7 @@ import { serviceSettingsIn } from './service-settings.ts';
 import { servicesIn } from './services.ts';
 import { sqliteBackend } from './sqlite.ts';
 import type { Catalog } from './types.ts';
+import { undosIn } from './undos.ts';
 import { verificationsIn } from './verifications.ts';
 import { yieldingIn } from './yielding.ts';
 
@@ -54,6 +55,7 @@ export async function openCatalog(location: string, options: { password?: string
   const database = new Database(kysely, backend);
   const { unfinishedBackups, ...backups } = backupsIn(database);
   const { unfinishedRestores, ...restores } = restoresIn(database);
+  const { unfinishedUndos, ...undos } = undosIn(database);
   const { unfinishedVerifications, ...verifications } = verificationsIn(database);
   const { unfinishedProofs, ...proofs } = proofsIn(database);
   return {
@@ -66,6 +68,7 @@ export async function openCatalog(location: string, options: { password?: string
       return {
         backups: await unfinishedBackups(),
         restores: await unfinishedRestores(),
+        undos: await unfinishedUndos(),
         verifications: await unfinishedVerifications(),
         proofs: await unfinishedProofs(),
       };
@@ -77,6 +80,7 @@ export async function openCatalog(location: string, options: { password?: string
     ...scheduledBackupsIn(database),
     ...backups,
     ...restores,
+    ...undos,
     ...verifications,
     ...proofs,
     ...drillsIn(database),

@@ -6,6 +6,7 @@ import type { Database } from './database.ts';
 import { keepReceipt } from './idempotency.ts';
 import { pageOf } from './pages.ts';
 import { insertPlaceBefore, refuseBusyService } from './places.ts';
+import { recordOf } from './restore-rows.ts';
 import type { RestoreRow, Tables } from './schema.ts';
 import { unfinished } from './statuses.ts';
 import type { Catalog, RestorePatch, RestoreRecord } from './types.ts';
@@ -110,6 +111,9 @@ export function restoresIn(database: Database): RestoreQueries {
             .where('organization', '=', organization)
             // Part of the statement: one that begins at this moment stays.
             .where('status', '!=', 'Running')
+            .where((eb) =>
+              eb.or([eb('undo_status', 'is', null), eb('undo_status', 'not in', ['Scheduled', 'Running'])]),
+            )
             .returningAll()
             .executeTakeFirst(),
       );
@@ -143,7 +147,7 @@ export async function refuseRemovedBackup(transaction: Transaction<Tables>, id: 
 }
 
 function changesOf(patch: RestorePatch): Partial<RestoreRow> {
-  const { message, finishedAt, pointInTime, progress, reached } = patch;
+  const { message, finishedAt, pointInTime, progress, reached, keptUntil } = patch;
   return present({
     status: patch.status,
     message: message === undefined ? undefined : prose(message),
@@ -151,28 +155,7 @@ function changesOf(patch: RestorePatch): Partial<RestoreRow> {
     point_in_time: pointInTime === undefined ? undefined : instant(pointInTime),
     progress: progress === undefined ? undefined : JSON.stringify(progress),
     reached: reached === undefined ? undefined : JSON.stringify(reached),
+    kept_until: keptUntil === undefined ? undefined : instant(keptUntil),
+    previous: keptUntil === undefined ? undefined : ('kept' as const),
   });
-}
-
-function recordOf(row: RestoreRow): RestoreRecord {
-  return {
-    id: row.id,
-    organization: row.organization,
-    serviceId: row.service_id,
-    serviceName: row.service_name,
-    backupId: row.backup_id,
-    mode: row.mode,
-    type: row.type,
-    bucket: row.bucket,
-    status: row.status,
-    message: row.message,
-    createdAt: row.created_at,
-    workflowId: row.workflow_id,
-    ...present({
-      finishedAt: row.finished_at,
-      pointInTime: row.point_in_time,
-      progress: row.progress === null ? undefined : (JSON.parse(row.progress) as RestoreRecord['progress']),
-      reached: row.reached === null ? undefined : (JSON.parse(row.reached) as RestoreRecord['reached']),
-    }),
-  };
 }

@@ -14,6 +14,7 @@ import type { AuditOutcome, AuditRecord } from './request-types.ts';
 import type { CopyStatus } from '../domain/copies.ts';
 import type { AgentRecord } from './agent-types.ts';
 import type { BackupRecord, RestoreRecord } from './types.ts';
+import type { PreviousRecord } from './undo-types.ts';
 
 export interface Tables {
   /** One row. `storage`: where its backups are; empty until that is known. */
@@ -173,6 +174,13 @@ interface RestoresTable {
   progress: string | null;
   /** JSON */
   reached: string | null;
+  /** Null: nothing that it replaced is kept, or it has not succeeded yet. */
+  kept_until: string | null;
+  previous: PreviousRecord['state'] | null;
+  undo_workflow_id: string | null;
+  undo_status: OperationStatus | null;
+  /** JSON */
+  undo: string | null;
 }
 
 interface RemovalsTable {

@@ -22,6 +22,7 @@ import type { Receipt, RequestCatalog } from './request-types.ts';
 import type { PruningCatalog } from './pruning-types.ts';
 import type { NightlyCatalog, RetentionCatalog } from './retention-types.ts';
 import type { ProofCatalog, ProofRecord } from './proof-types.ts';
+import type { PreviousRecord, UndoCatalog, UndoRecord } from './undo-types.ts';
 import type { VerificationCatalog, VerificationRecord } from './verification-types.ts';
 import type { ScheduleCatalog, ScheduleRecord, YieldingCatalog } from './schedule-types.ts';
 
@@ -106,6 +107,10 @@ export interface RestoreRecord {
   pointInTime?: string;
   progress?: Progress;
   reached?: Record<string, string | number>;
+  /** Left out where nothing that it replaced is, or was, kept. */
+  previous?: PreviousRecord;
+  /** The last one that was asked for. */
+  undo?: UndoRecord;
 }
 
 /** An operation that has, or waits for, a service for itself. */
@@ -159,7 +164,10 @@ export type BackupPatch = Partial<
   >
 >;
 export type RestorePatch = Partial<
-  Pick<RestoreRecord, 'status' | 'message' | 'finishedAt' | 'pointInTime' | 'progress' | 'reached'>
+  Pick<RestoreRecord, 'status' | 'message' | 'finishedAt' | 'pointInTime' | 'progress' | 'reached'> & {
+    /** When what it replaced is removed at the latest. */
+    keptUntil: string;
+  }
 >;
 
 /**
@@ -191,7 +199,8 @@ export interface Catalog
     FollowingCatalog,
     BreakCatalog,
     ProofCatalog,
-    AdoptionCatalog {
+    AdoptionCatalog,
+    UndoCatalog {
   /**
    * Brings the schema up to date. Several processes may call it at once.
    *
@@ -254,7 +263,7 @@ export interface Catalog
     page: PageRequest,
   ): Promise<Page<RestoreRecord>>;
   updateRestore(id: number, patch: RestorePatch): Promise<boolean>;
-  /** Takes a restore off the lists, unless it is Running. Answers what it was; undefined when nothing was removed. */
+  /** Takes a restore off the lists, unless it is Running or being undone. Answers what it was; undefined when nothing was removed. */
   removeRestore(id: number, organization: string): Promise<RestoreRecord | undefined>;
 
   /**
@@ -274,6 +283,8 @@ export interface Catalog
   unfinished(): Promise<{
     backups: BackupRecord[];
     restores: RestoreRecord[];
+    /** Restores that are being undone. */
+    undos: RestoreRecord[];
     verifications: VerificationRecord[];
     proofs: ProofRecord[];
   }>;

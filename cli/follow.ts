@@ -11,17 +11,21 @@ const lookMs = 500;
 const outageMs = 5 * 60_000;
 const noLimitMs = Number.POSITIVE_INFINITY;
 
+type Undo = NonNullable<Restore['undo']>;
+
 /**
  * Shows the progress, and at the end the record. An operation that did not succeed makes the exit code 1. Ctrl-C ends
  * the watching and never the operation.
  *
+ * @param wanted how it is to end
  * @param again the command that watches it: `watch`, and a backup's id or a restore's number
  */
-export async function follow<T extends Backup | Proof | Restore | Verification>(
+export async function follow<T extends Backup | Proof | Restore | Undo | Verification>(
   session: Session,
   outcome: Outcome,
   again: string,
   look: () => Promise<T>,
+  wanted: T['status'] = 'Succeeded',
 ): Promise<void> {
   const { io } = session;
   const progress = progressOn(io.stderr);
@@ -41,9 +45,9 @@ export async function follow<T extends Backup | Proof | Restore | Verification>(
     outcome.exitCode = error.exitCode;
     return;
   }
-  progress.end(ended.status === 'Succeeded');
+  progress.end(ended.status === wanted);
   session.show(ended);
-  if (ended.status === 'Succeeded') return;
+  if (ended.status === wanted) return;
   session.say(`${ended.status}: ${ended.message}`);
   outcome.exitCode = exitCodes.failed;
 }

@@ -45,9 +45,9 @@ const commands: Record<string, Entry> = {
     load: async (io, outcome) => (await import('./commands/backups.ts')).backupsCommand(io, outcome),
   },
   restores: {
-    summary: 'list restores, show or delete one, and look up what can be restored',
+    summary: 'list restores, show, cancel, undo or delete one, and look up what can be restored',
     group: looking,
-    load: async (io) => (await import('./commands/restores.ts')).restoresCommand(io),
+    load: async (io, outcome) => (await import('./commands/restores.ts')).restoresCommand(io, outcome),
   },
   services: {
     summary: 'list the services, show one, or change what it is set to',

@@ -160,6 +160,14 @@ export class Client {
     return this.#ask('GET', `/restores/${segment(id)}`);
   }
 
+  cancelRestore(id: Id): Promise<Restore> {
+    return this.#ask('POST', `/restores/${segment(id)}/cancel`);
+  }
+
+  undoRestore(id: Id, query?: Query): Promise<Restore> {
+    return this.#ask('POST', `/restores/${segment(id)}/undo`, { query });
+  }
+
   deleteRestore(id: Id): Promise<undefined> {
     return this.#ask('DELETE', `/restores/${segment(id)}`);
   }

@@ -63,6 +63,15 @@ export const workflowIds = {
    * brought back from a backup: on a host, what the one replaced must never be put over the data of the other.
    */
   restore: (restoreId: number, nonce: string): string => `restore/${restoreId}/${nonce}`,
+  /** The number of the restore that a workflow carries out; undefined for what is none. */
+  restoreOf: (workflowId: string): number | undefined => {
+    const [, digits = ''] = /^restore\/([1-9]\d{0,14})\/[^/]+$/.exec(workflowId) ?? [];
+    return digits === '' ? undefined : Number(digits);
+  },
+  /** The nonce tells one undo of a restore from the next, where the first was refused. */
+  undo: (restoreId: number, nonce: string): string => `undo/${restoreId}/${nonce}`,
+  /** A question whether a restore can be undone. */
+  inspectUndo: (restoreId: number, nonce: string): string => `undo/${restoreId}/question/${nonce}`,
   /** The nonce tells the verifications of one backup apart. */
   verification: (backupId: string, nonce: string): string => {
     const { hex, serviceId } = requireBackupId(backupId);

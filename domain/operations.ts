@@ -98,6 +98,20 @@ export interface RestoreInput {
   timings: OperationTimings;
 }
 
+export interface UndoInput {
+  /** The restore that is undone. */
+  restoreId: number;
+  /** The workflow's own id, by which one undo of a restore is told from another. */
+  workflowId: string;
+  /** That of the restore, which names it on its host. */
+  restoreWorkflowId: string;
+  serviceId: string;
+  organization: string;
+  /** Also when something was written since. */
+  force: boolean;
+  timings: OperationTimings;
+}
+
 export interface VerificationInput {
   /** The workflow's own id, by which its row is known. */
   workflowId: string;
@@ -164,6 +178,8 @@ export interface Announcement {
   encryption?: EncryptionPolicy;
   /** It brings other services back for drills; left out where it does not. */
   prover?: ProverOffer;
+  /** Restores, by their workflows, of which it has removed what they replaced; left out where there are none. */
+  previousGone?: string[];
   announcedAt: string;
 }
 

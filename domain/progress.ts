@@ -12,6 +12,7 @@ export const restorePhases = [
   'done',
 ] as const;
 
+export const undoPhases = ['waiting', 'planning', 'cutting_over', 'done'] as const;
 export const verificationPhases = ['waiting', 'reading', 'done'] as const;
 
 export const proofPhases = [
@@ -28,10 +29,11 @@ export const copyPhases = ['waiting', 'copying', 'done'] as const;
 
 export type BackupPhase = (typeof backupPhases)[number];
 export type RestorePhase = (typeof restorePhases)[number];
+export type UndoPhase = (typeof undoPhases)[number];
 export type VerificationPhase = (typeof verificationPhases)[number];
 export type CopyPhase = (typeof copyPhases)[number];
 export type ProofPhase = (typeof proofPhases)[number];
-export type Phase = BackupPhase | RestorePhase | VerificationPhase | CopyPhase | ProofPhase;
+export type Phase = BackupPhase | RestorePhase | UndoPhase | VerificationPhase | CopyPhase | ProofPhase;
 
 /** Sizes in bytes, rates in bytes a second. Within a phase no figure but rate and time left goes back. */
 export interface Progress {

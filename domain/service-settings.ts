@@ -41,6 +41,8 @@ export interface ServiceSettings {
   binlog?: Partial<BinlogSettings>;
   /** Which databases a dump holds; left out: all. */
   dump?: DumpFilter;
+  /** How long what a restore replaces is kept, milliseconds; left out: as the agent's own settings say. */
+  keepPreviousMs?: number;
 }
 
 /** What holds for every service of the deployment. */

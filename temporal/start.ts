@@ -11,6 +11,7 @@ import type {
   BackupInput,
   CopyInput,
   RestoreInput,
+  UndoInput,
   VerificationInput,
 } from '../domain/operations.ts';
 import type { ProofInput } from '../domain/proofs/types.ts';
@@ -31,6 +32,13 @@ export async function startRestore(client: Client, input: RestoreInput): Promise
   await startOnce(client, 'restore', input.workflowId, input, {
     summary: `restore of ${input.serviceId} from ${input.backupId}, ${input.mode}`,
     attributes: searchAttributes({ serviceId: input.serviceId, operation: 'restore' }),
+  });
+}
+
+export async function startUndo(client: Client, input: UndoInput): Promise<void> {
+  await startOnce(client, 'undo', input.workflowId, input, {
+    summary: `undo of restore ${input.restoreId} of ${input.serviceId}`,
+    attributes: searchAttributes({ serviceId: input.serviceId, operation: 'undo' }),
   });
 }
 

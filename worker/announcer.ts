@@ -8,6 +8,7 @@ import { publicSigningKey, signAnnouncement } from '../domain/enrolment.ts';
 import { messageOf } from '../domain/errors.ts';
 import { controlTaskQueue, workflowIds } from '../domain/ids.ts';
 import type { Announcement, Registration } from '../domain/operations.ts';
+import { removedPrevious } from '../mariadb/cutover/previous.ts';
 import { programVersion } from '../mariadb/programs.ts';
 import { inspectLayout } from '../mariadb/server/layout.ts';
 import { identityWarnings } from '../mariadb/restore/identity.ts';
@@ -209,6 +210,7 @@ async function describe(
   const { server, backup, restore } = settings;
   const probe = randomUUID();
   const storageProblem = await storageProblemOf(store, agentId, probe);
+  const previousGone = await removedPrevious(settings.state_directory).catch(() => []);
   return {
     agentId,
     signingKey: publicSigningKey(identity.signingKey),
@@ -231,6 +233,7 @@ async function describe(
     warnings: [...(await checkServer(server)), ...(await identityWarnings(restore))],
     encryption: { recipients: backup.recipients, unencrypted: backup.unencrypted },
     ...(settings.prover && { prover: { ownHost: settings.prover.own_host } }),
+    ...(previousGone.length > 0 && { previousGone }),
     announcedAt: new Date().toISOString(),
   };
 }

@@ -67,7 +67,9 @@ export async function keepHouse(host: Host, signal: AbortSignal): Promise<void> 
       if ((await listOpenJournals(stateDirectory)).length > 0) {
         await settleOpenJournals({ server, stateDirectory, log: host.log });
       }
-      await removeExpired({ stateDirectory, minFreeBytes: restore.min_free, now: Date.now(), log: host.log });
+      const { min_free: minFreeBytes } = restore;
+      const removed = await removeExpired({ stateDirectory, minFreeBytes, now: Date.now(), log: host.log });
+      if (removed.length > 0) host.announceNow();
     } catch (error) {
       if (error instanceof TidemarkError && error.code === 'host_busy') continue;
       host.log.error({ reason: messageOf(error) }, 'The housekeeping failed; trying again.');

@@ -10,4 +10,5 @@ export { removals } from './removals.ts';
 export { restore, restoreCleanup } from './restore.ts';
 export { retention } from './retention.ts';
 export { scheduledBackup } from './scheduled-backup.ts';
+export { inspectUndo, undo } from './undo.ts';
 export { verification } from './verification.ts';

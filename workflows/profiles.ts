@@ -68,6 +68,11 @@ export function hostPing(agentId: string, waitMs: number): ActivityOptions {
   };
 }
 
+/** A question that takes an agent a look at its host, by somebody who waits for the answer. */
+export function hostQuestion(agentId: string): ActivityOptions {
+  return { ...hostPing(agentId, 5_000), startToCloseTimeout: '20s', heartbeatTimeout: '20s' };
+}
+
 /**
  * The same work, where a server that does not answer is no reason to try again in silence: whoever asked is told, and
  * asks again.

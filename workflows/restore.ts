@@ -5,6 +5,7 @@
  */
 import { CancelledFailure, CancellationScope, patched, workflowInfo } from '@temporalio/workflow';
 import type { FetchReport, HostRestoreInput } from '../activities/host/contract.ts';
+import { replicasLeft } from '../domain/after-restore.ts';
 import { planSources, withoutAdvice } from '../domain/copies.ts';
 import { listed } from '../domain/dump.ts';
 import { planLoad } from '../domain/load-plan.ts';
@@ -27,6 +28,8 @@ interface RestoreRun {
   /** In place: `gone` once nothing brings the old data back any more; while it is removed only the host knows. */
   oldData: 'whole' | 'being removed' | 'gone';
   warnings: string[];
+  /** When the replaced data is removed at the latest; left out where none is kept. */
+  keptUntil?: string;
 }
 
 /** What is known once the plan stands. */
@@ -101,7 +104,10 @@ async function sideBySide(
     () => agent.bulk.checkCopy(order),
   );
   run.warnings.push(...warnings);
-  const { notServingMs } = await telling(run, 'cutting_over', notReady, () => agent.control.cutOver(order));
+  const swapped = await telling(run, 'cutting_over', notReady, () => agent.control.cutOver(order));
+  const { notServingMs, keptUntil, replicas } = swapped;
+  run.warnings.push(...replicasLeft(replicas));
+  if (keptUntil !== undefined) run.keptUntil = keptUntil;
   return { ...reached, not_serving_ms: notServingMs };
 }
 
@@ -237,11 +243,15 @@ async function bothOf<A, B>(first: () => Promise<A>, second: () => Promise<B>): 
 /** What is needed is there, fits, and may be: or the restore is refused before anything is touched. */
 async function plan(run: RestoreRun): Promise<PlannedRestore> {
   const { input, plane } = run;
-  const [facts, { agentId }] = await telling(run, 'planning', 'The restore is being planned.', () =>
-    bothOf(
-      () => plane.reading(input.external).readBackup({ backupId: input.backupId }),
-      () => plane.control.findAgent({ serviceId: input.serviceId }),
-    ),
+  const [facts, { agentId, keepPreviousMs }] = await telling(
+    run,
+    'planning',
+    'The restore is being planned.',
+    () =>
+      bothOf(
+        () => plane.reading(input.external).readBackup({ backupId: input.backupId }),
+        () => plane.control.findAgent({ serviceId: input.serviceId }),
+      ),
   );
   const agent = agentProxies(agentId, input.timings);
   const { backupId } = input;
@@ -249,7 +259,11 @@ async function plan(run: RestoreRun): Promise<PlannedRestore> {
     ? await agreeOnBucket(plane, agent, { backupId, purpose: 'restore' })
     : undefined;
   const chain = facts.chain?.map(({ backupId: id, manifestSha256 }) => ({ backupId: id, manifestSha256 }));
-  const order = { ...orderOf(input, facts.manifestSha256, bucket), ...(chain && { chain }) };
+  const order = {
+    ...orderOf(input, facts.manifestSha256, bucket),
+    ...(chain && { chain }),
+    ...(keepPreviousMs !== undefined && { keepPreviousMs }),
+  };
   const encrypted = facts.encrypted || (facts.chain ?? []).some(({ recipients }) => recipients.length > 0);
   const host = await agent.control.inspectHost({ ...order, encrypted });
   run.warnings.push(...planOf(facts, host, input.mode).warnings);
@@ -280,6 +294,7 @@ async function succeed(run: RestoreRun, { facts }: PlannedRestore, reached: Reac
       progress: story.now.progress,
       pointInTime: facts.pointInTime,
       reached,
+      ...(run.keptUntil !== undefined && { keptUntil: run.keptUntil }),
     });
   });
 }

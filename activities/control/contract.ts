@@ -28,6 +28,8 @@ export interface ControlActivities {
     operation: string;
     backupId?: string;
     restoreId?: number;
+    /** Of that restore. */
+    undo?: true;
   }): Promise<void>;
   releasePlace(input: { workflowId: string }): Promise<void>;
   /** The agent that speaks for a service now. @throws service_not_found, agent_revoked */
@@ -41,6 +43,8 @@ export interface ControlActivities {
     heedsEncryption?: boolean;
     /** What a dump is to hold. Not in the histories of earlier versions. */
     dump?: DumpFilter;
+    /** How long what a restore replaces is kept; left out: as the agent's own settings say. */
+    keepPreviousMs?: number;
   }>;
   /**
    * The credentials of the bucket that a backup lies in, or is to lie in, sealed for one agent.
@@ -74,6 +78,17 @@ export interface ControlActivities {
     progress?: Progress;
     pointInTime?: string;
     reached?: Record<string, string | number>;
+    /** When what it replaced is removed at the latest. */
+    keptUntil?: string;
+  }): Promise<void>;
+  updateUndo(input: {
+    restoreId: number;
+    /** The undo's own. */
+    workflowId: string;
+    status: OperationStatus;
+    message: string;
+    progress?: Progress;
+    notServingMs?: number;
   }): Promise<void>;
   /** Of one that was removed together with its backup nothing is recorded. */
   updateVerification(input: {

@@ -15,7 +15,7 @@ const startGraceMs = 60_000;
 
 export function placeActivities(plane: Plane): Pick<ControlActivities, 'takePlace' | 'releasePlace'> {
   return {
-    async takePlace({ backupId, restoreId, ...request }) {
+    async takePlace({ backupId, restoreId, undo, ...request }) {
       let told = '';
       for (let poll = 0; ; poll += 1) {
         const obstacle = await plane.catalog.takePlace(request);
@@ -25,7 +25,9 @@ export function placeActivities(plane: Plane): Pick<ControlActivities, 'takePlac
           if (backupId !== undefined) await plane.catalog.updateBackup(backupId, { message });
           if (restoreId !== undefined) {
             const cleared = await clearTheWay(plane, obstacle, restoreId);
-            await plane.catalog.updateRestore(restoreId, { message: cleared ?? message });
+            if (undo)
+              await plane.catalog.updateUndo(restoreId, request.workflowId, { message: cleared ?? message });
+            else await plane.catalog.updateRestore(restoreId, { message: cleared ?? message });
           }
         }
         told = message;

@@ -14,6 +14,7 @@ import {
   startBackupCleanup,
   startRestore,
   startRestoreCleanup,
+  startUndo,
   startVerification,
 } from '../../temporal/start.ts';
 import { forgetUnneededBuckets } from './buckets.ts';
@@ -49,10 +50,13 @@ export function reconciliationActivities(plane: Plane): Pick<ControlActivities, 
   return {
     async reconcile() {
       const outcome: Outcome = { started: 0, settled: 0, released: 0, schedules: 0, copies: 0, followers: 0 };
-      const { backups, restores, verifications, proofs } = await plane.catalog.unfinished();
+      const { backups, restores, undos, verifications, proofs } = await plane.catalog.unfinished();
       for (const backup of backups) await one(plane, backup.id, () => settleBackup(plane, backup, outcome));
       for (const restore of restores) {
         await one(plane, restore.workflowId, () => settleRestore(plane, restore, outcome));
+      }
+      for (const restore of undos) {
+        await one(plane, restore.undo?.workflowId ?? '', () => settleUndo(plane, restore, outcome));
       }
       for (const verification of verifications) {
         await one(plane, verification.workflowId, () => settleVerification(plane, verification, outcome));
@@ -200,6 +204,34 @@ async function settleRestore(plane: Plane, restore: RestoreRecord, outcome: Outc
     await startRestoreCleanup(plane.client, input);
     const { status, endedAt: finishedAt, message } = lost(workflowId);
     if (await plane.catalog.updateRestore(restoreId, { status, finishedAt, message })) outcome.settled += 1;
+  }
+}
+
+/** What its host was in the middle of, the host brings to an end by itself. */
+async function settleUndo(
+  plane: Plane,
+  { id: restoreId, workflowId: restoreWorkflowId, serviceId, organization, undo }: RestoreRecord,
+  outcome: Outcome,
+): Promise<void> {
+  if (!undo || isYoung(undo.createdAt)) return;
+  const { workflowId, status, force } = undo;
+  const state = await workflowState(plane, workflowId);
+  if (state === 'missing' && status === 'Scheduled') {
+    const { timings } = plane;
+    await startUndo(plane.client, {
+      restoreId,
+      workflowId,
+      restoreWorkflowId,
+      serviceId,
+      organization,
+      force,
+      timings,
+    });
+    outcome.started += 1;
+  } else if (state !== 'open') {
+    const { status: ended, endedAt: finishedAt, message } = lost(workflowId);
+    const patch = { status: ended, finishedAt, message: `${message} Look which data the server has.` };
+    if (await plane.catalog.updateUndo(restoreId, workflowId, patch)) outcome.settled += 1;
   }
 }
 

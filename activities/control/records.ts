@@ -18,7 +18,7 @@ import type { Plane } from './plane.ts';
 
 type RecordActivities = Pick<
   ControlActivities,
-  'findAgent' | 'updateBackup' | 'updateRestore' | 'confirmBackup' | 'readBackup'
+  'findAgent' | 'updateBackup' | 'updateRestore' | 'updateUndo' | 'confirmBackup' | 'readBackup'
 >;
 
 export function recordActivities(plane: Plane): RecordActivities {
@@ -34,7 +34,9 @@ export function recordActivities(plane: Plane): RecordActivities {
       const { agentId, lastSeenAt } = service;
       const heedsEncryption = service.encryption !== undefined;
       const dump = dumpFilterOf(settings);
-      return { agentId, lastSeenAt, deploymentId, encryption, heedsEncryption, dump };
+      const { keepPreviousMs } = settings;
+      const kept = keepPreviousMs !== undefined && { keepPreviousMs };
+      return { agentId, lastSeenAt, deploymentId, encryption, heedsEncryption, dump, ...kept };
     },
 
     async updateBackup({ backupId, status, summary, ...rest }) {
@@ -72,9 +74,17 @@ export function recordActivities(plane: Plane): RecordActivities {
         ...(status && { status }),
         ...(status && isFinal(status) && { finishedAt: new Date().toISOString() }),
       });
-      // One that was removed while it was still Scheduled must not go on; an end has nothing more to go on with.
-      if (changed || (status && isFinal(status)) || (await catalog.findRestore(restoreId))) return;
-      throw new TidemarkError('operation_cancelled', `The restore ${restoreId} was removed before it began.`);
+      if (changed || (status && isFinal(status))) return;
+      // One that was removed or cancelled while it was still Scheduled must not go on.
+      const row = await catalog.findRestore(restoreId);
+      if (row && row.status !== 'Cancelled') return;
+      const what = row ? 'cancelled' : 'removed';
+      throw new TidemarkError('operation_cancelled', `The restore ${restoreId} was ${what} before it began.`);
+    },
+
+    async updateUndo({ restoreId, workflowId, status, ...rest }) {
+      const patch = { ...rest, status, ...(isFinal(status) && { finishedAt: new Date().toISOString() }) };
+      await catalog.updateUndo(restoreId, workflowId, patch);
     },
 
     async confirmBackup({ backupId, manifestSha256, encryption }) {

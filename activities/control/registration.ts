@@ -1,7 +1,7 @@
 /** What an agent says of its service, taken into the catalog once both are known to see the same store. */
 import { randomUUID } from 'node:crypto';
 import { Context } from '@temporalio/activity';
-import type { Announcement, SignedAnnouncement } from '../../domain/operations.ts';
+import { type Announcement, isTextWithin, type SignedAnnouncement } from '../../domain/operations.ts';
 import { messageOf } from '../../domain/errors.ts';
 import { workflowIds } from '../../domain/ids.ts';
 import { within } from '../../storage/network/within.ts';
@@ -16,6 +16,9 @@ import type { Plane } from './plane.ts';
 
 /** How long the store is waited for; less than the activity has. Milliseconds. */
 const storeMs = 20_000;
+
+/** Of restores, by their workflows, that an announcement names. */
+const [longestName, mostNames] = [200, 1_000];
 
 const nothing: RegistrationAnswer = {
   accepted: false,
@@ -106,6 +109,7 @@ async function register(
     if (!taken) return { reason: 'The announcement was overtaken by another.' };
   }
   await giveNightly(plane, record);
+  await plane.catalog.notePreviousGone(serviceId, namesAmong(said.previousGone));
   const dismissed = await plane.catalog.undismissedAgents(serviceId);
   return {
     ...nothing,
@@ -115,6 +119,12 @@ async function register(
     // One whose keys were replaced has the same name as this one, which goes on.
     dismissed: dismissed.filter((one) => one !== agentId),
   };
+}
+
+/** What an agent of another version may have meant otherwise is left out. */
+function namesAmong(said: unknown): string[] {
+  const names: unknown[] = Array.isArray(said) ? said : [];
+  return names.filter((name) => isTextWithin(name, longestName)).slice(0, mostNames);
 }
 
 /**
@@ -160,6 +170,7 @@ function recordOf(
     signingKey: _key,
     recipient: _recipient,
     sequence: _sequence,
+    previousGone: _gone,
     ...facts
   } = said;
   const { announcedAt, ...service } = facts;

@@ -6,6 +6,7 @@ import type { BackupBase, BackupSummary } from '../../domain/manifest.ts';
 import type { EncryptionPolicy } from '../../domain/encryption.ts';
 import type { RestoreMode, SealedBucket } from '../../domain/operations.ts';
 import type { HostIdentities, TargetTools } from '../../domain/restore-plan.ts';
+import type { UndoInspection } from '../../domain/undo.ts';
 
 /** What stands on the host before a restore. Sizes in bytes. */
 export interface HostInspection {
@@ -74,6 +75,8 @@ export interface HostRestoreInput {
   bucket?: SealedBucket;
   /** Of an incremental: what it builds on, from the full on. */
   chain?: BackupLink[];
+  /** How long the replaced data is kept, milliseconds; left out: as the agent's own settings say. */
+  keepPreviousMs?: number;
 }
 
 /** One backup of a chain. */
@@ -134,7 +137,21 @@ export interface HostControlActivities {
   writeBinlogManifest(input: HostBinlogInput): Promise<BackupSummary>;
   inspectHost(input: HostRestoreInput & { encrypted: boolean }): Promise<HostInspection>;
   /** Stops, swaps, starts and checks under a journal. Repeatable. @throws cut_over_failed once the old data is back. */
-  cutOver(input: HostRestoreInput): Promise<{ notServingMs: number }>;
+  cutOver(input: HostRestoreInput): Promise<CutOverReport>;
+  /**
+   * Whether a restore can be undone, as far as can be seen now. Agents of before do not have it, nor the next one.
+   *
+   * @throws undo_refused, previous_gone
+   */
+  inspectUndo(input: HostUndoInput): Promise<UndoInspection>;
+  /**
+   * Puts the data back that a restore replaced. Repeatable.
+   *
+   * @param input `undoId`: the undo's own workflow
+   * @throws undo_refused, previous_gone, written_since, server_stop_failed: the restored data goes on serving;
+   *   put_back_failed once the other is on its way back
+   */
+  undoRestore(input: HostUndoInput & { undoId: string; force: boolean }): Promise<UndoReport>;
   /** Whatever a restore left: ends its processes, brings the old data back, starts it if it served, removes the staging. */
   putBack(input: HostRestoreInput): Promise<PutBackResult>;
   /**
@@ -148,6 +165,14 @@ export interface HostControlActivities {
   startServer(input: HostRestoreInput): Promise<void>;
 }
 
+/** What became of a server whose restore was undone. */
+export interface UndoReport {
+  /** In milliseconds; left out where the agent was killed meanwhile. */
+  notServingMs?: number;
+  serving: boolean;
+  replicas: string[];
+}
+
 /** Where a backup came from. Agents of before do not say it. */
 export interface FetchReport {
   /** The locations that gave parts of it. */
@@ -156,6 +181,22 @@ export interface FetchReport {
   refusals: string[];
   /** Of a dump: what a person should know of what was loaded, each a sentence. */
   warnings?: string[];
+}
+
+/** One restore of this host, to be undone. */
+export interface HostUndoInput {
+  restoreId: number;
+  /** The restore's workflow. */
+  workflowId: string;
+}
+
+/** What a cut-over did. Agents of before say only for how long the server did not serve, in milliseconds. */
+export interface CutOverReport {
+  notServingMs: number;
+  /** When the replaced data is removed at the latest. */
+  keptUntil?: string;
+  /** Who replicated from the server, and has to be built anew. */
+  replicas?: string[];
 }
 
 /** What became of a server whose restore was taken back. */

@@ -14,6 +14,7 @@ import { incrementalActivities } from './incremental.ts';
 import { replaceActivities } from './replace.ts';
 import { restoreActivities } from './restore.ts';
 import { swapActivities } from './swap.ts';
+import { undoActivities } from './undo.ts';
 
 export function hostControlActivities(host: Host): HostControlActivities {
   const { cleanUpBackup } = backupActivities(host);
@@ -32,6 +33,7 @@ export function hostControlActivities(host: Host): HostControlActivities {
     },
     cleanUpBackup,
     ...swapActivities(host),
+    ...undoActivities(host),
   };
 }
 

@@ -6,6 +6,7 @@ import { startOf } from '../../domain/progress.ts';
 import { type CutOverOptions, cutOver } from '../../mariadb/cutover/cut-over.ts';
 import { lowerGuard } from '../../mariadb/cutover/guard.ts';
 import { putBack } from '../../mariadb/cutover/put-back.ts';
+import { replicasOf } from '../../mariadb/cutover/replicas.ts';
 import type { Attempt } from '../../mariadb/context.ts';
 import { noteRestore } from '../../mariadb/follow/restored.ts';
 import { forgetSeen } from '../../mariadb/follow/seen.ts';
@@ -38,12 +39,13 @@ export function swapActivities(host: Host): SwapActivities {
       return await attempt(host, whole(order, 'cutting_over'), async (trial) => {
         trial.report(startOf('cutting_over'));
         const swap = await swapOf(host, order);
+        const replicas = await replicasOf(swap.server, host.log);
         const result = await host.following.pausedWhile(async () => {
           await noteReplacement(host, order, trial);
           return await cutOver(swap);
         });
         await rm(trial.folder, { recursive: true, force: true });
-        return result;
+        return { ...result, replicas };
       });
     },
 
@@ -117,7 +119,7 @@ async function swapOf(host: Host, order: HostRestoreInput): Promise<CutOverOptio
     workflowId: order.workflowId,
     layout,
     staging,
-    keepPreviousMs: settings.restore.keep_previous,
+    keepPreviousMs: order.keepPreviousMs ?? settings.restore.keep_previous,
     log,
     onStopped: () => saveTail({ stateDirectory, layout, spoolSize, log }),
   };

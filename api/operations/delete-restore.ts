@@ -1,5 +1,6 @@
 /** DELETE /restores/{id}: takes a restore off the lists. */
 import { TidemarkError } from '../../domain/errors.ts';
+import { isFinal } from '../../domain/operations.ts';
 import { findRestore } from '../find.ts';
 import { empty, operation } from '../operation.ts';
 import { nothing } from '../schemas/common.ts';
@@ -11,22 +12,24 @@ export const deleteRestore = operation({
   path: '/restores/{id}',
   summary: 'Remove a restore from the lists',
   description:
-    'A restore that has ended is removed from the lists; what it restored stays. One that is still Scheduled is cancelled and removed. One that is Running is refused.',
+    'A restore that has ended is removed from the lists; what it restored stays. One that is still Scheduled is cancelled and removed. One that is Running, or being undone, is refused.',
   role: 'administrator',
   params: restoreId,
   query: nothing,
   answer: empty,
   errors: ['restore_not_found', 'restore_running', 'temporal_unavailable'],
   async handle({ params: { id }, caller: { organization } }, { catalog, orders }) {
-    const { status, workflowId } = await findRestore(catalog, id, organization);
+    const { status } = await findRestore(catalog, id, organization);
     if (status === 'Scheduled') await orders.ensureReachable();
     const removed = await catalog.removeRestore(id, organization);
     if (!removed) {
       // It began, or somebody else removed it, since.
-      await findRestore(catalog, id, organization);
+      const there = await findRestore(catalog, id, organization);
       throw new TidemarkError(
         'restore_running',
-        `Restore ${id} is running: wait until it has ended, or cancel its workflow ${workflowId} in Temporal's web UI (POST /restores/${id}/cancel is not available yet): the server is then put back as it was.`,
+        there.undo && !isFinal(there.undo.status)
+          ? `Restore ${id} is being undone: wait until that has ended.`
+          : `Restore ${id} is running: wait until it has ended, or cancel it, with POST /restores/${id}/cancel: the server is then put back as it was.`,
       );
     }
     if (removed.status === 'Scheduled') await orders.cancel(removed.workflowId);

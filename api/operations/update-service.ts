@@ -21,15 +21,10 @@ import {
 import { changedPolicy, type RetentionPolicy } from '../../domain/retention/policy.ts';
 import { findService } from '../find.ts';
 import type { Parts } from '../context.ts';
-import { notAvailable } from '../not-available.ts';
 import { operation } from '../operation.ts';
 import { nothing } from '../schemas/common.ts';
 import { service } from '../schemas/service.ts';
-import {
-  serviceSettingsRequest,
-  type ServiceSettingsRequest,
-  settingsNotAvailable,
-} from '../schemas/service-settings.ts';
+import { serviceSettingsRequest, type ServiceSettingsRequest } from '../schemas/service-settings.ts';
 import { describeService } from './get-service.ts';
 
 export const updateService = operation({
@@ -37,17 +32,15 @@ export const updateService = operation({
   method: 'patch',
   path: '/services/{id}',
   summary: 'Change what a service is set to',
-  description:
-    'What is not named stays. `"default"` makes the service follow the deployment again. `retention`, `nightly`, `encryption`, `copies`, `chain`, `binlog`, `dump` and `drill` are carried out; the other settings are answered with `not_available`, and then nothing is changed.',
+  description: 'What is not named stays. `"default"` makes the service follow the deployment again.',
   role: 'administrator',
   params: z.strictObject({ id: z.string() }),
   query: nothing,
   body: serviceSettingsRequest,
   answer: service,
-  errors: ['service_not_found', 'not_available', 'encryption_required'],
+  errors: ['service_not_found', 'encryption_required'],
   async handle({ params: { id }, body, caller: { organization } }, parts) {
     const record = await findService(parts.catalog, id, organization);
-    refuseNotAvailable(body);
     refuseUnknownCopies(body, parts.defaults);
     const known = await parts.catalog.findServiceSettings([record.serviceId]);
     const change = changeOf(body, known.get(record.serviceId) ?? {});
@@ -60,7 +53,7 @@ export const updateService = operation({
 });
 
 function changeOf(
-  { retention, encryption, copies, chain, binlog, dump }: ServiceSettingsRequest,
+  { retention, encryption, copies, chain, binlog, dump, keep_previous: kept }: ServiceSettingsRequest,
   known: ServiceSettings,
 ): ServiceSettingsPatch {
   return {
@@ -72,6 +65,7 @@ function changeOf(
     ...(chain && { chain: changedChain(chain, known.chain ?? {}) }),
     ...(binlog && { binlog: changedBinlog(binlog, known.binlog ?? {}) }),
     ...(dump && { dump: changedDump(dump, dumpFilterOf(known)) }),
+    ...(kept !== undefined && { keepPreviousMs: kept === 'default' ? kept : parseDuration(kept) }),
   };
 }
 
@@ -144,15 +138,6 @@ function refuseUnknownCopies({ copies }: ServiceSettingsRequest, { copyLocations
     'invalid_request',
     `The field "copies" has to be a list of locations that the deployment names in its setting "copies". ${known}; ` +
       'nothing was changed.',
-  );
-}
-
-function refuseNotAvailable(body: ServiceSettingsRequest): void {
-  const asked = settingsNotAvailable.filter((name) => body[name] !== undefined).map((name) => `"${name}"`);
-  if (asked.length === 0) return;
-  throw notAvailable(
-    `${asked.join(', ')} ${asked.length === 1 ? 'is' : 'are'} not available yet.`,
-    'What can be set is "retention", "nightly", "encryption", "copies", "chain", "binlog", "dump" and "drill"; nothing was changed.',
   );
 }
 

@@ -6,6 +6,20 @@ import { digits, instant, oneOf, paging, progress, serviceFilter, wallClock } fr
 /** The path segment of one restore. */
 export const restoreId = z.strictObject({ id: digits(1, Number.MAX_SAFE_INTEGER) });
 
+/** The last undo of a restore that was asked for. */
+const undo = z
+  .strictObject({
+    status: z.enum(operationStatuses),
+    message: z.string(),
+    force: z.boolean(),
+    created_at: instant,
+    finished_at: instant.optional(),
+    not_serving_ms: z.int().optional(),
+    progress: progress.optional(),
+    workflow_id: z.string(),
+  })
+  .openapi({ description: 'The last undo that was asked for' });
+
 export const restore = z
   .strictObject({
     id: z.int(),
@@ -27,6 +41,11 @@ export const restore = z
       .openapi({ description: 'not_after, gtid, timeline, binlog_file, binlog_position' }),
     progress: progress.optional(),
     workflow_id: z.string(),
+    previous_kept_until: instant.optional().openapi({
+      description:
+        'Until when at the latest the data that it replaced is kept and the restore can be undone; left out where it is not kept. Short room ends it earlier.',
+    }),
+    undo: undo.optional(),
   })
   .openapi('Restore');
 

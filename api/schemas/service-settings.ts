@@ -12,10 +12,14 @@ const recipientsRule = `a list, each ${recipientRule}; or "default"`;
 
 const truth = z.union([z.boolean(), z.literal('default')], { error: 'true, false or "default"' });
 
-const span = 'a whole number and a unit: 30s, 10m, 24h or 7d';
-const duration = z
-  .string({ error: span })
-  .regex(/^[1-9]\d{0,8}(ms|s|m|h|d)$/, span)
+const keptRule = 'from 10m to 365d, a whole number and a unit: 10m, 24h or 7d; or "default"';
+const keptFor = z
+  .string({ error: keptRule })
+  .regex(/^([1-9]\d{0,8}(ms|s|m|h|d)|default)$/, keptRule)
+  .refine((value) => {
+    const ms = parseDuration(value);
+    return value === 'default' || (ms >= 600_000 && ms <= 365 * 86_400_000);
+  }, keptRule)
   .openapi({ example: '24h' });
 
 const intervalRule = 'from 1s to 1d, a whole number and a unit: 10s, 5m or 1h; or "default"';
@@ -72,14 +76,6 @@ function recipient() {
     if (fault) context.addIssue({ code: 'custom', message: `${recipientRule}; this one ${fault}` });
   });
 }
-
-/** What only later versions can do; validated like the rest. */
-const furtherSettings = {
-  keep_previous: duration.optional().openapi({
-    description:
-      "How long replaced data is kept after a restore; not available yet: see the agent's restore.keep_previous",
-  }),
-};
 
 export const serviceSettingsRequest = z
   .strictObject({
@@ -165,7 +161,10 @@ export const serviceSettingsRequest = z
           'When the service is brought back elsewhere to a random instant of its recovery window and checked, in UTC; `"off"`: only when asked for',
         example: '0 5 * * 0',
       }),
-    ...furtherSettings,
+    keep_previous: keptFor.optional().openapi({
+      description:
+        'How long the data that a restore replaces is kept, so that the restore can be undone; it goes earlier where room is short. Holds for restores that are ordered from now on. `"default"`: as the agent\'s own setting restore.keep_previous says',
+    }),
   })
   .refine((body) => Object.keys(body).length > 0, {
     path: [],
@@ -176,9 +175,6 @@ export const serviceSettingsRequest = z
     error: 'left out when hour is "default"',
   })
   .openapi('ServiceSettings');
-
-/** The settings that name something which only later versions can do. */
-export const settingsNotAvailable = Object.keys(furtherSettings) as (keyof typeof furtherSettings)[];
 
 /** In its normal form; undefined for what is none. */
 function cronOf(value: string): string | undefined {

@@ -50,6 +50,10 @@ export const service = z
     copies: copiesView.openapi({ description: 'Where its backups are copied to' }),
     chain: chainView.openapi({ description: 'How its chains of incrementals grow' }),
     archiving: binlogArchiveView.openapi({ description: 'How its binlogs are archived' }),
+    keep_previous: z.string().optional().openapi({
+      description:
+        "How long what a restore replaces is kept; left out where the agent's own setting restore.keep_previous says it",
+    }),
     dump: dumpView.openapi({
       description: 'Which databases its dumps hold; no names: all, and its accounts',
     }),

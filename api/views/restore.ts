@@ -1,10 +1,12 @@
 /** A restore's record as the contract's Restore. */
 import type { RestoreRecord } from '../../catalog/types.ts';
+import type { PreviousRecord, UndoRecord } from '../../catalog/undo-types.ts';
 import type { RestoreView } from '../schemas/restore.ts';
 import { given, wallClock, wholeSeconds } from './format.ts';
 import { progressView } from './progress.ts';
 
 export function restoreView(record: RestoreRecord): RestoreView {
+  const { previous, undo } = record;
   return {
     id: record.id,
     service_id: record.serviceId,
@@ -22,5 +24,25 @@ export function restoreView(record: RestoreRecord): RestoreView {
     ...given('reached', record.reached),
     ...given('progress', record.progress && progressView(record.progress)),
     workflow_id: record.workflowId,
+    ...given('previous_kept_until', previous && keptUntil(previous)),
+    ...given('undo', undo && undoView(undo)),
+  };
+}
+
+/** What is over by then is removed within moments, whether anybody has said so yet or not. */
+function keptUntil({ state, keptUntil: until }: PreviousRecord): string | undefined {
+  return state === 'kept' && Date.parse(until) > Date.now() ? wholeSeconds(until) : undefined;
+}
+
+function undoView(undo: UndoRecord): NonNullable<RestoreView['undo']> {
+  return {
+    status: undo.status,
+    message: undo.message,
+    force: undo.force,
+    created_at: wholeSeconds(undo.createdAt),
+    ...given('finished_at', undo.finishedAt && wholeSeconds(undo.finishedAt)),
+    ...given('not_serving_ms', undo.notServingMs),
+    ...given('progress', undo.progress && progressView(undo.progress)),
+    workflow_id: undo.workflowId,
   };
 }

@@ -73,6 +73,7 @@ export function serviceView(
     chain: chainView(settings, defaults),
     archiving: binlogView(settings, defaults),
     dump: dumpView(settings),
+    ...(settings.keepPreviousMs !== undefined && { keep_previous: formatDuration(settings.keepPreviousMs) }),
     nightly: nightlyView(nightly, now),
     ...(record.prover && { prover: { own_host: record.prover.ownHost } }),
     ...drillView(drill, now),

@@ -1,7 +1,9 @@
 /** `tidemark restores`: what restores there were, and what can be done with one. */
 import { type Command, Option } from 'commander';
 import type { Restore } from '../../client/answers.ts';
-import type { Io } from '../io.ts';
+import { TidemarkError } from '../../domain/errors.ts';
+import { follow } from '../follow.ts';
+import type { Io, Outcome } from '../io.ts';
 import { showList } from '../list.ts';
 import { type FilterFlags, filterOf, filterOptions, listOptions, statusOption } from '../options.ts';
 import { type Column, table } from '../output/table.ts';
@@ -20,11 +22,19 @@ const columns: readonly Column<Restore>[] = [
   { title: 'message', value: ({ message }) => message },
 ];
 
-export function restoresCommand(io: Io): Command {
+export function restoresCommand(io: Io, outcome: Outcome): Command {
   return commandGroup(
     'restores',
-    'Lists restores, shows and deletes one, and tells what can be restored where.',
-    [listCommand(io), getCommand(io), deleteCommand(io), lookupCommand(io), pointInTimeCommand(io)],
+    'Lists restores, shows, cancels, undoes and deletes one, and tells what can be restored where.',
+    [
+      listCommand(io),
+      getCommand(io),
+      cancelCommand(io, outcome),
+      undoCommand(io, outcome),
+      deleteCommand(io),
+      lookupCommand(io),
+      pointInTimeCommand(io),
+    ],
   );
 }
 
@@ -52,6 +62,54 @@ function getCommand(io: Io): Command {
     examples: ['restores get 7'],
     work: async (session, _flags, id = '') => session.show(await session.client.restore(id)),
   });
+}
+
+const waiting = (): Option =>
+  new Option('--wait', 'follow it to its end; the exit code is 1 when it does not come to a good one');
+
+function cancelCommand(io: Io, outcome: Outcome): Command {
+  return apiCommand<{ wait?: true }>(io, {
+    usage: 'cancel <id>',
+    description: 'Stop a restore that has not ended, and have its server put back as it was.',
+    examples: ['restores cancel 7', 'restores cancel 7 --wait'],
+    options: [waiting()],
+    async work(session, { wait }, id = '') {
+      const { client } = session;
+      const cancelled = await client.cancelRestore(id);
+      if (!wait) {
+        session.show(cancelled);
+        session.hint(`To watch it: tidemark watch ${id}`);
+        return;
+      }
+      await follow(session, outcome, `watch ${id}`, async () => client.restore(id), 'Cancelled');
+    },
+  });
+}
+
+function undoCommand(io: Io, outcome: Outcome): Command {
+  return apiCommand<{ force?: true; wait?: true }>(io, {
+    usage: 'undo <id>',
+    description:
+      'Put back the data that a restore replaced, as long as it is kept. The server is stopped for some seconds, and what the restore had put there is removed.',
+    examples: ['restores undo 7 --wait', 'restores undo 7 --force'],
+    options: [new Option('--force', 'also when something was written since, which then goes'), waiting()],
+    async work(session, { force, wait }, id = '') {
+      const { client } = session;
+      const ordered = await client.undoRestore(id, { force });
+      if (!wait) {
+        session.show(ordered);
+        session.hint(`To see how far it is: tidemark restores get ${id}`);
+        return;
+      }
+      await follow(session, outcome, `restores get ${id}`, async () => undoOf(await client.restore(id)));
+    },
+  });
+}
+
+/** Its undo, followed as an operation of its own. */
+function undoOf({ undo, id }: Restore): NonNullable<Restore['undo']> {
+  if (undo) return undo;
+  throw new TidemarkError('operation_lost', `Nothing is known of an undo of restore ${id}.`);
 }
 
 function deleteCommand(io: Io): Command {

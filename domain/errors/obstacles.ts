@@ -47,8 +47,26 @@ export const obstacleErrors = {
   restore_running: entry(
     409,
     false,
-    'A restore that runs cannot be removed.',
-    "Wait until it has ended, or cancel its workflow, whose id is the restore's `workflow_id`, in Temporal's web UI: the server is then put back as it was. `POST /restores/{id}/cancel` is not available yet.",
+    'A restore that runs, or is being undone, cannot be removed.',
+    'Wait until it has ended. A restore that runs can be stopped with `POST /restores/{id}/cancel`: the server is then put back as it was.',
+  ),
+  restore_ended: entry(
+    409,
+    false,
+    'There is nothing to cancel: the restore has ended.',
+    'A restore that succeeded can be undone with `POST /restores/{id}/undo`, as long as what it replaced is kept.',
+  ),
+  undo_refused: entry(
+    409,
+    false,
+    'This restore cannot be undone.',
+    'The message says why. Restore a backup of the data that was there before.',
+  ),
+  written_since: entry(
+    409,
+    false,
+    'Something was written since the restore, or nobody can tell whether it was.',
+    'Save what is still needed of it, then ask again with `force=true`.',
   ),
   backup_needed: entry(
     409,

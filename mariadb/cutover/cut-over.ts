@@ -4,7 +4,6 @@
  * back.
  */
 import { stat } from 'node:fs/promises';
-import path from 'node:path';
 import type { ServerSettings } from '../../config/agent.ts';
 import { messageOf, TidemarkError } from '../../domain/errors.ts';
 import type { Layout } from '../../domain/layout.ts';
@@ -22,6 +21,8 @@ import { moveAside, moveIn, restoreOwner } from './moves.ts';
 import { describePrevious } from './previous.ts';
 import { rollBack, type OnStep } from './roll-back.ts';
 import { settleOthers } from './settle.ts';
+import { identityOf } from './identity.ts';
+import { type FirstBinlog, firstBinlog } from './written.ts';
 
 export interface CutOverOptions {
   server: ServerSettings;
@@ -40,15 +41,21 @@ export interface CutOverOptions {
   onStep?: OnStep;
 }
 
+export interface CutOverResult {
+  /** For how long the server accepted no connections. */
+  notServingMs: number;
+  /** When the replaced data is removed at the latest. */
+  keptUntil: string;
+}
+
 /**
  * Replaces the server's data by the copy in the staging area. The caller holds the server's lock. Called again, it
  * returns the result of a cut-over that was committed, and begins anew after one that was interrupted, once that is
  * taken back.
- * @returns for how long the server accepted no connections, in milliseconds
  * @throws cut_over_failed, server_start_failed: the old data is back, and serves if it served, unless the message says
  *   otherwise; then the journal stays open, to be settled
  */
-export async function cutOver(options: CutOverOptions): Promise<{ notServingMs: number }> {
+export async function cutOver(options: CutOverOptions): Promise<CutOverResult> {
   const { stateDirectory, restoreId, staging } = options;
   await settleOthers(options, restoreId);
   const earlier = await readJournal(stateDirectory, restoreId);
@@ -113,6 +120,7 @@ async function swap(options: CutOverOptions, held: { journal: Journal }): Promis
     await startServer(server, { gone: true, log });
   });
   await step('check', () => requireNewData(server, held.journal, goneSince));
+  const binlog = await beganWith(options);
   const now = Date.now();
   const committed: Journal = {
     ...held.journal,
@@ -122,6 +130,7 @@ async function swap(options: CutOverOptions, held: { journal: Journal }): Promis
     committedAt: new Date(now).toISOString(),
     keepUntil: now + options.keepPreviousMs,
     previous: 'kept',
+    ...(binlog && { binlog }),
   };
   await options.onStep?.('before commit');
   await writeJournal(stateDirectory, committed);
@@ -161,12 +170,6 @@ async function openJournal(options: CutOverOptions): Promise<Journal> {
   };
 }
 
-/** Device and inode of a folder that every server has: renaming keeps them, and no other data has the same. */
-async function identityOf(directory: string): Promise<string> {
-  const { dev, ino } = await stat(path.join(directory, 'mysql'), { bigint: true });
-  return `${dev}:${ino}`;
-}
-
 /**
  * That the server which answers is one that started on the new data. Its directory alone does not prove it: that is
  * looked up by its path, under which a server that was never stopped has the new data, too.
@@ -198,8 +201,18 @@ async function requireNewData(server: ServerSettings, journal: Journal, goneSinc
   }
 }
 
+/** Without it the restore can only be undone with `force`: no reason to take it back. */
+async function beganWith({ layout, log }: CutOverOptions): Promise<FirstBinlog | undefined> {
+  try {
+    return await firstBinlog(layout);
+  } catch (error) {
+    log.warn({ reason: messageOf(error) }, "The restored server's first binlog could not be looked at.");
+    return undefined;
+  }
+}
+
 /** What is left to do once the journal is closed; nothing of it can fail the restore, and all may be repeated. */
-async function finish(options: CutOverOptions, journal: Journal): Promise<{ notServingMs: number }> {
+async function finish(options: CutOverOptions, journal: Journal): Promise<CutOverResult> {
   const { restoreId, stateDirectory, staging, log } = options;
   const remains: [string, () => Promise<void>][] = [
     ['describe the replaced data', () => describePrevious(journal)],
@@ -213,7 +226,8 @@ async function finish(options: CutOverOptions, journal: Journal): Promise<{ notS
       log.warn({ restoreId, reason: messageOf(error) }, `The restore is done, but could not ${what}.`);
     }
   }
-  return { notServingMs: journal.notServingMs ?? 0 };
+  const keptUntil = new Date(journal.keepUntil ?? 0).toISOString();
+  return { notServingMs: journal.notServingMs ?? 0, keptUntil };
 }
 
 async function takenBack(options: CutOverOptions, journal: Journal, cause: unknown): Promise<unknown> {

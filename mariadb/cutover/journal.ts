@@ -65,6 +65,24 @@ const journal = z.object({
   keepUntil: z.number().optional(),
   /** What became of the replaced data. `removing` is written before the first file goes. */
   previous: z.enum(['kept', 'removing', 'removed']).optional(),
+  /** The binlog that the restored server began with, by which it is seen whether it has written since. */
+  binlog: z.object({ file: z.string(), head: z.string() }).optional(),
+  /**
+   * Somebody asked for it to be undone. While the state is `committed`, nothing was moved yet and the restored data is
+   * to go on; from `open` on, the replaced data goes back.
+   */
+  undoing: z
+    .object({
+      /** The undo's own workflow. */
+      workflowId: z.string(),
+      /** Whether the server was there when it was stopped for this. */
+      served: z.boolean(),
+      /** Since when it does not serve, in milliseconds since 1970. */
+      notServingSince: z.number().optional(),
+      /** Written once the replaced data serves. */
+      notServingMs: z.number().optional(),
+    })
+    .optional(),
 });
 
 export type Journal = z.infer<typeof journal>;
@@ -115,7 +133,12 @@ export async function listJournals(stateDirectory: string): Promise<Journal[]> {
   return found;
 }
 
-/** The journals of cut-overs that are under way, or were interrupted. */
+/** The journals of cut-overs, and of their undoing, that are under way, or were interrupted. */
 export async function listOpenJournals(stateDirectory: string): Promise<Journal[]> {
-  return (await listJournals(stateDirectory)).filter((entry) => entry.state === 'open');
+  return (await listJournals(stateDirectory)).filter((entry) => entry.state === 'open' || beginsUndo(entry));
+}
+
+/** Whether a restore is about to be undone, and nothing was moved for it yet. */
+export function beginsUndo({ state, undoing }: Journal): boolean {
+  return state === 'committed' && undoing !== undefined;
 }

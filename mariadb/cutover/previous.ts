@@ -38,6 +38,15 @@ export async function forgetPrevious(member: StagedMember): Promise<void> {
   await removeEmptyFolders(member);
 }
 
+/** The restores, by their workflows, of which what they replaced was removed. */
+export async function removedPrevious(stateDirectory: string): Promise<string[]> {
+  return (await listJournals(stateDirectory))
+    .filter(
+      ({ state, previous }) => state === 'committed' && (previous === 'removing' || previous === 'removed'),
+    )
+    .map(({ workflowId }) => workflowId);
+}
+
 export interface ExpiryOptions {
   stateDirectory: string;
   /** With less than this free on its file system, replaced data goes before its time, but not at once. */
@@ -56,6 +65,12 @@ export async function removeExpired(options: ExpiryOptions): Promise<number[]> {
   const { stateDirectory, now, log } = options;
   const removed: number[] = [];
   for (const journal of await listJournals(stateDirectory)) {
+    if (journal.state === 'rolled_back' && journal.undoing) {
+      // Undone: it stays for whoever asks what happened, and for an undo whose answer was lost.
+      if (now - Date.parse(journal.committedAt ?? '') > journalKeptMs)
+        await removeJournal(stateDirectory, journal.restoreId);
+      continue;
+    }
     if (journal.state !== 'committed') continue;
     if (journal.previous === 'removed') {
       if (now - Date.parse(journal.committedAt ?? '') > journalKeptMs) {

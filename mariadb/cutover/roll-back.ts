@@ -135,7 +135,7 @@ async function stopForRollBack(server: ServerSettings, journal: Journal, log: Lo
 }
 
 /** A fast stop has changed these on the running server; its option files have the right values. */
-async function resetFlushing(server: ServerSettings): Promise<void> {
+export async function resetFlushing(server: ServerSettings): Promise<void> {
   const options = await readServerOptions(server);
   await using connection = await connect(server);
   for (const name of [

@@ -55,8 +55,7 @@ describe('DELETE /restores/{id}', () => {
     const { id } = await restoreOf('Running');
     const answer = await api.ask('DELETE', `/restores/${id}`);
     expect([answer.status, answer.errors]).toEqual([409, ['restore_running']]);
-    expect(answer.messages).toContain(`POST /restores/${id}/cancel is not available yet`);
-    expect(answer.messages).toMatch(/cancel its workflow \S+ in Temporal's web UI/);
+    expect(answer.messages).toContain(`cancel it, with POST /restores/${id}/cancel`);
     expect((await api.ask('GET', `/restores/${id}`)).status).toBe(200);
     await api.catalog.updateRestore(id, { status: 'Succeeded' });
     await api.ask('DELETE', `/restores/${id}`);
@@ -148,8 +147,6 @@ describe('POST /restores/lookup', () => {
 
 describe('what is described and not there yet', () => {
   const paths = (restoreId: number): [string, string][] => [
-    ['POST', `/restores/${restoreId}/cancel`],
-    ['POST', `/restores/${restoreId}/undo?force=true`],
     ['GET', `/restores/${restoreId}/events`],
     ['GET', `/services/${service.serviceId}/transactions?from=2024-03-26T17:18:57Z&table=a.b`],
   ];
@@ -173,7 +170,7 @@ describe('what is described and not there yet', () => {
       ['invalid_request'],
       expect.stringContaining('"force" is unknown'),
     ]);
-    expect((await api.ask('POST', `/restores/${id}/cancel`, { body: {} })).errors).toEqual(['not_available']);
+    expect((await api.ask('POST', `/restores/${id}/cancel`, { body: {} })).errors).toEqual(['restore_ended']);
   });
 
   test.each([

@@ -233,6 +233,15 @@ describe('a change', () => {
     });
   });
 
+  test('how long what a restore replaces is kept, until the agent says it again', async () => {
+    expect(await shown()).not.toHaveProperty('keep_previous');
+    expect((await change({ keep_previous: '48h' })).body).toMatchObject({ keep_previous: '2d' });
+    await change({ retention: { days: 8 } });
+    expect(await shown()).toMatchObject({ keep_previous: '2d' });
+    await change({ keep_previous: 'default', retention: { days: 'default' } });
+    expect(await shown()).not.toHaveProperty('keep_previous');
+  });
+
   test('which databases a dump holds, one list by itself, until no name is left', async () => {
     expect(await shown()).toMatchObject({ dump: { include: [], exclude: [] } });
     await change({ dump: { include: ['shop', 'blog', 'shop'] } });
@@ -241,16 +250,6 @@ describe('a change', () => {
     await change({ dump: { include: 'default', exclude: [] } });
     expect(await shown()).toMatchObject({ dump: { include: [], exclude: [] } });
   });
-
-  test.each([[{ drill: '0 5 * * 0', keep_previous: '48h' }, '"keep_previous" is']])(
-    'to %j is not available yet, and changes nothing',
-    async (body, words) => {
-      const answer = await change(body);
-      expect([answer.status, answer.errors]).toEqual([400, ['not_available']]);
-      expect(answer.messages).toContain(words);
-      expect((await shown())['retention']).toEqual({ days: 7, min_fulls: 1, origin: 'deployment' });
-    },
-  );
 
   test('when it is proven is shown in its normal form with the next time, until it is switched off', async () => {
     expect(await shown()).not.toHaveProperty('drill');
@@ -321,7 +320,8 @@ describe('a change', () => {
     [{ chain: { full_every: '7d' } }, '"chain.full_every" is unknown here'],
     [{ dump: { exclude: ['shop.orders'] } }, 'the name of a database, without a dot'],
     [{ dump: { exclude: 'shop' } }, 'a list, each the name of a database'],
-    [{ keep_previous: 3600 }, '30s, 10m, 24h or 7d'],
+    [{ keep_previous: 3600 }, 'from 10m to 365d'],
+    [{ keep_previous: '5m' }, 'from 10m to 365d, a whole number and a unit'],
     [{ drill: 'once' }, 'a cron expression of five fields'],
     [{ service_name: 'mine' }, '"service_name" is unknown here'],
   ])('to %j is refused', async (body, words) => {

@@ -23,6 +23,8 @@ const commandOf: Record<string, string> = {
   lookupPointsInTime: 'restores pointintime',
   getRestore: 'restores get',
   deleteRestore: 'restores delete',
+  cancelRestore: 'restores cancel',
+  undoRestore: 'restores undo',
   listServices: 'services list',
   getService: 'services get',
   updateService: 'services update',

@@ -8,10 +8,11 @@ import type { Layout } from '../../domain/layout.ts';
 import type { Log } from '../../mariadb/context.ts';
 import { cutOver } from '../../mariadb/cutover/cut-over.ts';
 import { settleOpenJournals } from '../../mariadb/cutover/settle.ts';
+import { undoRestore } from '../../mariadb/cutover/undo.ts';
 import type { Staging } from '../../mariadb/restore/staging.ts';
 
 export interface ChildOrder {
-  work: 'cut over' | 'settle';
+  work: 'cut over' | 'settle' | 'undo';
   /** The step to die at, such as `before stop`; empty: live. */
   dieAt: string;
   server: ServerSettings;
@@ -36,4 +37,6 @@ const onStep = (step: string): Promise<void> => {
   return new Promise(() => undefined);
 };
 if (order.work === 'cut over') await cutOver({ ...order, keepPreviousMs: 3_600_000, log, onStep });
+else if (order.work === 'undo')
+  await undoRestore({ ...order, undoId: 'undo/of-a-test', force: true, log, onStep });
 else await settleOpenJournals({ ...order, log, onStep });

@@ -240,8 +240,8 @@ export const rows: readonly Row[] = [
   },
   { ...onRestore('getRestore', 'viewer', 200), tells: true },
   onRestore('deleteRestore', 'administrator', 200),
-  onRestore('cancelRestore', 'administrator', 'not_available', '/cancel'),
-  onRestore('undoRestore', 'administrator', 'not_available', '/undo'),
+  onRestore('cancelRestore', 'administrator', 'restore_ended', '/cancel'),
+  onRestore('undoRestore', 'administrator', 'agent_unavailable', '/undo'),
   onRestore('getRestoreEvents', 'viewer', 'not_available', '/events'),
   // Services.
   {
