@@ -12,6 +12,7 @@ import type {
   VerificationInput,
 } from '../domain/operations.ts';
 import { settleDrill } from '../temporal/drills.ts';
+import type { RestorePlanReport } from '../domain/restore-plan.ts';
 import { settleSchedule } from '../temporal/schedules.ts';
 import {
   startBackup,
@@ -23,6 +24,7 @@ import {
 } from '../temporal/start.ts';
 import { type Agents, agentsThrough } from './agents.ts';
 import type { ApiLog } from './context.ts';
+import { planThrough } from './restore-plans.ts';
 import { mayPass, temporalError } from './temporal-errors.ts';
 import { type UndoQuestions, undoQuestionsThrough } from './undo-questions.ts';
 
@@ -38,6 +40,12 @@ export interface Orders extends Agents, UndoQuestions {
   backup(input: BackupInput): Promise<void>;
   restore(input: RestoreInput): Promise<void>;
   undo(input: UndoInput): Promise<void>;
+  /**
+   * What a restore would do.
+   *
+   * @throws what stands in its way; agent_unavailable, temporal_unavailable
+   */
+  planRestore(input: RestoreInput): Promise<RestorePlanReport>;
   verification(input: VerificationInput): Promise<void>;
   proof(workflowId: string, input: ProofInput): Promise<void>;
   /** Asks a workflow to stop. One that never began, or has ended, gives its place up here. @throws temporal_unavailable */
@@ -198,6 +206,7 @@ export function ordersThrough(
         async (message) => catalog.updateUndo(restoreId, workflowId, { status: 'Failed', message }),
       );
     },
+    planRestore: (input) => planThrough(client, address, input),
     async verification(input) {
       await start(
         input.workflowId,

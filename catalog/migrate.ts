@@ -21,6 +21,7 @@ import { up as keeping } from './migrations/0019-keeping.ts';
 import { up as deploymentStorage } from './migrations/0020-deployment-storage.ts';
 import { up as archiveBreaks } from './migrations/0022-archive-breaks.ts';
 import { up as recovery } from './migrations/0023-recovery.ts';
+import { up as restoreRecovery } from './migrations/0024-restore-recovery.ts';
 import { up as undo } from './migrations/0026-undo.ts';
 import { up as proofs } from './migrations/0029-proofs.ts';
 import type { Tables } from './schema.ts';
@@ -46,6 +47,7 @@ const migrations: Record<string, Migration> = {
   '0020-deployment-storage': { up: deploymentStorage },
   '0022-archive-breaks': { up: archiveBreaks },
   '0023-recovery': { up: recovery },
+  '0024-restore-recovery': { up: restoreRecovery },
   '0026-undo': { up: undo },
   '0029-proofs': { up: proofs },
 };

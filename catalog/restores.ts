@@ -39,6 +39,7 @@ export function restoresIn(database: Database): RestoreQueries {
             mode: order.mode,
             type: backup.type === 'dump' ? 'logical' : 'physical',
             bucket: order.bucket,
+            ...(order.recovery && { recovery: JSON.stringify(order.recovery) }),
             status: 'Scheduled',
             message: prose(order.message),
             workflow_id: '',

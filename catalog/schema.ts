@@ -181,6 +181,8 @@ interface RestoresTable {
   undo_status: OperationStatus | null;
   /** JSON */
   undo: string | null;
+  /** JSON; null for the backup's own instant. */
+  recovery: string | null;
 }
 
 interface RemovalsTable {

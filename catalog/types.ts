@@ -5,7 +5,7 @@
 import type { EncryptionPolicy } from '../domain/encryption.ts';
 import type { Layout } from '../domain/layout.ts';
 import type { BinlogPosition } from '../domain/manifest.ts';
-import type { BackupType, OperationStatus, RestoreMode } from '../domain/operations.ts';
+import type { BackupType, OperationStatus, RecoveryOrder, RestoreMode } from '../domain/operations.ts';
 import type { Progress } from '../domain/progress.ts';
 import type { ProverOffer } from '../domain/proofs/offer.ts';
 import type { AdoptionCatalog } from './adoption-types.ts';
@@ -103,6 +103,8 @@ export interface RestoreRecord {
   createdAt: string;
   /** The workflow that carries it out. */
   workflowId: string;
+  /** What it brings back beyond the backup; left out for the backup's own instant. */
+  recovery?: RecoveryOrder;
   finishedAt?: string;
   pointInTime?: string;
   progress?: Progress;
@@ -252,6 +254,7 @@ export interface Catalog
     backup: BackupRecord;
     mode: RestoreMode;
     bucket: string;
+    recovery?: RecoveryOrder | undefined;
     message: string;
     workflowId: (restoreId: number) => string;
     receipt?: Receipt<RestoreRecord> | undefined;

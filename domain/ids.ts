@@ -88,6 +88,8 @@ export const workflowIds = {
   cleanUp: (workflowId: string): string => `${workflowId}/clean-up`,
   agent: (agentId: string): string => `agent/${agentId}`,
   /** One question whether an agent is there; the nonce tells questions apart. */
+  /** Of what is only planned: many may be at a time. */
+  restorePlan: (serviceId: string, nonce: string): string => `restore-plan/${serviceId}/${nonce}`,
   ping: (agentId: string, nonce: string): string => `agent/${agentId}/ping/${nonce}`,
   /** Following the binlog of a service: one for as long as there is the service. */
   follow: (serviceId: string): string => `follow/${serviceId}`,

@@ -12,6 +12,8 @@ import {
   loadObstacles,
   nameObstacles,
   refuseWithoutIdentity,
+  type ReplayFacts,
+  roomForReplay,
   type RestorePlan,
   type TargetFacts,
   workingRoom,
@@ -28,6 +30,7 @@ export function planLoad(
   backup: BackupFacts & { dump: DumpContent },
   target: TargetFacts,
   mode: RestoreMode,
+  replay?: ReplayFacts,
 ): RestorePlan {
   const { backupId, dump, storedBytes, dataBytes = 0 } = backup;
   // Only of a whole server, or for a trial, is a fresh one made.
@@ -41,7 +44,10 @@ export function planLoad(
   const emptied = dump.whole && mode === 'in-place' ? (space?.usedBytes ?? 0) : 0;
   const bytesFree = (space?.freeBytes ?? 0) + emptied;
   const copies = fresh && !dump.whole ? 2 : 1;
-  const bytesNeeded = dataBytes * copies + (fresh ? target.redoBytes + workingRoom + freshBytes : 0);
+  const bytesNeeded =
+    dataBytes * copies +
+    (fresh ? target.redoBytes + workingRoom + freshBytes : 0) +
+    roomForReplay(replay, target);
   if (bytesFree < bytesNeeded) {
     const advice = mode === 'in-place' ? '' : ', or restore with mode "in-place", which needs less';
     throw new TidemarkError(
@@ -53,7 +59,7 @@ export function planLoad(
   return {
     backupId,
     mode,
-    bytesToFetch: storedBytes,
+    bytesToFetch: storedBytes + (replay?.storedBytes ?? 0),
     bytesNeeded,
     bytesFree,
     warnings: warningsOf(backup, target),

@@ -12,16 +12,8 @@ export const manifestFormat = 3;
 /** The types of backups that are files of a server, and not statements. */
 export type PhysicalType = 'full' | 'incremental';
 
-function isPhysical<T extends string>(type: T): type is T & PhysicalType {
-  return type === 'full' || type === 'incremental';
-}
-
 /** The types of backups that lie in a store under a manifest. */
 export type StoredType = PhysicalType | 'dump';
-
-export function isStored<T extends string>(type: T): type is T & StoredType {
-  return isPhysical(type) || type === 'dump';
-}
 
 /** A stretch of the archived binlogs. */
 export interface BinlogRange {

@@ -1,4 +1,5 @@
 /** The words and inputs of operations, shared by who asks for them and who carries them out. */
+import type { RecoveryTarget } from './archive/plan-types.ts';
 import type { EncryptionPolicy } from './encryption.ts';
 import type { Layout } from './layout.ts';
 import type { Phase, Progress } from './progress.ts';
@@ -84,6 +85,14 @@ export interface BackupCleanupInput {
   timings: OperationTimings;
 }
 
+/** How far a restore goes beyond the backup that it begins with. */
+export interface RecoveryOrder {
+  /** Whose backup it is, and whose binlogs are replayed after it. */
+  serviceId: string;
+  /** Planned from the backup that the restore names. */
+  target: RecoveryTarget;
+}
+
 export interface RestoreInput {
   restoreId: number;
   /** The workflow's own id, which also names the restore on its host. */
@@ -95,6 +104,8 @@ export interface RestoreInput {
   mode: RestoreMode;
   /** The backup lies in a customer's bucket; which one, the catalog knows. */
   external?: boolean;
+  /** Binlogs are replayed after it; left out for the backup's own instant. */
+  recovery?: RecoveryOrder;
   timings: OperationTimings;
 }
 

@@ -7,6 +7,7 @@ export const restorePhases = [
   'stopping',
   'fetching',
   'preparing',
+  'replaying',
   'checking',
   'cutting_over',
   'done',

@@ -3,9 +3,11 @@
  * why, and what could be done instead, before anything is touched.
  */
 import { dataDirectory, type Layout } from './layout.ts';
+import type { RecoveryPlan } from './archive/plan-types.ts';
 import type { BackupSource } from './copies.ts';
 import type { BinlogPosition, DumpContent } from './manifest.ts';
 import type { BackupType, RestoreMode } from './operations.ts';
+import type { BinlogPoint } from './archive/facts.ts';
 import { TidemarkError } from './errors.ts';
 import { majorVersion } from './versions.ts';
 
@@ -77,6 +79,27 @@ export interface TargetFacts {
   appliesChains?: true;
   /** Likewise, dumps. */
   loadsDumps?: true;
+  /** Likewise, it replays archived binlogs. */
+  replays?: true;
+}
+
+/** Binlogs that are replayed onto the copy. Bytes. */
+export interface ReplayFacts {
+  storedBytes: number;
+  /** Of the binlogs themselves. */
+  bytes: number;
+}
+
+/** What of an archive a replay needs. */
+export interface SelectedBinlogs extends ReplayFacts {
+  files: number;
+  segments: number;
+  /** age public keys, each list that some of them are encrypted for; left out where none is. */
+  recipients?: string[][];
+  /** Where it stops, where that is known. */
+  stop?: BinlogPoint;
+  /** For an instant: nothing that was written after this is brought back. */
+  notAfter?: string;
 }
 
 export interface RestorePlan {
@@ -89,13 +112,41 @@ export interface RestorePlan {
   warnings: string[];
 }
 
+/** All that was found out about a restore before it is begun. Sizes in bytes. */
+export interface RestorePlanReport extends RestorePlan {
+  /** Ids, in the order in which they are applied. */
+  chain: string[];
+  /** Of all of them before their compression. */
+  chainBytes: number;
+  dump: boolean;
+  /** Of the server that was backed up, and of the target. */
+  backupVersion: string;
+  serverVersion: string;
+  /** age public keys. */
+  recipients: string[];
+  /** The target's server is there. */
+  serving: boolean;
+  /** Of the backup. */
+  pointInTime: string;
+  binlog?: BinlogPosition;
+  /** Of a restore beyond it. */
+  recovery?: RecoveryPlan;
+  /** What is replayed then. */
+  binlogs?: SelectedBinlogs;
+}
+
 /** What prepare and the private server write beside the data and the redo log: temporary tablespaces, undo, logs. */
 export const workingRoom = 64 * 1024 * 1024;
 
 /**
  * @throws tool_missing, agent_outdated, tool_version_mismatch, layout_unsupported, identity_unavailable, disk_full
  */
-export function planRestore(backup: BackupFacts, target: TargetFacts, mode: RestoreMode): RestorePlan {
+export function planRestore(
+  backup: BackupFacts,
+  target: TargetFacts,
+  mode: RestoreMode,
+  replay?: ReplayFacts,
+): RestorePlan {
   refuseMissingTools(backup, target);
   refuseOldAgent(backup, target);
   refuseOtherMajor(backup, target);
@@ -103,7 +154,7 @@ export function planRestore(backup: BackupFacts, target: TargetFacts, mode: Rest
   const directory = dataDirectory(target.layout);
   const space = target.space.find((entry) => entry.directory === directory);
   const bytesFree = (space?.freeBytes ?? 0) + (mode === 'in-place' ? (space?.usedBytes ?? 0) : 0);
-  const bytesNeeded = roomFor(backup) + target.redoBytes + workingRoom;
+  const bytesNeeded = roomFor(backup) + target.redoBytes + workingRoom + roomForReplay(replay, target);
   if (bytesFree < bytesNeeded) {
     const advice =
       mode === 'in-place'
@@ -120,7 +171,10 @@ export function planRestore(backup: BackupFacts, target: TargetFacts, mode: Rest
   return {
     backupId: backup.backupId,
     mode,
-    bytesToFetch: linksOf(backup).reduce((sum, { storedBytes }) => sum + storedBytes, 0),
+    bytesToFetch: linksOf(backup).reduce(
+      (sum, { storedBytes }) => sum + storedBytes,
+      replay?.storedBytes ?? 0,
+    ),
     bytesNeeded,
     bytesFree,
     warnings,
@@ -137,6 +191,30 @@ function roomFor(backup: BackupFacts): number {
   const [full, ...incrementals] = linksOf(backup).map(({ uncompressedBytes }) => uncompressedBytes);
   const largest = Math.max(0, ...incrementals);
   return Math.max(full ?? 0, backup.dataBytes ?? 0) + largest;
+}
+
+/** More redo log than the replay has to write helps nobody, and takes room. */
+const leastReplayRedo = 96 * 1024 ** 2;
+const mostReplayRedo = 2 * 1024 ** 3;
+
+/** @param bytes of all binlogs together @returns the size of the redo log of the server that replays them */
+export function replayRedoBytes(bytes: number): number {
+  return Math.min(mostReplayRedo, Math.max(leastReplayRedo, 2 * bytes));
+}
+
+/** The binlogs, what they may add to the data, and the larger redo log. */
+export function roomForReplay(replay: ReplayFacts | undefined, { redoBytes }: TargetFacts): number {
+  if (!replay) return 0;
+  return 2 * replay.bytes + Math.max(0, replayRedoBytes(replay.bytes) - redoBytes);
+}
+
+/** @throws agent_outdated */
+export function requireReplaying({ replays }: TargetFacts): void {
+  if (replays) return;
+  throw new TidemarkError(
+    'agent_outdated',
+    'The agent of the target is of a version that cannot replay binlogs. Upgrade the agent.',
+  );
 }
 
 function refuseOldAgent({ chain }: BackupFacts, target: TargetFacts): void {

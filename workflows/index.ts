@@ -8,6 +8,7 @@ export { proof } from './proof.ts';
 export { reconcile } from './reconcile.ts';
 export { removals } from './removals.ts';
 export { restore, restoreCleanup } from './restore.ts';
+export { restorePlan } from './restore-plan.ts';
 export { retention } from './retention.ts';
 export { scheduledBackup } from './scheduled-backup.ts';
 export { inspectUndo, undo } from './undo.ts';

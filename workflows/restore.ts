@@ -4,19 +4,19 @@
  * empty, fetch, prepare, check, start.
  */
 import { CancelledFailure, CancellationScope, patched, workflowInfo } from '@temporalio/workflow';
-import type { FetchReport, HostRestoreInput } from '../activities/host/contract.ts';
+import type { FetchReport, HostRestoreInput, ReplayReport } from '../activities/host/contract.ts';
 import { replicasLeft } from '../domain/after-restore.ts';
-import { planSources, withoutAdvice } from '../domain/copies.ts';
+import { withoutAdvice } from '../domain/copies.ts';
 import { listed } from '../domain/dump.ts';
-import { planLoad } from '../domain/load-plan.ts';
-import type { RestoreInput, RestoreMode, SealedBucket } from '../domain/operations.ts';
+import type { RestoreInput } from '../domain/operations.ts';
 import type { RestorePhase } from '../domain/progress.ts';
-import { type BackupFacts, planRestore, type RestorePlan, type TargetFacts } from '../domain/restore-plan.ts';
+import type { BackupFacts } from '../domain/restore-plan.ts';
 import { type Agent, agentProxies, type ControlPlane, controlPlaneOf } from './agents.ts';
-import { agreeOnBucket } from './buckets.ts';
 import { type Dismissal, heedDismissal } from './dismissal.ts';
 import { type Ending, endingOf, findingOf } from './failures.ts';
 import { beginNarrative, type Narrative } from './narrative.ts';
+import { pointOf, stopText } from './recovery.ts';
+import { orderOf, type PlannedRestore, planOn } from './restore-planning.ts';
 
 interface RestoreRun {
   input: RestoreInput;
@@ -30,15 +30,6 @@ interface RestoreRun {
   warnings: string[];
   /** When the replaced data is removed at the latest; left out where none is kept. */
   keptUntil?: string;
-}
-
-/** What is known once the plan stands. */
-interface PlannedRestore {
-  agent: Agent;
-  order: HostRestoreInput;
-  facts: BackupFacts;
-  /** The location that serves, where there is more than one, for people. */
-  source?: string;
 }
 
 type Reached = Record<string, string | number>;
@@ -97,6 +88,9 @@ async function sideBySide(
   noteFetch(run, facts, report);
   await telling(run, 'preparing', 'The copy is being prepared.', () => agent.bulk.prepareBackup(order));
   await applyChain(run, order, 'The copy is being prepared', (step) => agent.bulk.applyIncremental(step));
+  await replayOnto(run, order, 'Binlogs are being replayed onto the copy', (it) =>
+    agent.bulk.replayBinlogs(it),
+  );
   const { reached, warnings = [] } = await telling(
     run,
     'checking',
@@ -124,6 +118,7 @@ async function inPlace(run: RestoreRun, { agent, order, facts }: PlannedRestore)
   noteFetch(run, facts, report);
   await telling(run, 'preparing', notReady, () => agent.patientBulk.prepareBackup(order));
   await applyChain(run, order, notReady, (step) => agent.patientBulk.applyIncremental(step));
+  await replayOnto(run, order, notReady, (it) => agent.patientBulk.replayBinlogs(it));
   const { reached, warnings = [] } = await telling(run, 'checking', notReady, () =>
     agent.patientBulk.checkCopy(order),
   );
@@ -170,6 +165,19 @@ async function applyChain(
   }
 }
 
+/** The binlogs after the backup, where the restore goes further than it. */
+async function replayOnto(
+  run: RestoreRun,
+  order: HostRestoreInput,
+  doing: string,
+  replay: (order: HostRestoreInput) => Promise<ReplayReport>,
+): Promise<void> {
+  if (!order.replay) return;
+  const message = doing === notReady ? notReady : `${doing}: ${stopText(order.replay.stop)}.`;
+  const report = await telling(run, 'replaying', message, () => replay(order));
+  run.warnings.push(...report.warnings);
+}
+
 function setUp(input: RestoreInput): RestoreRun {
   return {
     input,
@@ -182,11 +190,6 @@ function setUp(input: RestoreInput): RestoreRun {
     oldData: 'whole',
     warnings: [],
   };
-}
-
-function orderOf(input: RestoreInput, manifestSha256: string, bucket?: SealedBucket): HostRestoreInput {
-  const { restoreId, workflowId, backupId, mode } = input;
-  return { restoreId, workflowId, backupId, mode, manifestSha256, ...(bucket && { bucket }) };
 }
 
 /** The api took it when the restore was ordered; else a backup has it that is called off for this restore. */
@@ -253,33 +256,17 @@ async function plan(run: RestoreRun): Promise<PlannedRestore> {
         () => plane.control.findAgent({ serviceId: input.serviceId }),
       ),
   );
-  const agent = agentProxies(agentId, input.timings);
-  const { backupId } = input;
-  const bucket = input.external
-    ? await agreeOnBucket(plane, agent, { backupId, purpose: 'restore' })
-    : undefined;
-  const chain = facts.chain?.map(({ backupId: id, manifestSha256 }) => ({ backupId: id, manifestSha256 }));
-  const order = {
-    ...orderOf(input, facts.manifestSha256, bucket),
-    ...(chain && { chain }),
-    ...(keepPreviousMs !== undefined && { keepPreviousMs }),
-  };
-  const encrypted = facts.encrypted || (facts.chain ?? []).some(({ recipients }) => recipients.length > 0);
-  const host = await agent.control.inspectHost({ ...order, encrypted });
-  run.warnings.push(...planOf(facts, host, input.mode).warnings);
-  if (!facts.sources) return { agent, order, facts };
-  const [first, ...others] = planSources(facts.sources, host.copies);
-  const sources = [first, ...others].flatMap((source) => (source ? [source.location] : []));
-  return { agent, order: { ...order, sources }, facts, ...(first && { source: first.shown }) };
-}
-
-function planOf(facts: BackupFacts, host: TargetFacts, mode: RestoreMode): RestorePlan {
-  const { dump } = facts;
-  return dump ? planLoad({ ...facts, dump }, host, mode) : planRestore(facts, host, mode);
+  const planned = await planOn(plane, input, facts, { agentId, keepPreviousMs });
+  run.warnings.push(...planned.plan.warnings);
+  return planned;
 }
 
 /** Recorded before a late cancellation can be heard: the new data serves, and that is the truth. */
-async function succeed(run: RestoreRun, { facts }: PlannedRestore, reached: Reached): Promise<void> {
+async function succeed(
+  run: RestoreRun,
+  { facts, recovery }: PlannedRestore,
+  reached: Reached,
+): Promise<void> {
   // A cancellation that came while the server was being swapped is still honoured: the old data goes back.
   if (CancellationScope.current().consideredCancelled)
     throw new CancelledFailure('cancelled during the cut-over');
@@ -292,7 +279,7 @@ async function succeed(run: RestoreRun, { facts }: PlannedRestore, reached: Reac
       status: 'Succeeded',
       message,
       progress: story.now.progress,
-      pointInTime: facts.pointInTime,
+      ...pointOf(facts, recovery),
       reached,
       ...(run.keptUntil !== undefined && { keptUntil: run.keptUntil }),
     });

@@ -7,11 +7,13 @@ import type { BackupBase, BackupSummary } from '../../domain/manifest.ts';
 import type {
   BackupInput,
   OperationStatus,
+  RecoveryOrder,
   Registration,
   SealedBucket,
   SignedAnnouncement,
 } from '../../domain/operations.ts';
 import type { ProofReport, ProofTarget, Prover } from '../../domain/proofs/types.ts';
+import type { RecoveryPlan } from '../../domain/archive/plan-types.ts';
 import type { BackupFacts } from '../../domain/restore-plan.ts';
 import type { Progress } from '../../domain/progress.ts';
 import type { Examination } from '../../domain/verification.ts';
@@ -144,6 +146,8 @@ export interface ControlActivities {
   confirmBackup(input: BackupSummary & { encryption?: EncryptionPolicy }): Promise<void>;
   /** What a restore has to know of a backup, from its manifest; sees that every part is there. @throws object_missing, object_damaged */
   readBackup(input: { backupId: string }): Promise<BackupFacts>;
+  /** Which binlogs lead from the backup to the target. @throws outside_window */
+  planRecovery(input: { backupId: string; recovery: RecoveryOrder }): Promise<RecoveryPlan>;
   /**
    * Takes what an agent says of its service, when the agent signed it and is enrolled, or proves a token that enrols it.
    * Repeatable.

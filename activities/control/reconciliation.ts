@@ -177,7 +177,7 @@ async function settleBackup(plane: Plane, backup: BackupRecord, outcome: Outcome
 
 async function settleRestore(plane: Plane, restore: RestoreRecord, outcome: Outcome): Promise<void> {
   if (isYoung(restore.createdAt)) return;
-  const { id: restoreId, workflowId, backupId, serviceId, organization, mode } = restore;
+  const { id: restoreId, workflowId, backupId, serviceId, organization, mode, recovery } = restore;
   const backup = await plane.catalog.findBackup(backupId);
   const input: RestoreInput = {
     restoreId,
@@ -187,6 +187,7 @@ async function settleRestore(plane: Plane, restore: RestoreRecord, outcome: Outc
     organization,
     mode,
     ...(backup?.method === 'external' && { external: true }),
+    ...(recovery && { recovery }),
     timings: plane.timings,
   };
   const state = await workflowState(plane, workflowId);

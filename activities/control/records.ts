@@ -1,5 +1,6 @@
 /** The rows of backups and restores, moved along as their workflows go. */
 import type { BackupRecord } from '../../catalog/types.ts';
+import { planFrom } from '../../domain/archive/plan.ts';
 import { requireEncryptedFor } from '../../domain/encryption.ts';
 import { messageOf, TidemarkError } from '../../domain/errors.ts';
 import type { Manifest } from '../../domain/manifest.ts';
@@ -18,7 +19,13 @@ import type { Plane } from './plane.ts';
 
 type RecordActivities = Pick<
   ControlActivities,
-  'findAgent' | 'updateBackup' | 'updateRestore' | 'updateUndo' | 'confirmBackup' | 'readBackup'
+  | 'findAgent'
+  | 'updateBackup'
+  | 'updateRestore'
+  | 'updateUndo'
+  | 'confirmBackup'
+  | 'readBackup'
+  | 'planRecovery'
 >;
 
 export function recordActivities(plane: Plane): RecordActivities {
@@ -96,6 +103,10 @@ export function recordActivities(plane: Plane): RecordActivities {
         if (encryption) requireEncryptedFor(encryption, manifest.pipeline.recipients);
         await statParts(store, manifest);
       });
+    },
+
+    async planRecovery({ backupId, recovery: { serviceId, target } }) {
+      return planFrom(await catalog.recoveryFacts(serviceId), { ...target, backupId });
     },
 
     async readBackup({ backupId }) {

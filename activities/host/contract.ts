@@ -1,12 +1,13 @@
 /** The activities of an agent: they run beside the database server that they work on. */
 import type { DumpFilter } from '../../domain/dump.ts';
 import type { ArchivePoint, BinlogPoint, FollowState } from '../../domain/archive/facts.ts';
+import type { BinlogRange, RecoveryStop } from '../../domain/archive/plan-types.ts';
 import type { Layout } from '../../domain/layout.ts';
 import type { BackupBase, BackupSummary } from '../../domain/manifest.ts';
 import type { EncryptionPolicy } from '../../domain/encryption.ts';
 import type { RestoreMode, SealedBucket } from '../../domain/operations.ts';
-import type { HostIdentities, TargetTools } from '../../domain/restore-plan.ts';
 import type { UndoInspection } from '../../domain/undo.ts';
+import type { HostIdentities, SelectedBinlogs, TargetTools } from '../../domain/restore-plan.ts';
 
 /** What stands on the host before a restore. Sizes in bytes. */
 export interface HostInspection {
@@ -29,6 +30,8 @@ export interface HostInspection {
   appliesChains?: true;
   /** Likewise, dumps. */
   loadsDumps?: true;
+  /** Likewise, it replays archived binlogs. */
+  replays?: true;
 }
 
 export interface HostBackupInput {
@@ -77,6 +80,29 @@ export interface HostRestoreInput {
   chain?: BackupLink[];
   /** How long the replaced data is kept, milliseconds; left out: as the agent's own settings say. */
   keepPreviousMs?: number;
+  /** What is replayed onto the copy; left out where it is served as it was backed up. */
+  replay?: HostReplay;
+}
+
+/** Archived binlogs that bring a copy forward. */
+export interface HostReplay {
+  /** Whose they are. */
+  serviceId: string;
+  /** Where the backup stands. */
+  start: ArchivePoint;
+  /** One at least. */
+  ranges: BinlogRange[];
+  stop: RecoveryStop;
+}
+
+/** What a replay has come to. */
+export interface ReplayReport {
+  reached: ArchivePoint & { timeline: string; notAfter?: string };
+  transactions: number;
+  /** By the relay log, or by `mariadb-binlog | mariadb`. */
+  way: 'relay' | 'pipe';
+  /** What a person should know, each a sentence. */
+  warnings: string[];
 }
 
 /** One backup of a chain. */
@@ -220,6 +246,20 @@ export interface HostBulkActivities {
   prepareBackup(input: HostRestoreInput): Promise<void>;
   /** Fetches an incremental of the chain and applies it to the prepared copy. @param input `number` counts from 1 */
   applyIncremental(input: HostRestoreInput & { number: number }): Promise<void>;
+  /**
+   * Sees which segments of the archive a replay needs: that they meet, that the objects are there, that they can be opened.
+   * Changes nothing.
+   *
+   * @throws binlog_gap, object_missing, identity_unavailable
+   */
+  selectBinlogs(input: HostRestoreInput): Promise<SelectedBinlogs>;
+  /**
+   * Fetches the binlogs and proves them whole, where the preparation has not done it yet, and replays them onto the copy.
+   * One that was interrupted begins with a new copy.
+   *
+   * @throws binlog_gap, binlog_damaged, target_not_found, replay_failed, and what fetching throws
+   */
+  replayBinlogs(input: HostRestoreInput): Promise<ReplayReport>;
   /** Starts a private server on the copy, checks it, sets GTID state and the agent's account, stops it, lays the files out. */
   checkCopy(
     input: HostRestoreInput,

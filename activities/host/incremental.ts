@@ -13,7 +13,8 @@ import { fetchInto } from './fetch.ts';
 import type { Host } from './host.ts';
 import { manifestOf } from './kept-manifest.ts';
 import { patiently } from './patience.ts';
-import { enterSite, linksOf, operationOf, prepare, unpack } from './restore.ts';
+import { prepare, unpack } from './restore.ts';
+import { enterSite, linksOf, operationOf } from './site.ts';
 import { sourcesFor } from './sources.ts';
 
 export function incrementalActivities(host: Host): Pick<HostBulkActivities, 'applyIncremental'> {
@@ -30,12 +31,17 @@ export function incrementalActivities(host: Host): Pick<HostBulkActivities, 'app
  * Brings the copy to the state of an incremental, `number` counted from 1 behind the full. One that was interrupted
  * before in the middle of an incremental, or by a power cut, is made anew from the full.
  */
-async function bringTo(host: Host, order: HostRestoreInput, number: number, trial: Attempt): Promise<void> {
+export async function bringTo(
+  host: Host,
+  order: HostRestoreInput,
+  number: number,
+  trial: Attempt,
+): Promise<void> {
   let applied = (await lostInPowerCut(trial.folder)) ? undefined : await appliedTo(trial.folder);
   if (applied === undefined) {
     host.log.warn(
       { operation: operationOf(order) },
-      'An incremental was interrupted while it was applied: the copy is made anew from the full.',
+      'What was being applied to the copy was interrupted: it is made anew from the full.',
     );
     await unpack(host, order, trial);
     await prepare(host, order, trial);

@@ -12,6 +12,7 @@ import { followActivities } from './follow.ts';
 import type { Host } from './host.ts';
 import { incrementalActivities } from './incremental.ts';
 import { replaceActivities } from './replace.ts';
+import { replayActivities } from './replay-activities.ts';
 import { restoreActivities } from './restore.ts';
 import { swapActivities } from './swap.ts';
 import { undoActivities } from './undo.ts';
@@ -52,6 +53,7 @@ export function hostBulkActivities(host: Host): HostBulkActivities {
     fetchBackup,
     prepareBackup,
     applyIncremental,
+    ...replayActivities(host),
     checkCopy,
     replaceDatabases,
   };

@@ -9,7 +9,7 @@ import type { HostBulkActivities } from './contract.ts';
 import { feed, identityOf } from './fetch.ts';
 import type { Host } from './host.ts';
 import { manifestOf } from './kept-manifest.ts';
-import { enterSite, operationOf } from './restore.ts';
+import { enterSite, operationOf } from './site.ts';
 import { sourcesFor } from './sources.ts';
 
 export function replaceActivities(host: Host): Pick<HostBulkActivities, 'replaceDatabases'> {

@@ -1,7 +1,5 @@
 /** Materializing a backup: fetched, unpacked and prepared in a directory of its own, and checked on a private server. */
-import { mkdir, readFile } from 'node:fs/promises';
-import path from 'node:path';
-import { dataDirectory, type Layout } from '../../domain/layout.ts';
+import { dataDirectory } from '../../domain/layout.ts';
 import { measure, startOf } from '../../domain/progress.ts';
 import { refuseWithoutIdentity } from '../../domain/restore-plan.ts';
 import type { Attempt } from '../../mariadb/context.ts';
@@ -10,11 +8,10 @@ import { forgetApplied, markApplied } from '../../mariadb/restore/applied.ts';
 import { isInstalled, type ProgramName, programVersion } from '../../mariadb/programs.ts';
 import { checkCopy } from '../../mariadb/restore/check.ts';
 import { syncFileSystem } from '../../mariadb/restore/commands.ts';
-import { writeDurably } from '../../mariadb/restore/files.ts';
 import { inspectIdentities } from '../../mariadb/restore/identity.ts';
 import { prepareCopy } from '../../mariadb/restore/prepare.ts';
 import { checkStaging, freeSpace } from '../../mariadb/restore/room.ts';
-import { createStaging, type Staging, stagingFor } from '../../mariadb/restore/staging.ts';
+import { createStaging } from '../../mariadb/restore/staging.ts';
 import { lostInPowerCut, markSynced, markUnpacked } from '../../mariadb/restore/unpacked.ts';
 import { inspectLayout } from '../../mariadb/server/layout.ts';
 import { isServing } from '../../mariadb/server/lifecycle.ts';
@@ -23,34 +20,17 @@ import { serverOwner } from '../../mariadb/server/owner.ts';
 import { verifyBackup } from '../../storage/verify.ts';
 import { beating } from '../heartbeat.ts';
 import { attempt } from './attempt.ts';
-import type {
-  BackupLink,
-  FetchReport,
-  HostBulkActivities,
-  HostControlActivities,
-  HostRestoreInput,
-} from './contract.ts';
+import type { FetchReport, HostBulkActivities, HostControlActivities, HostRestoreInput } from './contract.ts';
 import { loadInto, syncLoaded } from './dump.ts';
 import { fetchInto } from './fetch.ts';
-import { type Host, operationFolder } from './host.ts';
+import type { Host } from './host.ts';
 import { identitiesFor } from './identities.ts';
 import { manifestOf } from './kept-manifest.ts';
 import { patiently } from './patience.ts';
 import { misplaced } from './placement.ts';
+import { fetchForReplay, replayView, requireReplayed, verifyBinlogs } from './replay.ts';
+import { enterSite, linksOf, operationOf } from './site.ts';
 import { sourcesFor } from './sources.ts';
-
-/** What a restore is called on its host. */
-export function operationOf({ restoreId }: { restoreId: number }): string {
-  return `restore-${restoreId}`;
-}
-
-/** Where one restore works. */
-export interface RestoreSite {
-  layout: Layout;
-  staging: Staging;
-  /** The directory that the backup is unpacked into: the staging, or the data directory itself. */
-  directory: string;
-}
 
 type RestoreActivities = Pick<HostControlActivities, 'inspectHost'> &
   Pick<HostBulkActivities, 'verifyObjects' | 'fetchBackup' | 'prepareBackup' | 'checkCopy'>;
@@ -86,6 +66,7 @@ export function restoreActivities(host: Host): RestoreActivities {
           redoBytes: Number((await readServerOptions(server)).get('innodb_log_file_size') ?? 0),
           appliesChains: true as const,
           loadsDumps: true as const,
+          replays: true as const,
         };
       }),
 
@@ -110,6 +91,7 @@ export function restoreActivities(host: Host): RestoreActivities {
           });
           before += manifest.storedBytes;
         }
+        await verifyBinlogs(host, order, trial);
         // Asked for again when all was read, which can take hours: next, the data goes.
         const encrypted = links.map(({ pipeline }) => pipeline.recipients).filter((all) => all.length > 0);
         if (encrypted.length === 0) return;
@@ -135,7 +117,8 @@ export function restoreActivities(host: Host): RestoreActivities {
           );
           await patiently(order, () => unpack(host, order, trial));
         }
-        await prepare(host, order, trial);
+        // The binlogs come while the backup is prepared; neither needs the other.
+        await both(prepare(host, order, trial), fetchForReplay(host, order, trial));
       });
     },
 
@@ -145,38 +128,19 @@ export function restoreActivities(host: Host): RestoreActivities {
         const manifest = await patiently(order, () => manifestOf(host, order, trial.folder));
         const { directory, layout, staging } = await enterSite(host, order);
         trial.report(startOf('checking'));
-        return await checkCopy({
+        const replayed = order.replay && (await requireReplayed(trial.folder));
+        const { reached, warnings } = await checkCopy({
           server,
           layout,
           staging,
           directory,
           attempt: trial,
-          binlog: manifest.binlog,
+          binlog: replayed ?? manifest.binlog,
         });
+        return { reached: { ...reached, ...(replayed && replayView(replayed)) }, warnings };
       });
     },
   };
-}
-
-/**
- * The site of a restore. The layout is written down when work begins, because later there may be nothing left
- * to look at.
- */
-export async function enterSite(host: Host, order: HostRestoreInput): Promise<RestoreSite> {
-  const folder = operationFolder(host.settings.state_directory, operationOf(order));
-  const file = path.join(folder, 'layout.json');
-  let layout: Layout;
-  try {
-    layout = JSON.parse(await readFile(file, 'utf8')) as Layout;
-  } catch (error) {
-    // Not there yet, or cut short by a crash of the machine before anything was done with it.
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT' && !(error instanceof SyntaxError)) throw error;
-    layout = await inspectLayout(host.settings.server);
-    await mkdir(folder, { recursive: true, mode: 0o700 });
-    await writeDurably(file, JSON.stringify(layout));
-  }
-  const staging = stagingFor(layout, order.restoreId);
-  return { layout, staging, directory: order.mode === 'in-place' ? dataDirectory(layout) : staging.data };
 }
 
 /** Waits for both, so that neither is at work when the attempt ends. @throws what the first failed with */
@@ -184,17 +148,6 @@ async function both(first: Promise<void>, second: Promise<void>): Promise<void> 
   for (const result of await Promise.allSettled([first, second])) {
     if (result.status === 'rejected') throw result.reason as Error;
   }
-}
-
-/** The backup and all that it builds on, from the full on. */
-export function linksOf({
-  chain = [],
-  backupId,
-  manifestSha256,
-}: HostRestoreInput): [BackupLink, ...BackupLink[]] {
-  const [first, ...others] = chain;
-  const own = { backupId, manifestSha256 };
-  return first ? [first, ...others, own] : [own];
 }
 
 /** Fetches and unpacks the full into its place; what an earlier try left there goes first. */
@@ -221,7 +174,10 @@ export async function prepare(host: Host, order: HostRestoreInput, trial: Attemp
   const manifest = await patiently(order, () => manifestOf(host, order, trial.folder, linksOf(order)[0]));
   const { directory } = await enterSite(host, order);
   trial.report(startOf('preparing'));
-  if (manifest.dump) return await syncLoaded(directory, trial);
+  if (manifest.dump) {
+    await syncLoaded(directory, trial);
+    return await markApplied(trial.folder, 0);
+  }
   const expected = { toLsn: manifest.lineage.toLsn };
   // What was unpacked is still in memory for the most part; it gets to the disk while the copy is prepared.
   await both(

@@ -20,7 +20,8 @@ import { attempt, type AttemptOptions } from './attempt.ts';
 import type { HostControlActivities, HostRestoreInput, PutBackResult } from './contract.ts';
 import type { Host } from './host.ts';
 import { manifestOf } from './kept-manifest.ts';
-import { enterSite, operationOf } from './restore.ts';
+import { branchOf } from './replay.ts';
+import { enterSite, operationOf } from './site.ts';
 
 type SwapActivities = Pick<
   HostControlActivities,
@@ -81,6 +82,7 @@ export function swapActivities(host: Host): SwapActivities {
     async startServer(order) {
       await attempt(host, whole(order, 'cutting_over'), async (trial) => {
         const { server, stateDirectory, log } = await swapOf(host, order);
+        if (order.replay) await noteReplacement(host, order, trial);
         await lowerGuard(stateDirectory);
         await startServer(server, { log });
         await closeInPlace(stateDirectory);
@@ -96,12 +98,19 @@ async function noteReplacement(host: Host, order: HostRestoreInput, { folder }: 
   const { restoreId, workflowId, mode } = order;
   const { binlog, lineage, ...manifest } = await manifestOf(host, order, folder);
   const own = manifest.serviceId === serviceId;
-  const { timeline } = lineage;
+  // In place, it is not known yet when the old data goes.
+  const branch = order.replay
+    ? await branchOf(folder)
+    : binlog && { place: binlog, timeline: lineage.timeline };
   await noteRestore(stateDirectory, {
     restoreId,
     workflowId,
     mode,
-    ...(own && binlog && { branch: binlog, ...(timeline !== undefined && { timeline }) }),
+    ...(own &&
+      branch && {
+        branch: branch.place,
+        ...(branch.timeline !== undefined && { timeline: branch.timeline }),
+      }),
   });
   await endLineage(stateDirectory);
   await forgetSeen(stateDirectory);

@@ -11,7 +11,7 @@ import { beating } from '../heartbeat.ts';
 import { attempt } from './attempt.ts';
 import type { HostControlActivities, HostUndoInput } from './contract.ts';
 import type { Host } from './host.ts';
-import { operationOf } from './restore.ts';
+import { operationOf } from './site.ts';
 
 export function undoActivities(host: Host): Pick<HostControlActivities, 'inspectUndo' | 'undoRestore'> {
   const { log, settings } = host;

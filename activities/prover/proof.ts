@@ -24,7 +24,7 @@ import type { HostProofActivities, HostProofInput } from './contract.ts';
 import type { ProofSite } from './site.ts';
 import { planOnProver, requireRoom, settingsOf } from './plan.ts';
 import { replayForProof, selectForProof } from './replay.ts';
-import { linksOf } from '../host/restore.ts';
+import { linksOf } from '../host/site.ts';
 import { sourcesFor } from '../host/sources.ts';
 
 /** The buffer pool of a server that reads every table once. */

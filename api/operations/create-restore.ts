@@ -1,32 +1,33 @@
 /** POST /restores: brings a backup back, to its own service or to another one. */
 import { randomBytes } from 'node:crypto';
 import { z } from '@hono/zod-openapi';
-import type { BackupRecord, ServiceRecord } from '../../catalog/types.ts';
+import type { ServiceRecord } from '../../catalog/types.ts';
 import { TidemarkError } from '../../domain/errors.ts';
-import { isStored } from '../../domain/manifest.ts';
-import { isServiceId, parseBackupId, workflowIds } from '../../domain/ids.ts';
+import type { RestoreInput } from '../../domain/operations.ts';
+import { workflowIds } from '../../domain/ids.ts';
 import type { Parts } from '../context.ts';
 import { findService } from '../find.ts';
 import { notAvailable } from '../not-available.ts';
 import { operation } from '../operation.ts';
+import { restoreSource } from '../restore-source.ts';
 import { nothing } from '../schemas/common.ts';
 import {
   fieldsNotAvailable,
-  pointFields,
   restoreQuery,
   type RestoreRequest,
   restoreRequest,
 } from '../schemas/restore-request.ts';
-import { restore, restorePlan } from '../schemas/restore.ts';
+import { restore, restorePlan, type RestorePlanView } from '../schemas/restore.ts';
+import { restorePlanView } from '../views/restore-plan.ts';
 import { restoreView } from '../views/restore.ts';
 
 export const createRestore = operation({
   name: 'createRestore',
   method: 'post',
   path: '/restores',
-  summary: 'Restore a backup',
+  summary: 'Restore a backup, or bring a service back to a point in time',
   description:
-    'Replaces the whole server of `service_id` by the backup, users included; a dump of some databases replaces those databases in the running server, and no other. The service has to be free and its agent has to be there; a nightly backup makes way, and is taken again when the restore has ended. With `mode: side-by-side`, the default, the old data is kept and comes back if the restore fails; `in-place` needs less room and cannot be taken back.',
+    'Replaces the whole server of `service_id` by the backup, users included, and by what its binlogs have after it up to `point_in_time`, `gtid`, `before_gtid` or `latest`; a dump of some databases replaces those databases in the running server, and no other. The service has to be free and its agent has to be there; a nightly backup makes way, and is taken again when the restore has ended. With `mode: side-by-side`, the default, the old data is kept and comes back if the restore fails; `in-place` needs less room and cannot be taken back.',
   role: 'administrator',
   params: nothing,
   query: restoreQuery,
@@ -39,6 +40,7 @@ export const createRestore = operation({
     'backup_not_found',
     'service_not_found',
     'backup_not_restorable',
+    'outside_window',
     'service_busy',
     'agent_revoked',
     'agent_unavailable',
@@ -47,11 +49,20 @@ export const createRestore = operation({
   async handle({ query, body, caller: { organization }, receipt }, parts) {
     const { catalog, orders } = parts;
     const service = await findService(catalog, body.service_id, organization);
-    const backup = await namedBackup(body, service, organization, parts);
-    refuseNotAvailable(body, query.dry_run);
-    refuseNotRestorable(backup);
+    refuseExternal(body, service);
+    refuseNotAvailable(body);
+    const { backup, recovery } = await restoreSource(body, organization, parts);
     await orders.ask(service);
-    const { serviceId } = service;
+    const input = {
+      backupId: backup.id,
+      serviceId: service.serviceId,
+      organization,
+      mode: body.mode,
+      ...(backup.method === 'external' && { external: true }),
+      ...(recovery && { recovery }),
+      timings: orders.timings,
+    };
+    if (query.dry_run) return await tellPlan(input, parts);
     const bucket = await catalog.findExternalBucket(backup.id);
     const record = await catalog.createRestore({
       organization,
@@ -59,23 +70,35 @@ export const createRestore = operation({
       backup,
       mode: body.mode,
       bucket: bucket?.location ?? '',
+      recovery,
       message: 'Restore is scheduled.',
       workflowId: (id) => workflowIds.restore(id, randomBytes(4).toString('hex')),
       receipt: receipt(restoreView),
     });
-    await orders.restore({
-      restoreId: record.id,
-      workflowId: record.workflowId,
-      backupId: backup.id,
-      serviceId,
-      organization,
-      mode: body.mode,
-      ...(backup.method === 'external' && { external: true }),
-      timings: orders.timings,
-    });
+    await orders.restore({ ...input, restoreId: record.id, workflowId: record.workflowId });
     return restoreView(record);
   },
 });
+
+/** Nothing is written down, and nothing is touched. */
+async function tellPlan(
+  order: Omit<RestoreInput, 'restoreId' | 'workflowId'>,
+  { catalog, orders, restoreRates }: Parts,
+): Promise<RestorePlanView> {
+  const { serviceId, organization } = order;
+  const nonce = randomBytes(6);
+  // The host keeps apart by it what several plans ask at once; no restore has so high a number.
+  const restoreId = nonce.readUIntBE(0, 6);
+  const workflowId = workflowIds.restorePlan(serviceId, nonce.toString('hex'));
+  const input = { ...order, restoreId, workflowId };
+  const report = await orders.planRestore(input);
+  const newest = { page: 1, pageSize: 1, order: 'desc' } as const;
+  const filter = { serviceId, status: 'Succeeded' } as const;
+  const [last] = (await catalog.listRestores(organization, filter, newest)).items;
+  const ms = last?.mode === 'side-by-side' ? last.reached?.['not_serving_ms'] : undefined;
+  const lastNotServing = typeof ms === 'number' ? ms / 1000 : undefined;
+  return restorePlanView(input, report, { rates: restoreRates, lastNotServing });
+}
 
 /** The vendor's documents print such a body in this place. */
 function refuseScheduleRequest(body: unknown): void {
@@ -89,65 +112,23 @@ function refuseScheduleRequest(body: unknown): void {
 }
 
 /** What is well formed and not there yet. */
-function refuseNotAvailable(body: RestoreRequest, dryRun: boolean): void {
+function refuseNotAvailable(body: RestoreRequest): void {
   const asked = fieldsNotAvailable.filter((field) => body[field] !== undefined).map((field) => `"${field}"`);
   if (asked.length > 0) {
     throw notAvailable(
       `${asked.join(', ')} ${asked.length === 1 ? 'is' : 'are'} not available yet.`,
-      'What can be restored is a whole backup, by its "id".',
+      'What can be restored is a whole service.',
     );
   }
-  if (dryRun) throw notAvailable('"dry_run" is not available yet.', 'Leave it out.');
 }
 
-/**
- * The backup that a request names.
- *
- * @throws backup_not_found, telling what else the id may have meant
- * @throws not_available when it names, as it may, something else than a backup
- */
-async function namedBackup(
-  body: RestoreRequest,
-  target: ServiceRecord,
-  organization: string,
-  { catalog }: Parts,
-): Promise<BackupRecord> {
-  const id = body.id ?? body.key ?? '';
-  if (body.external_source) {
-    requireCredentials(body.external_source, target);
-    throw notAvailable(
-      '"external_source", restoring from a bucket of your own, is not available yet.',
-      'What can be restored is a backup that GET /backups lists, by its "id".',
-    );
-  }
-  const found = parseBackupId(id) ? await catalog.findBackup(id, organization) : undefined;
-  if (found) return found;
-  const forward = pointFields.filter((field) => body[field] !== undefined).map((field) => `"${field}"`);
-  if (forward.length > 0 && isServiceId(id) && (await catalog.findService(id, organization))) {
-    throw notAvailable(
-      `${forward.join(', ')} is not available yet.`,
-      `Restore one of the backups that GET /backups/${id} lists.`,
-    );
-  }
-  const shown = id.slice(0, 250);
-  if (/^\d{1,15}$/.test(id)) {
-    const meant = await catalog.findSchedule(Number(id), organization);
-    throw new TidemarkError(
-      'backup_not_found',
-      meant?.backupId === undefined
-        ? `There is no backup "${shown}": the id of a backup is as GET /backups lists it.`
-        : `There is no backup "${shown}". Schedule ${shown} made the backup "${meant.backupId}": restore that id.`,
-    );
-  }
-  if (isServiceId(id) && (await catalog.findService(id, organization))) {
-    throw new TidemarkError(
-      'backup_not_found',
-      `"${shown}" is a service: restore one of the backups that GET /backups/${shown} lists.`,
-    );
-  }
-  throw new TidemarkError(
-    'backup_not_found',
-    `There is no backup "${shown}". GET /backups lists those there are.`,
+/** Objects that others have made are looked for in their bucket. */
+function refuseExternal({ external_source: source }: RestoreRequest, target: ServiceRecord): void {
+  if (!source) return;
+  requireCredentials(source, target);
+  throw notAvailable(
+    '"external_source", restoring from a bucket of your own, is not available yet.',
+    'What can be restored is a backup that GET /backups lists, by its "id".',
   );
 }
 
@@ -161,19 +142,4 @@ function requireCredentials(
     'invalid_request',
     'The field "external_source.credentials" is missing: it has to be credentials in base64 for a bucket that is not the managed storage of the service.',
   );
-}
-
-function refuseNotRestorable(backup: BackupRecord): void {
-  if (backup.status !== 'Succeeded') {
-    throw new TidemarkError(
-      'backup_not_restorable',
-      `The backup "${backup.id}" is ${backup.status}: ${backup.message} Choose one that Succeeded.`,
-    );
-  }
-  if (!isStored(backup.type)) {
-    throw new TidemarkError(
-      'not_available',
-      `Restoring a backup of the type "${backup.type}" is not available yet: choose one of the type "full", "incremental" or "dump".`,
-    );
-  }
 }

@@ -16,7 +16,7 @@ const source = z
     example: 'eda3b72460c8c0d9d61a7f01b6a22e32:dbtgf28216706:tx-filip-mdb-ms-0',
   });
 
-const point = 'a point in time: YYYY-MM-DD hh:mm:ss in UTC, or RFC 3339';
+const point = 'a point in time: YYYY-MM-DD hh:mm:ss in UTC, or RFC 3339, with up to six digits of a second';
 const gtid = 'a GTID position such as 0-1-42';
 const included = 'a list of databases and tables: ["db", "db.table"]';
 
@@ -63,7 +63,7 @@ const furtherFields = {
 };
 
 /** The optional fields that name something which only later versions can do. */
-export const fieldsNotAvailable = Object.keys(furtherFields) as (keyof typeof furtherFields)[];
+export const fieldsNotAvailable = ['include', 'as', 'encryption_key'] as const;
 
 /** Of these at most one says how far to go. */
 export const pointFields = ['point_in_time', 'gtid', 'before_gtid', 'latest'] as const;
@@ -119,7 +119,7 @@ export const restoreRequest = z
   .openapi('RestoreRequest');
 
 export const restoreQuery = z.strictObject({
-  dry_run: flag.openapi({ description: 'Only tells the plan; not available yet' }),
+  dry_run: flag.openapi({ description: 'Only tells the plan; nothing is started' }),
 });
 
 /** Also when other fields are wrong, so that everything is said at once. */
@@ -137,7 +137,8 @@ function hasKey(value: unknown): value is { encryption_key: unknown } {
 }
 
 function isInstant(value: string): boolean {
-  const form = /^\d{4}-\d\d-\d\d(?: \d\d:\d\d:\d\d|T\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d))$/;
+  const form =
+    /^\d{4}-\d\d-\d\d(?: \d\d:\d\d:\d\d(?:\.\d{1,9})?|T\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d))$/;
   if (!form.test(value) || !isDay(value.slice(0, 10))) return false;
   return !Number.isNaN(Date.parse(value.includes('T') ? value : `${value.replace(' ', 'T')}Z`));
 }

@@ -35,6 +35,8 @@ export const restore = z
     created_at: instant,
     finished_at: instant.optional(),
     point_in_time: wallClock.optional(),
+    gtid: z.string().optional().openapi({ description: 'It was to stop just after this transaction' }),
+    before_gtid: z.string().optional().openapi({ description: 'It was to stop just before it' }),
     reached: z
       .record(z.string(), z.union([z.string(), z.number()]))
       .optional()
@@ -58,12 +60,34 @@ export const restorePlan = z
     chain: z
       .array(z.string())
       .openapi({ description: 'Ids of the backups that are applied, in their order' }),
+    reason: z.string().openapi({ description: 'Why it begins with this backup' }),
     point_in_time: wallClock.optional(),
-    gtid: z.string().optional(),
+    stop: z
+      .strictObject({
+        at: z.enum(['backup', 'end', 'time', 'gtid']),
+        timeline: z.string().optional(),
+        gtid: z.string().optional(),
+        binlog_file: z.string().optional(),
+        binlog_position: z.string().optional(),
+        not_after: z.string().optional(),
+      })
+      .openapi({
+        description:
+          'Where it stops: at the own instant of the backup, at the end of the binlogs, or in them; the position where it is known. Nothing that was written after `not_after` is brought back',
+      }),
+    binlogs: z
+      .strictObject({ files: z.int(), segments: z.int(), bytes: z.int(), stored_bytes: z.int() })
+      .optional()
+      .openapi({ description: 'What is replayed after the backup' }),
+    versions: z.strictObject({ backup: z.string(), server: z.string() }),
+    recipients: z
+      .array(z.string())
+      .openapi({ description: 'age public keys: the identities of these open what is fetched' }),
     bytes_to_fetch: z.int(),
     bytes_needed: z.int(),
     bytes_free: z.int(),
     estimated_seconds: z.int(),
+    estimated_not_serving_seconds: z.int(),
     warnings: z.array(z.string()),
   })
   .openapi('RestorePlan');
@@ -80,3 +104,4 @@ export const restoreListQuery = z.strictObject({
 });
 
 export type RestoreView = z.infer<typeof restore>;
+export type RestorePlanView = z.infer<typeof restorePlan>;

@@ -1,12 +1,17 @@
 /** A restore's record as the contract's Restore. */
 import type { RestoreRecord } from '../../catalog/types.ts';
 import type { PreviousRecord, UndoRecord } from '../../catalog/undo-types.ts';
+import type { RecoveryTarget } from '../../domain/archive/plan-types.ts';
 import type { RestoreView } from '../schemas/restore.ts';
 import { given, wallClock, wholeSeconds } from './format.ts';
 import { progressView } from './progress.ts';
 
 export function restoreView(record: RestoreRecord): RestoreView {
   const { previous, undo } = record;
+  const { target } = record.recovery ?? {};
+  const asked = target && 'time' in target ? target.time : undefined;
+  const { gtid, before } = gtidOf(target);
+  const pointInTime = record.pointInTime ?? asked;
   return {
     id: record.id,
     service_id: record.serviceId,
@@ -20,7 +25,9 @@ export function restoreView(record: RestoreRecord): RestoreView {
     message: record.message,
     created_at: wholeSeconds(record.createdAt),
     ...given('finished_at', record.finishedAt && wholeSeconds(record.finishedAt)),
-    ...given('point_in_time', record.pointInTime && wallClock(record.pointInTime)),
+    ...given('point_in_time', pointInTime && wallClock(pointInTime)),
+    ...given('gtid', gtid),
+    ...given('before_gtid', before),
     ...given('reached', record.reached),
     ...given('progress', record.progress && progressView(record.progress)),
     workflow_id: record.workflowId,
@@ -45,4 +52,9 @@ function undoView(undo: UndoRecord): NonNullable<RestoreView['undo']> {
     ...given('progress', undo.progress && progressView(undo.progress)),
     workflow_id: undo.workflowId,
   };
+}
+
+function gtidOf(target: RecoveryTarget | undefined): { gtid?: string; before?: string } {
+  if (!target || !('gtid' in target)) return {};
+  return target.before ? { before: target.gtid } : { gtid: target.gtid };
 }

@@ -28,6 +28,16 @@ export function estimatedSeconds(
   return Math.ceil(seconds);
 }
 
+/** The same of sizes that are known already. @returns whole seconds */
+export function secondsFor(
+  { bytes, dump, binlogBytes }: { bytes: number; dump: boolean; binlogBytes: number },
+  rates: RestoreRates,
+): number {
+  return Math.ceil(
+    rates.fixedSeconds + bytes / (dump ? rates.dump : rates.physical) + binlogBytes / rates.binlog,
+  );
+}
+
 /** About how much of a stretch's binlogs was written between two instants, as if it had been written evenly. */
 export function bytesBetween({ stretch, from, to }: Reach, begin: number, end: number): number {
   const [first, last] = [Math.max(begin, from), Math.min(end, to)];

@@ -6,6 +6,8 @@ export type RecoveryTarget = (
   /** Just after it, or just before. */
   | { gtid: string; before?: boolean }
   | { latest: true }
+  /** A place between two transactions of the timeline that is named beside it. */
+  | { place: BinlogPoint }
 ) & {
   /** Where it is not on the current timeline or one of its ancestors. */
   timeline?: string | undefined;

@@ -3,9 +3,10 @@
  * planned here, and nothing else. Where in the binlogs an instant or a transaction lies exactly, segments have to be
  * read for: the plan says in which range.
  */
-import type { Base } from './backups.ts';
+import { type Base, isIn, type PlacedBase } from './backups.ts';
 import { chooseBase } from './choice.ts';
 import type { RestoreRates } from './estimate.ts';
+import type { BinlogPoint } from './facts.ts';
 import { microInstant, microseconds } from './instants.ts';
 import { backupAlone, ownInstants, partsOf, type Planning, withTimeline } from './plan-parts.ts';
 import { rangesOf } from './plan-ranges.ts';
@@ -17,8 +18,9 @@ import type {
   RecoveryStop,
   RecoveryTarget,
 } from './plan-types.ts';
+import { TidemarkError } from '../errors.ts';
 import { Archive, type Cap, isOn, type RecoveryFacts } from './reach.ts';
-import { sampledWithin } from './stretches.ts';
+import { comparePlaces, sampledWithin } from './stretches.ts';
 
 /** @example planRecovery(facts, { time: '2024-03-26T17:18:57Z' }, rates) */
 export function planRecovery(
@@ -30,8 +32,33 @@ export function planRecovery(
   const path = archive.path(target.timeline ?? timelineMeant(archive, target.backupId));
   const planning = { archive, path, target, rates };
   if ('time' in target) return planTime(planning, microseconds(target.time));
+  if ('place' in target) return planPlace(planning, target.place);
   if ('gtid' in target) return planTransaction(planning, target.gtid, target.before ?? false);
   return planLatest(planning);
+}
+
+/** From one backup on: nothing is to be weighed. @throws outside_window */
+export function planFrom(facts: RecoveryFacts, target: RecoveryTarget & { backupId: string }): RecoveryPlan {
+  return requirePlan(planRecovery(facts, target, { physical: 1, dump: 1, binlog: 1, fixedSeconds: 0 }));
+}
+
+/** @throws outside_window, naming the nearest instants that can be had, and other timelines */
+export function requirePlan(found: RecoveryPlan | RecoveryRefusal): RecoveryPlan {
+  if (!('refused' in found)) return found;
+  const { refused, before, after, timelines } = found;
+  const nearest = [before, after].filter((instant) => instant !== undefined);
+  throw new TidemarkError(
+    'outside_window',
+    [
+      refused,
+      ...(nearest.length > 0 ? [`The nearest that can be had: ${nearest.join(' and ')}.`] : []),
+      ...(timelines.length > 0
+        ? [
+            `It is on the ${timelines.length === 1 ? 'timeline' : 'timelines'} ${timelines.join(', ')}: name it in "timeline".`,
+          ]
+        : []),
+    ].join(' '),
+  );
 }
 
 /** The current one; with a backup that is not on it, the backup's own. */
@@ -75,6 +102,30 @@ function endStop(ranges: readonly BinlogRange[], gtid: string): RecoveryStop {
 /** Lists show the instant of a backup so, and what is listed can be had. */
 function upToSecond(time: number): number {
   return Math.ceil(time / 1_000_000) * 1_000_000;
+}
+
+/** Where nothing has to be looked for: to where a binarylog backup ends. */
+function planPlace(planning: Planning, place: BinlogPoint): RecoveryPlan | RecoveryRefusal {
+  const { archive, target, rates } = planning;
+  for (const { reach, to } of partsOf(planning)) {
+    const { timeline } = reach.stretch;
+    if (timeline !== target.timeline || !isIn(reach.stretch, place)) continue;
+    const before = ({ backup }: PlacedBase): boolean => comparePlaces(backup.binlog, place) <= 0;
+    const choice = chooseBase(archive, reach, { time: to, before, backupId: target.backupId, rates });
+    if (!choice) continue;
+    const { ranges } = rangesOf(archive, choice, { branch: { ...place, gtid: '' } });
+    return {
+      timeline,
+      chain: choice.chain.map(({ id }) => id),
+      ranges,
+      stop: endStop(ranges, ''),
+      seconds: choice.seconds,
+    };
+  }
+  return {
+    refused: `No backup and the binlogs after it lead to ${place.file}:${place.position}.`,
+    timelines: [],
+  };
 }
 
 function planLatest(planning: Planning): RecoveryPlan | RecoveryRefusal {

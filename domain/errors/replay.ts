@@ -2,6 +2,12 @@
 import { entry, type ErrorEntry } from './entry.ts';
 
 export const replayErrors = {
+  outside_window: entry(
+    400,
+    false,
+    'What a restore should go to cannot be had: no backup and the binlogs after it lead there.',
+    'Choose one of the instants that the message names, or look at the recovery window of the service: GET /services/{id}/recovery-window.',
+  ),
   binlog_gap: entry(
     409,
     false,

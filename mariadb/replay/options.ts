@@ -4,10 +4,8 @@
  */
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
+import { replayRedoBytes } from '../../domain/restore-plan.ts';
 
-/** More redo log than the replay has to write helps nobody, and takes room. */
-const leastRedoBytes = 96 * 1024 ** 2;
-const mostRedoBytes = 2 * 1024 ** 3;
 const threadsPerCore = 4;
 const mostThreads = 32;
 
@@ -23,7 +21,6 @@ export interface ReplayOptions {
 }
 
 export function replayArguments({ folder, serverId, bytes, threads }: ReplayOptions): string[] {
-  const redo = Math.min(mostRedoBytes, Math.max(leastRedoBytes, 2 * bytes));
   return [
     `--server-id=${serverId}`,
     `--relay-log=${path.join(folder, 'relay')}`,
@@ -68,7 +65,7 @@ export function replayArguments({ folder, serverId, bytes, threads }: ReplayOpti
     '--innodb-flush-log-at-trx-commit=0',
     '--innodb-doublewrite=OFF',
     '--innodb-flush-method=nosync',
-    `--innodb-log-file-size=${redo}`,
+    `--innodb-log-file-size=${replayRedoBytes(bytes)}`,
     '--innodb-adaptive-hash-index=OFF',
   ];
 }

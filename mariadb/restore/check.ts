@@ -56,8 +56,7 @@ export async function checkCopy(options: CheckOptions): Promise<CheckResult> {
   const staging = inPlace ? stagingInPlace(options.layout, options.staging.restoreId) : options.staging;
   let checked = await readMark(directory, staging.restoreId);
   if (!checked && !(await isLaidOut(directory))) {
-    const { uid, gid } = await stat(directory);
-    await giveTree(directory, { uid, gid }, inPlace ? await strangersIn(options) : []);
+    const { uid, gid } = await giveCopy(options);
     const memoryBytes = Math.min(
       mostMemoryBytes,
       await workingMemory(memoryShare, await usedBytes(directory)),
@@ -109,8 +108,16 @@ function describe(binlog: BinlogPosition | undefined): Record<string, string | n
 }
 
 /** What lies in a data directory that is restored in place and did not come with the backup. */
-async function strangersIn({ server, layout }: CheckOptions): Promise<string[]> {
+async function strangersIn({ server, layout }: Pick<CheckOptions, 'server' | 'layout'>): Promise<string[]> {
   return [workFolder, 'lost+found', ...(await foreignEntries(server, layout))];
+}
+
+/** Makes the copy's files the server's own, as its directory is. @returns whose they are */
+export async function giveCopy(options: Omit<CheckOptions, 'attempt' | 'binlog'>): Promise<Owner> {
+  const { directory, staging } = options;
+  const { uid, gid } = await stat(directory);
+  await giveTree(directory, { uid, gid }, directory === staging.data ? [] : await strangersIn(options));
+  return { uid, gid };
 }
 
 /** mbstream and mariadb-backup write as the agent; the server may be another user. */

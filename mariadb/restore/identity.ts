@@ -54,6 +54,21 @@ export async function identityFor(
   throw new Error('an identity was there and was not');
 }
 
+/**
+ * The identities that open what was encrypted at several times, for other recipients each, as age reads them: one a line.
+ *
+ * @throws as {@link identityFor}
+ */
+export async function identitiesFor(
+  settings: IdentitySettings,
+  recipients: readonly string[][],
+  asking: Asking,
+): Promise<string> {
+  const found = new Set<string>();
+  for (const some of recipients) found.add(await identityFor(settings, some, asking));
+  return [...found].join('\n');
+}
+
 /** What is wrong with the file of identities, each a sentence: told before somebody needs it. */
 export async function identityWarnings({ age_identity_file: file }: IdentitySettings): Promise<string[]> {
   if (file === undefined) return [];

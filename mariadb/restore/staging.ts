@@ -38,6 +38,8 @@ export interface Staging {
   data: string;
   /** Where an incremental is unpacked before it is brought into the copy; on the same file system. */
   incremental: string;
+  /** Where binlogs wait that are replayed onto the copy; likewise. */
+  binlogs: string;
   members: StagedMember[];
 }
 
@@ -51,7 +53,7 @@ export interface Owner {
 export function stagingFor(layout: Layout, restoreId: number): Staging {
   const members = layout.members.map((member) => stage(member, restoreId));
   const data = members.find((member) => member.live === dataDirectory(layout));
-  return { restoreId, data: data?.incoming ?? '', incremental: incrementalOf(members), members };
+  return { restoreId, data: data?.incoming ?? '', ...besideData(members), members };
 }
 
 /** The places of a restore that replaces the server's files where they are: the new ones go there directly. Pure. */
@@ -60,12 +62,23 @@ export function stagingInPlace(layout: Layout, restoreId: number): Staging {
     ...stage(member, restoreId),
     incoming: member.directory,
   }));
-  return { restoreId, data: dataDirectory(layout), incremental: incrementalOf(members), members };
+  return { restoreId, data: dataDirectory(layout), ...besideData(members), members };
 }
 
-function incrementalOf(members: readonly StagedMember[]): string {
+function besideData(members: readonly StagedMember[]): Pick<Staging, 'incremental' | 'binlogs'> {
   const folder = members.find(({ kind }) => kind === 'data')?.folder ?? '';
-  return path.join(folder, 'incremental');
+  return { incremental: path.join(folder, 'incremental'), binlogs: path.join(folder, 'binlogs') };
+}
+
+/** Makes the folder of the restore in which binlogs are put for the server's user. */
+export async function createForBinlogs({ members, binlogs }: Staging, owner: Owner): Promise<void> {
+  for (const member of members) if (member.kind === 'data') await createWithin(member, binlogs, owner);
+}
+
+/** What was fetched is not needed any more. */
+export async function removeBinlogs({ members, binlogs }: Staging): Promise<void> {
+  await rm(binlogs, { recursive: true, force: true });
+  for (const member of members) if (member.kind === 'data') await removeEmptyFolders(member);
 }
 
 function stage(member: LayoutMember, restoreId: number): StagedMember {
@@ -143,7 +156,8 @@ async function give(directory: string, owner: Owner, mode: number): Promise<void
 
 /** Removes what a restore materialized. What it replaced stays where it is kept. */
 export async function removeStaging(staging: Pick<Staging, 'members'>): Promise<void> {
-  await rm(incrementalOf(staging.members), { recursive: true, force: true });
+  const { incremental, binlogs } = besideData(staging.members);
+  for (const folder of [incremental, binlogs]) await rm(folder, { recursive: true, force: true });
   for (const member of staging.members) {
     const mark = missingMark(member);
     const made = !(await isMissing(mark));

@@ -22,6 +22,7 @@ import type { BackupPatch, BackupRecord, Catalog, ServiceRecord } from '../../ca
 import { noEncryption } from '../../domain/encryption.ts';
 import { workflowIds } from '../../domain/ids.ts';
 import type { RestoreRates } from '../../domain/archive/estimate.ts';
+import type { BackupType } from '../../domain/operations.ts';
 import type { ServiceDefaults } from '../../domain/service-settings.ts';
 import { startOf } from '../../domain/progress.ts';
 import { checkerOf, type OpenApi } from '../support/openapi.ts';
@@ -254,14 +255,14 @@ export async function succeededBackup(
   catalog: Catalog,
   service: ServiceRecord,
   hexDigit: string,
-  patch: BackupPatch = {},
+  { type = 'full', ...patch }: BackupPatch & { type?: BackupType } = {},
 ): Promise<BackupRecord> {
   const backupId = `${hexDigit.repeat(32)}:${service.serviceId}:${service.serverName}`;
   let workflowId = '';
   const { backup } = await catalog.createOneTimeBackup({
     organization: service.organization,
     service,
-    type: 'full',
+    type,
     backupId,
     message: 'Backup is scheduled.',
     workflowId: (scheduleId) => (workflowId = workflowIds.backup(backupId, scheduleId)),

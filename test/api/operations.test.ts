@@ -210,8 +210,10 @@ describe('what is described and not there yet', () => {
 
   test('a service id with a point in time is a source', async () => {
     const ask = async (id: string) =>
-      api.ask('POST', '/restores', { body: { id, service_id: service.serviceId, latest: true } });
-    expect((await ask('alike')).errors).toEqual(['not_available']);
+      api.ask('POST', '/restores', {
+        body: { id, service_id: service.serviceId, point_in_time: '2001-01-01 00:00:00' },
+      });
+    expect((await ask('alike')).errors).toEqual(['outside_window']);
     expect((await ask('theirs')).errors).toEqual(['backup_not_found']);
   });
 });

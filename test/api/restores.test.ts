@@ -132,11 +132,6 @@ describe('POST /restores', () => {
   });
 
   test.each([
-    [{ point_in_time: '2024-03-26 17:18:21' }, '"point_in_time"'],
-    [{ point_in_time: '2024-03-26T17:18:21.5+02:00' }, '"point_in_time"'],
-    [{ gtid: '0-1-42' }, '"gtid"'],
-    [{ before_gtid: '0-1-42', timeline: 't' }, '"before_gtid", "timeline"'],
-    [{ latest: true }, '"latest"'],
     [{ include: ['shop', 'shop.orders'], as: 'shop2' }, '"include", "as"'],
     [
       { external_source: { bucket: 'b/', method: 'mariabackup', credentials: awsCredentials } },

@@ -1,0 +1,99 @@
+/** The steps of a restore that bring a copy forward to a point in time. */
+import { measure } from '../../domain/progress.ts';
+import { refuseWithoutIdentity, type SelectedBinlogs } from '../../domain/restore-plan.ts';
+import type { Attempt } from '../../mariadb/context.ts';
+import { replayBinlogs } from '../../mariadb/replay/replay.ts';
+import { markReplayed, markReplaying, replayedTo } from '../../mariadb/restore/applied.ts';
+import { giveCopy } from '../../mariadb/restore/check.ts';
+import { syncFileSystem } from '../../mariadb/restore/commands.ts';
+import { removeBinlogs } from '../../mariadb/restore/staging.ts';
+import { lostInPowerCut, markSynced, markUnpacked } from '../../mariadb/restore/unpacked.ts';
+import { Context } from '@temporalio/activity';
+import { beating } from '../heartbeat.ts';
+import { attempt } from './attempt.ts';
+import type { HostBulkActivities, HostReplay, HostRestoreInput, ReplayReport } from './contract.ts';
+import type { Host } from './host.ts';
+import { identitiesFor } from './identities.ts';
+import { bringTo } from './incremental.ts';
+import { patiently } from './patience.ts';
+import { readyReplay, recipientsOf, segmentsOf, select } from './replay.ts';
+import { enterSite, linksOf, operationOf } from './site.ts';
+
+type ReplayActivities = Pick<HostBulkActivities, 'selectBinlogs' | 'replayBinlogs'>;
+
+export function replayActivities(host: Host): ReplayActivities {
+  return {
+    selectBinlogs: (order) => beating(async () => await describe(host, order)),
+    async replayBinlogs(order) {
+      return await attempt(host, { operation: operationOf(order), phase: 'replaying' }, (trial) =>
+        patiently(order, () => bringForward(host, order, replayOf(order), trial)),
+      );
+    },
+  };
+}
+
+function replayOf({ replay }: HostRestoreInput): HostReplay {
+  if (!replay) throw new Error('a replay of nothing');
+  return replay;
+}
+
+async function describe(host: Host, order: HostRestoreInput): Promise<SelectedBinlogs> {
+  const selection = await select(host, replayOf(order), Context.current().cancellationSignal);
+  const encrypted = recipientsOf(selection);
+  if (encrypted.length > 0) {
+    const identities = await identitiesFor(host, operationOf(order));
+    for (const recipients of encrypted) refuseWithoutIdentity(recipients, identities);
+  }
+  const { files, stop, notAfter } = selection;
+  const segments = segmentsOf(files);
+  return {
+    files: files.length,
+    segments: segments.length,
+    storedBytes: segments.reduce((sum, { storedBytes }) => sum + storedBytes, 0),
+    bytes: segments.reduce((sum, { start, end }) => sum + end - start, 0),
+    ...(encrypted.length > 0 && { recipients: encrypted }),
+    ...('at' in stop && { stop: stop.at }),
+    ...(notAfter !== undefined && { notAfter }),
+  };
+}
+
+/** A replay that was interrupted before, or whose copy a power cut took, begins with a new copy. */
+async function bringForward(
+  host: Host,
+  order: HostRestoreInput,
+  replay: HostReplay,
+  trial: Attempt,
+): Promise<ReplayReport> {
+  const { folder } = trial;
+  if (!(await lostInPowerCut(folder))) {
+    const done = await replayedTo(folder);
+    if (done) return done;
+  }
+  await bringTo(host, order, linksOf(order).length - 1, trial);
+  const { proven, ...told } = await readyReplay(host, order, replay, trial);
+  const { server, restore } = host.settings;
+  const { directory, layout, staging } = await enterSite(host, order);
+  const total = proven.files.reduce((sum, { begin, end }) => sum + end - begin, 0);
+  const begun = Date.now();
+  const owner = await giveCopy({ server, layout, staging, directory });
+  await markReplaying(folder);
+  await markUnpacked(folder);
+  const { reached, transactions, way, notes } = await replayBinlogs({
+    server,
+    restore,
+    layout,
+    directory,
+    owner,
+    attempt: trial,
+    proven,
+    // A statement may take long over few bytes: the server's being seen at work is progress.
+    onProgress: (bytes, looks) =>
+      trial.report(measure('replaying', bytes, total, Date.now() - begun), bytes + looks),
+  });
+  await syncFileSystem(directory, trial);
+  await markSynced(folder);
+  const report: ReplayReport = { reached: { ...reached, ...told }, transactions, way, warnings: notes };
+  await markReplayed(folder, report);
+  await removeBinlogs(staging);
+  return report;
+}
