@@ -7,6 +7,7 @@ import { hostErrors } from './errors/host.ts';
 import { obstacleErrors } from './errors/obstacles.ts';
 import { operationErrors } from './errors/operations.ts';
 import { proofErrors } from './errors/proofs.ts';
+import { partErrors } from './errors/part.ts';
 import { processErrors } from './errors/processes.ts';
 import { replayErrors } from './errors/replay.ts';
 import { requestErrors } from './errors/requests.ts';
@@ -20,6 +21,7 @@ export const errorTable = {
   ...hostErrors,
   ...replayErrors,
   ...proofErrors,
+  ...partErrors,
   ...storeErrors,
   ...operationErrors,
 } as const satisfies Record<string, ErrorEntry>;

@@ -9,6 +9,7 @@ export const restorePhases = [
   'preparing',
   'replaying',
   'checking',
+  'loading',
   'cutting_over',
   'done',
 ] as const;

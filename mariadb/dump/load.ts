@@ -97,15 +97,20 @@ export async function startLoad(options: LoadOptions): Promise<Load> {
   return { input: pipeline.input, whole, end, warnings: () => failures.warnings() };
 }
 
-function accountGroup({ user, password, socket, host = '', port = 3306 }: LoadAccount): string {
+/** The option file of a program that signs on. @param database the one that the session begins in */
+export function accountGroup(
+  { user, password, socket, host = '', port = 3306 }: LoadAccount,
+  database?: string,
+): string {
   const place: Record<string, string | number> = socket === '' ? { host, port } : { socket };
-  return optionGroup('client', { user, password, ...place });
+  return optionGroup('client', { user, password, ...place, ...(database !== undefined && { database }) });
 }
 
-async function clientStage(
+/** The program that loads. @throws tool_missing */
+export async function clientStage(
   server: ServerSettings,
   optionFile: string,
-  passOver: PassedOver | undefined,
+  passOver?: PassedOver,
 ): Promise<Stage> {
   return {
     program: await findProgram(server, 'mariadb'),
@@ -191,7 +196,7 @@ const withoutData = new Set([
  * The client says the whole statement when one fails, data included: of what it says only the last line counts, and of
  * its words what is quoted is left out where it may be data.
  */
-function explainLoad(failed: StageResult): TidemarkError {
+export function explainLoad(failed: StageResult): TidemarkError {
   if (failed.error) return failed.error;
   if (path.basename(failed.program) !== 'mariadb') return explainUnpacking(failed);
   const lines = failed.stderr.trim().split('\n');

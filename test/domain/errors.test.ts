@@ -3,7 +3,9 @@ import { errorTable } from '../../domain/errors.ts';
 import { hostErrors } from '../../domain/errors/host.ts';
 import { obstacleErrors } from '../../domain/errors/obstacles.ts';
 import { operationErrors } from '../../domain/errors/operations.ts';
+import { partErrors } from '../../domain/errors/part.ts';
 import { processErrors } from '../../domain/errors/processes.ts';
+import { proofErrors } from '../../domain/errors/proofs.ts';
 import { replayErrors } from '../../domain/errors/replay.ts';
 import { requestErrors } from '../../domain/errors/requests.ts';
 import { storeErrors } from '../../domain/errors/store.ts';
@@ -15,6 +17,8 @@ test('a name stands for one error: in one subject, and so in the table once', ()
     processErrors,
     hostErrors,
     replayErrors,
+    proofErrors,
+    partErrors,
     storeErrors,
     operationErrors,
   ].flatMap((subject) => Object.keys(subject));

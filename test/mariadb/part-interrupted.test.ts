@@ -1,0 +1,138 @@
+/** Bringing part of a copy back while others hold the tables, and what is left when something ends in the middle of it. */
+import { readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { startTestServer, type TestServer } from '../support/mariadb.ts';
+import { asRoot, leftovers, testPart } from '../support/parts.ts';
+import { until } from '../support/until.ts';
+
+let copy: TestServer;
+let live: TestServer;
+
+const made = (rows: number): string[] => [
+  'DROP DATABASE IF EXISTS shop',
+  'CREATE DATABASE shop',
+  'USE shop',
+  'CREATE TABLE notes (what INT)',
+  'CREATE TABLE orders (id INT PRIMARY KEY, note VARCHAR(2000), weight FLOAT NOT NULL DEFAULT 1)',
+  `INSERT INTO orders SELECT seq, REPEAT('x', 1000), seq / 3e0 FROM seq_1_to_${rows}`,
+  'CREATE TABLE `lines` (id INT PRIMARY KEY, o INT, CONSTRAINT of FOREIGN KEY (o) REFERENCES orders (id))',
+  'INSERT INTO `lines` VALUES (1, 1)',
+  'CREATE TRIGGER noted AFTER INSERT ON orders FOR EACH ROW INSERT INTO notes VALUES (NEW.id)',
+];
+
+beforeAll(async () => {
+  [copy, live] = await Promise.all([
+    startTestServer({ name: 'part-copy' }),
+    startTestServer({ name: 'part-live', privileges: 'ALL PRIVILEGES' }),
+  ]);
+}, 60_000);
+beforeEach(async () => {
+  await copy.session(made(2_000));
+  await live.session(made(3));
+});
+afterAll(async () => {
+  await copy?.remove();
+  await live?.remove();
+});
+
+async function waiting(): Promise<boolean> {
+  const rows = await live.query(
+    "SELECT 1 FROM information_schema.PROCESSLIST WHERE STATE LIKE '%metadata lock%'",
+  );
+  return rows.length > 0;
+}
+
+test('tables that others hold are given up after a while, and nothing was changed', async () => {
+  const before = await live.checksums();
+  const part = await testPart(
+    copy,
+    live,
+    { include: ['shop.orders'] },
+    { lockWaitMs: 1_000, giveUpMs: 1_000 },
+  );
+  await part.bring();
+  await using holder = await asRoot(live);
+  await holder.query('BEGIN');
+  await holder.query('SELECT * FROM shop.orders LIMIT 1');
+  await expect(part.exchange()).rejects.toMatchObject({
+    code: 'part_locked',
+    message: expect.stringContaining('worked on shop.orders all the time') as unknown,
+  });
+  await holder.query('COMMIT');
+  expect(await part.leave()).toBe('untouched');
+  expect(await live.checksums()).toEqual(before);
+  expect(await leftovers(live)).toEqual([]);
+}, 60_000);
+
+test('a cancellation while it waits for them leaves them as they were', async () => {
+  const before = await live.checksums();
+  const part = await testPart(copy, live, { include: ['shop.orders'] });
+  await part.bring();
+  await using holder = await asRoot(live);
+  await holder.query('BEGIN');
+  await holder.query('SELECT * FROM shop.orders LIMIT 1');
+  const exchanging = expect(part.exchange()).rejects.toThrow('called off');
+  await until(waiting);
+  part.attempt.abort(new Error('called off'));
+  await exchanging;
+  await holder.query('COMMIT');
+  expect(await part.leave()).toBe('untouched');
+  expect(await live.checksums()).toEqual(before);
+  expect(await leftovers(live)).toEqual([]);
+}, 60_000);
+
+test('a server that is killed behind the exchange has what came back, and its keys and triggers once it is there', async () => {
+  const [orders, text] = [await copy.checksums(), await copy.query('SHOW CREATE TABLE shop.orders')];
+  const part = await testPart(copy, live, { include: ['shop.orders'] });
+  await part.bring();
+  // As after the death of the agent: the copy has been altered by then.
+  await part.bring();
+  // Its key to the orders has to be made again, and for that nobody may be at it.
+  await using holder = await asRoot(live);
+  await holder.query('BEGIN');
+  await holder.query('SELECT * FROM shop.`lines`');
+  const exchanging = expect(part.exchange()).rejects.toMatchObject({ code: 'database_unreachable' });
+  await until(async () => {
+    const [row] = await live.query<{ n: number }>('SELECT COUNT(*) AS n FROM shop.orders');
+    return row?.n === 2_000 && (await waiting());
+  });
+  // As if the agent had died between the exchange and writing it down.
+  const file = path.join(part.attempt.folder, 'part.json');
+  await writeFile(
+    file,
+    (await readFile(file, 'utf8')).replace('"state":"exchanged"', '"state":"exchanging"'),
+  );
+  await live.kill();
+  await exchanging;
+  await expect(part.leave()).rejects.toMatchObject({ code: 'database_unreachable' });
+  await live.start();
+  expect(await part.leave()).toBe('exchanged');
+  expect(await leftovers(live)).toEqual([]);
+  expect(await live.query('SHOW CREATE TABLE shop.`lines`')).toEqual(
+    await copy.query('SHOW CREATE TABLE shop.`lines`'),
+  );
+  expect(await live.query('SHOW CREATE TABLE shop.orders')).toEqual(text);
+  expect((await live.checksums())['`shop`.`orders`']).toBe(orders['`shop`.`orders`']);
+  await live.query('INSERT INTO shop.orders (id) VALUES (9000)');
+  expect(await live.query('SELECT * FROM shop.notes')).toEqual([{ what: 9000 }]);
+  // Done is done.
+  expect(await part.exchange()).toEqual([]);
+}, 90_000);
+
+test('what a broken load left is taken away, or loaded anew', async () => {
+  const before = await live.checksums();
+  const part = await testPart(copy, live, { include: ['shop'], as: 'beside' });
+  await part.bring();
+  // As after the death of the agent: begun again.
+  await part.bring();
+  expect(await leftovers(live)).not.toEqual([]);
+  expect(await part.leave()).toBe('untouched');
+  expect(await live.checksums()).toEqual(before);
+  expect(await leftovers(live)).toEqual([]);
+  expect(await live.query("SHOW DATABASES LIKE 'beside'")).toEqual([]);
+  await expect(part.exchange()).rejects.toMatchObject({ code: 'load_failed' });
+  expect(await live.query('SELECT @@max_allowed_packet = @@GLOBAL.max_allowed_packet AS same')).toEqual([
+    { same: 1 },
+  ]);
+}, 60_000);
