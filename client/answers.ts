@@ -10,6 +10,7 @@ import type { ScheduleView } from '../api/schemas/schedule.ts';
 import type { RecoveryWindowView } from '../api/schemas/recovery-window.ts';
 import type { RetentionPlanView } from '../api/schemas/retention.ts';
 import type { ServiceView } from '../api/schemas/service.ts';
+import type { TransactionsView } from '../api/schemas/transactions.ts';
 import type { VerificationView } from '../api/schemas/verification.ts';
 
 export type Backup = BackupView;
@@ -39,5 +40,6 @@ export type Agent = AgentList['agents'][number];
 export type AuditList = z.infer<typeof auditList>;
 export type AuditEntry = AuditList['entries'][number];
 export type RecoveryWindow = RecoveryWindowView;
+export type Transactions = TransactionsView;
 export type RetentionPlan = RetentionPlanView;
 export type Verdict = RetentionPlan['keep'][number];

@@ -18,6 +18,7 @@ import type {
   ScheduleList,
   Service,
   ServiceList,
+  Transactions,
   Verification,
 } from './answers.ts';
 import { ApiRefusal, ApiUnreachable } from './errors.ts';
@@ -82,6 +83,11 @@ export class Client {
   /** To which instants a service can be brought back, and where the holes are. */
   recoveryWindow(serviceId: string): Promise<RecoveryWindow> {
     return this.#ask('GET', `/services/${segment(serviceId)}/recovery-window`);
+  }
+
+  /** What the archived binlogs of a service hold: a page, and with `next` what to ask for as `after`. */
+  transactions(serviceId: string, query: Query = {}): Promise<Transactions> {
+    return this.#ask('GET', `/services/${segment(serviceId)}/transactions`, { query });
   }
 
   /** What the retention of a service would remove now, and what it keeps. */

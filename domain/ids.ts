@@ -91,6 +91,8 @@ export const workflowIds = {
   /** Of what is only planned: many may be at a time. */
   restorePlan: (serviceId: string, nonce: string): string => `restore-plan/${serviceId}/${nonce}`,
   ping: (agentId: string, nonce: string): string => `agent/${agentId}/ping/${nonce}`,
+  /** One question for transactions of a service's archive. */
+  transactions: (serviceId: string, nonce: string): string => `transactions/${serviceId}/${nonce}`,
   /** Following the binlog of a service: one for as long as there is the service. */
   follow: (serviceId: string): string => `follow/${serviceId}`,
   reconcile: (): string => 'reconcile',

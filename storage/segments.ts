@@ -39,6 +39,8 @@ export function openArchive(store: ObjectStore, serviceId: string): SegmentArchi
     },
     files: (timeline, signal) => listFiles(store, serviceId, timeline, signal),
     headers: (timeline, file, signal) => readHeaders(store, serviceId, { timeline, file }, signal),
+    header: (segment, signal) =>
+      readHeader(store, serviceId, objectKeys.segmentHeader(serviceId, segment), signal),
     put: (header, body, signal) => putSegment(store, header, body, signal),
     body: (header, signal) => readBody(store, serviceId, header, signal),
     remove: async (segment, encrypted, signal) => {

@@ -3,6 +3,7 @@ export { agent } from './agent.ts';
 export { backup, backupCleanup } from './backup.ts';
 export { copy } from './copy.ts';
 export { follow } from './follow.ts';
+export { listTransactions } from './list-transactions.ts';
 export { pingAgent } from './ping-agent.ts';
 export { proof } from './proof.ts';
 export { reconcile } from './reconcile.ts';

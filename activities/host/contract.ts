@@ -2,6 +2,7 @@
 import type { DumpFilter } from '../../domain/dump.ts';
 import type { ArchivePoint, BinlogPoint, FollowState } from '../../domain/archive/facts.ts';
 import type { BinlogRange, RecoveryStop } from '../../domain/archive/plan-types.ts';
+import type { TransactionPage, TransactionsOrder } from '../../domain/archive/transactions.ts';
 import type { Layout } from '../../domain/layout.ts';
 import type { BackupBase, BackupSummary } from '../../domain/manifest.ts';
 import type { EncryptionPolicy } from '../../domain/encryption.ts';
@@ -161,6 +162,12 @@ export interface HostControlActivities {
   flushBinlog(input: { serviceId: string }): Promise<FollowState>;
   /** Writes the manifest of a binarylog backup, from which moment it exists. Repeatable. */
   writeBinlogManifest(input: HostBinlogInput): Promise<BackupSummary>;
+  /**
+   * Lists transactions of the archive, as many as there is time for. Agents of earlier versions do not have it.
+   *
+   * @throws identity_unavailable, object_missing, object_damaged, binlog_damaged
+   */
+  readTransactions(input: TransactionsOrder): Promise<TransactionPage>;
   inspectHost(input: HostRestoreInput & { encrypted: boolean }): Promise<HostInspection>;
   /** Stops, swaps, starts and checks under a journal. Repeatable. @throws cut_over_failed once the old data is back. */
   cutOver(input: HostRestoreInput): Promise<CutOverReport>;

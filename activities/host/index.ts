@@ -15,6 +15,7 @@ import { replaceActivities } from './replace.ts';
 import { replayActivities } from './replay-activities.ts';
 import { restoreActivities } from './restore.ts';
 import { swapActivities } from './swap.ts';
+import { transactionActivities } from './transactions.ts';
 import { undoActivities } from './undo.ts';
 
 export function hostControlActivities(host: Host): HostControlActivities {
@@ -27,6 +28,7 @@ export function hostControlActivities(host: Host): HostControlActivities {
     confirmStore: (input) => confirmStore(host, input.probe),
     ...bucketActivities(host),
     ...binarylogActivities(host),
+    ...transactionActivities(host),
     // What a drill takes of the host is there for whoever restores.
     inspectHost: async (order) => {
       await clearTheWay(host);

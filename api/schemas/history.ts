@@ -1,34 +1,8 @@
 /** What the archive of binlogs knows of a service, and what was proved of it. Additions of ours. */
 import { z } from '@hono/zod-openapi';
-import { instant, instantInput, text } from './common.ts';
 
 /** The path segment of one service. */
 export const serviceId = z.strictObject({ id: z.string().openapi({ description: 'A service id' }) });
-
-export const transactionsQuery = z.strictObject({
-  from: instantInput.optional(),
-  to: instantInput.optional(),
-  table: z
-    .string()
-    .regex(/^[^.]{1,64}\.[^.]{1,64}$/, 'a table as database.table')
-    .optional(),
-  timeline: text('the id of a timeline').optional(),
-});
-
-export const transactions = z
-  .strictObject({
-    transactions: z.array(
-      z.strictObject({
-        gtid: z.string(),
-        timeline: z.string(),
-        time: instant,
-        kind: z.string(),
-        tables: z.array(z.string()),
-        size_bytes: z.int(),
-      }),
-    ),
-  })
-  .openapi('Transactions');
 
 export const binlogFile = z.strictObject({
   id: z.string().openapi({ description: 'A service id' }),

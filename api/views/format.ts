@@ -37,3 +37,8 @@ export function pageRequest(query: PagingQuery): PageRequest {
 export function pagesCount(count: number, query: PagingQuery): number {
   return Math.ceil(count / query.page_size);
 }
+
+/** An instant as exact as it is known: `2024-03-26T17:18:57.25Z`. */
+export function shownExactly(time: string): string {
+  return time.replace(/\.?0*Z$/, 'Z');
+}

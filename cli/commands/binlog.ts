@@ -24,7 +24,7 @@ export function binlogCommand(io: Io, outcome: Outcome): Command {
   const inspect = new Command('inspect')
     .summary('list the transactions in files, and say whether they are whole')
     .description(
-      "List the transactions in binlog files, and say of each file whether it is whole: every checksum right, every event in its place, and its transactions those that follow the file before. Statements are named by their first word alone. A server's live file may be read too: its end may not be there yet. Exit code 1: a file is damaged, encrypted, or does not follow the one before.",
+      "List the transactions in binlog files, and say of each file whether it is whole: every checksum right, every event in its place, and its transactions those that follow the file before. Statements are named by their first words and their tables. A server's live file may be read too: its end may not be there yet. Exit code 1: a file is damaged, encrypted, or does not follow the one before.",
     )
     .argument('<file...>', 'binlog files, in their order')
     .option('--events', 'list every event')

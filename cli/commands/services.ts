@@ -10,6 +10,7 @@ import { windowForPeople, windowLegend } from '../output/recovery-window.ts';
 import { type Column, table } from '../output/table.ts';
 import { duration, size, time } from '../output/values.ts';
 import { apiCommand, commandGroup } from '../session.ts';
+import { transactionsCommand } from './transactions.ts';
 
 const columns: readonly Column<Service>[] = [
   { title: 'service_id', value: ({ service_id: id }) => id },
@@ -32,6 +33,7 @@ export function servicesCommand(io: Io, outcome: Outcome): Command {
       updateCommand(io),
       retentionCommand(io),
       windowCommand(io),
+      transactionsCommand(io),
       proveCommand(io, outcome),
       proofsCommand(io),
     ],

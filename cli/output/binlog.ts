@@ -29,13 +29,15 @@ export function transactionRecord(transaction: Transaction): object {
     commit_id: commitId?.toString(),
     xa: xidRecord(transaction.xid),
     ...transaction.statement,
+    verbs: transaction.verbs,
     tables: transaction.tables,
+    tables_known: transaction.tablesKnown,
   };
 }
 
 export function transactionLine(transaction: Transaction): string {
-  const { gtid, position, end, startedAt, ending, statement, tables } = transaction;
-  const what = [statement?.verb, ...tables].filter(Boolean).join(' ');
+  const { gtid, position, end, startedAt, ending, verbs, tables } = transaction;
+  const what = [verbs.join(', '), ...tables].filter(Boolean).join(' ');
   return `${timeOf(startedAt)}  ${gtidText(gtid)}  ${position}-${end}  ${ending}${what === '' ? '' : `  ${what}`}`;
 }
 
@@ -73,7 +75,7 @@ function bodyRecord(body: EventBody | undefined): object {
     case 'gtid_list':
       return { gtids: body.gtids.map(gtidText) };
     case 'query':
-      return { database: body.database, verb: body.verb };
+      return { database: body.database, verb: body.statement?.verb };
     case 'xid':
       return { xid: body.xid.toString() };
     case 'xa_prepare':

@@ -82,6 +82,8 @@ export interface SegmentArchive {
   files(timeline: string, signal?: AbortSignal): AsyncIterable<string>;
   /** The headers of one file by start, of several with one start the longest first. */
   headers(timeline: string, file: string, signal?: AbortSignal): AsyncIterable<SegmentHeader>;
+  /** The header of one segment. @throws object_missing when it is not there, or was joined with others */
+  header(segment: SegmentPlace, signal?: AbortSignal): Promise<SegmentHeader>;
   /**
    * Puts the body, then the header. May be called again with the same.
    *

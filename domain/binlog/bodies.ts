@@ -2,6 +2,7 @@
 import { textOf, uint16, uint32, uint64 } from './bytes.ts';
 import { BinlogDamage } from './damage.ts';
 import { eventName, eventTypes, isCompressed } from './event-types.ts';
+import { statementOf } from './statement-bytes.ts';
 import { decryptedFlag, type EventBody, type GtidBody, type QueryBody, type Xid } from './events.ts';
 import { headerLength } from './format.ts';
 import type { Gtid } from './gtid.ts';
@@ -32,6 +33,7 @@ export function bytesToKeep(type: number): number {
   switch (type) {
     case eventTypes.QUERY_EVENT:
     case eventTypes.QUERY_COMPRESSED_EVENT:
+    case eventTypes.EXECUTE_LOAD_QUERY_EVENT:
       return statementStart;
     case eventTypes.TABLE_MAP_EVENT:
       return tableStart;
@@ -60,6 +62,8 @@ export function parseBody(type: number, extent: Extent, names: boolean): EventBo
     case eventTypes.QUERY_EVENT:
     case eventTypes.QUERY_COMPRESSED_EVENT:
       return parseQuery(type, extent, names);
+    case eventTypes.EXECUTE_LOAD_QUERY_EVENT:
+      return names ? parseQuery(type, extent, names) : undefined;
     case eventTypes.TABLE_MAP_EVENT:
       return parseTableMap(extent, names);
     case eventTypes.GTID_EVENT:
@@ -176,20 +180,28 @@ function parseXid(
   };
 }
 
-/** thread (4), seconds (4), length of the database's name (1), error (2), length of the variables (2); these, name, 0, statement. */
+/**
+ * thread (4), seconds (4), length of the database's name (1), error (2), length of the variables (2); of LOAD DATA the
+ * number of its file (4), where in the statement that is named (8), what to do with rows that are there (1); variables,
+ * name, 0, statement.
+ */
 function parseQuery(type: number, extent: Extent, names: boolean): QueryBody {
   const { bytes, from, to, end } = extent;
   const at = from + headerLength;
   const databaseLength = bytes[at + 8]!;
-  const database = at + 13 + uint16(bytes, at + 11);
+  const fixed = type === eventTypes.EXECUTE_LOAD_QUERY_EVENT ? 26 : 13;
+  const database = at + fixed + uint16(bytes, at + 11);
   const statement = database + databaseLength + 1;
   need(type, extent, statement <= to);
   const plain = !isCompressed(type);
+  const inUse = textOf(bytes, database, database + databaseLength);
   return {
     kind: 'query',
     ending: plain ? endingOf(bytes, statement, end - statement) : undefined,
-    database: names ? textOf(bytes, database, database + databaseLength) : undefined,
-    verb: names && plain ? verbOf(textOf(bytes, statement, Math.min(to, statement + 512))) : undefined,
+    database: names ? inUse : undefined,
+    statement: names
+      ? statementOf({ bytes, from: statement, to, whole: to === end, plain }, inUse)
+      : undefined,
   };
 }
 
@@ -204,11 +216,6 @@ function endingOf(bytes: Uint8Array, at: number, length: number): QueryBody['end
 
 function startsWith(bytes: Uint8Array, at: number, word: Uint8Array): boolean {
   return word.every((byte, index) => bytes[at + index] === byte);
-}
-
-/** After comments, the first word. */
-function verbOf(statement: string): string {
-  return /^(?:\s|\/\*[^]*?\*\/)*([a-z]+)/i.exec(statement)?.[1]?.toUpperCase() ?? '';
 }
 
 /** id of the table (6), flags (2); then database and table, each with its length (1) before and a 0 behind it. */

@@ -72,3 +72,26 @@ export function precedesStatement(type: number): boolean {
       return false;
   }
 }
+
+/** What an event does to rows; undefined for one without any. */
+export function rowVerb(type: number): 'INSERT' | 'UPDATE' | 'DELETE' | undefined {
+  switch (type) {
+    case eventTypes.WRITE_ROWS_EVENT_V1:
+    case eventTypes.WRITE_ROWS_EVENT:
+    case eventTypes.WRITE_ROWS_COMPRESSED_EVENT_V1:
+    case eventTypes.WRITE_ROWS_COMPRESSED_EVENT:
+      return 'INSERT';
+    case eventTypes.UPDATE_ROWS_EVENT_V1:
+    case eventTypes.UPDATE_ROWS_EVENT:
+    case eventTypes.UPDATE_ROWS_COMPRESSED_EVENT_V1:
+    case eventTypes.UPDATE_ROWS_COMPRESSED_EVENT:
+      return 'UPDATE';
+    case eventTypes.DELETE_ROWS_EVENT_V1:
+    case eventTypes.DELETE_ROWS_EVENT:
+    case eventTypes.DELETE_ROWS_COMPRESSED_EVENT_V1:
+    case eventTypes.DELETE_ROWS_COMPRESSED_EVENT:
+      return 'DELETE';
+    default:
+      return undefined;
+  }
+}

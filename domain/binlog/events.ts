@@ -1,6 +1,7 @@
 /** Events as the reader gives them. Names are those of MariaDB's own event classes. */
 import type { FormatDescription } from './format.ts';
 import type { Gtid } from './gtid.ts';
+import type { StatementFacts } from './statement.ts';
 
 /** Set on a file that is being written, and left on one whose server crashed. */
 export const inUseFlag = 0x1;
@@ -59,10 +60,10 @@ export interface QueryBody {
   /** The one in use. Undefined where names were not asked for. */
   database: string | undefined;
   /**
-   * The first word in capitals, such as `INSERT`. Never more: statements hold data and passwords. Undefined where names
-   * were not asked for, and of a compressed statement.
+   * The first words in capitals, such as `INSERT` or `DROP TABLE`, and the tables that it names. Never more: statements
+   * hold data and passwords. Undefined where names were not asked for.
    */
-  verb: string | undefined;
+  statement: StatementFacts | undefined;
 }
 
 export type EventBody =

@@ -2,7 +2,7 @@
  * Transactions, as groups of events: from a GTID to what ends it. The unit of recovery, because nothing can be replayed
  * up to the middle of one.
  */
-import { eventTypes, precedesStatement } from './event-types.ts';
+import { eventTypes, precedesStatement, rowVerb } from './event-types.ts';
 import type { BinlogEvent, GtidBody } from './events.ts';
 
 /**
@@ -22,9 +22,16 @@ export interface Transaction extends Omit<GtidBody, 'kind'> {
   startedAt: number;
   /** Seconds since 1970, of its last event: as near to the commit as event times come. */
   endedAt: number;
-  /** `database.table` of every table whose rows it changes, where the reader was asked for names. */
+  /**
+   * `database.table` of every table whose rows it changes or that a statement of it names, and `database.*` of a database
+   * that is made, changed or dropped as a whole. Where the reader was asked for names, as is what follows.
+   */
   tables: string[];
-  /** The first verb of its statements and the database in use, where the reader was asked for names. */
+  /** Whether these are all: not every statement can be read for certain. */
+  tablesKnown: boolean;
+  /** What is done, each once, such as `INSERT` or `DROP TABLE`; rows are inserted, updated and deleted likewise. */
+  verbs: string[];
+  /** The first verb of its statements and the database in use. */
   statement: { database: string; verb: string } | undefined;
   ending: TransactionEnding;
 }
@@ -32,6 +39,7 @@ export interface Transaction extends Omit<GtidBody, 'kind'> {
 interface Open {
   transaction: Transaction;
   tables: Set<string>;
+  verbs: Set<string>;
 }
 
 export class TransactionTracker {
@@ -56,7 +64,7 @@ export class TransactionTracker {
     const { body } = event;
     if (body?.kind === 'gtid') {
       const unended = this.#close('nothing');
-      this.#open = { transaction: begun(event, body), tables: new Set() };
+      this.#open = { transaction: begun(event, body), tables: new Set(), verbs: new Set() };
       return unended;
     }
     if (standsAlone(event.type)) {
@@ -72,14 +80,25 @@ export class TransactionTracker {
     return this.#close(ending);
   }
 
-  #add({ transaction, tables }: Open, { body, end, timestamp }: BinlogEvent): void {
+  /** Some of the events of the transaction that is open are left out: what else it does nobody knows. */
+  leaveOut(): void {
+    if (this.#open) this.#open.transaction.tablesKnown = false;
+  }
+
+  #add({ transaction, tables, verbs }: Open, { type, body, end, timestamp }: BinlogEvent): void {
     transaction.end = end;
     transaction.endedAt = timestamp;
     transaction.events += 1;
+    const rows = rowVerb(type);
+    if (rows !== undefined) verbs.add(rows);
     if (body?.kind === 'table_map') tables.add(`${body.database}.${body.table}`);
-    if (body?.kind === 'query' && body.verb !== undefined && body.database !== undefined) {
-      transaction.statement ??= { database: body.database, verb: body.verb };
-    }
+    if (body?.kind !== 'query' || body.statement === undefined || body.database === undefined) return;
+    const { verb, tables: named, known } = body.statement;
+    transaction.statement ??= { database: body.database, verb };
+    if (controls.has(verb)) return;
+    if (verb !== '') verbs.add(verb);
+    for (const table of named) tables.add(table);
+    if (!known) transaction.tablesKnown = false;
   }
 
   #close(ending: TransactionEnding): Transaction | undefined {
@@ -91,12 +110,16 @@ export class TransactionTracker {
 
 function begun({ position, end, timestamp }: BinlogEvent, { kind: _, ...gtid }: GtidBody): Transaction {
   const times = { startedAt: timestamp, endedAt: timestamp };
-  return { ...gtid, position, end, events: 1, ...times, tables: [], statement: undefined, ending: 'nothing' };
+  const contents = { tables: [], tablesKnown: true, verbs: [], statement: undefined };
+  return { ...gtid, position, end, events: 1, ...times, ...contents, ending: 'nothing' };
 }
 
-function closed({ transaction, tables }: Open, ending: TransactionEnding): Transaction {
-  return { ...transaction, tables: [...tables], ending };
+function closed({ transaction, tables, verbs }: Open, ending: TransactionEnding): Transaction {
+  return { ...transaction, tables: [...tables], verbs: [...verbs], ending };
 }
+
+/** Statements that are about the transaction itself. */
+const controls = new Set(['BEGIN', 'COMMIT', 'ROLLBACK', 'SAVEPOINT', 'RELEASE', 'XA']);
 
 /** Events of the file itself. A checkpoint may stand anywhere between transactions, never in one. */
 function standsAlone(type: number): boolean {

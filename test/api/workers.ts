@@ -13,7 +13,7 @@ export interface Workers {
   /** Runs a worker while `action` runs: of the workflows under fixtures/, or of activities if there are some. */
   during<T>(
     taskQueue: string,
-    activities: Record<string, () => Promise<unknown>> | undefined,
+    activities: Record<string, (...asked: never[]) => Promise<unknown>> | undefined,
     action: () => Promise<T>,
   ): Promise<T>;
   close(): Promise<void>;

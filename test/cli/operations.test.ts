@@ -33,6 +33,7 @@ const commandOf: Record<string, string> = {
   getRecoveryWindow: 'services window',
   listProofs: 'services proofs',
   createProof: 'services prove',
+  listTransactions: 'services transactions',
   listAgents: 'agents list',
   createAgent: 'agents enroll',
   revokeAgent: 'agents revoke',

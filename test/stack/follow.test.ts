@@ -66,6 +66,14 @@ async function caughtUp(): Promise<Archive> {
   return (await until(shown, there, `the archive at ${file}:${position}`)).archive;
 }
 
+/** The workflows that asked for transactions. */
+async function listings(): Promise<string[]> {
+  const found: string[] = [];
+  const query = "WorkflowType = 'listTransactions' AND ExecutionStatus = 'Completed'";
+  for await (const { workflowId } of stack.client.workflow.list({ query })) found.push(workflowId);
+  return found;
+}
+
 /** Event for event. */
 async function expectWhole(): Promise<void> {
   const { timeline = '' } = await caughtUp();
@@ -94,6 +102,26 @@ describe('a service', () => {
       `/services/follow-1/binlogs/${(await shown()).archive.binlog_file}`,
     );
     expect([status, body.segments[0]?.start]).toEqual([200, 0]);
+  });
+
+  test('has its transactions listed, so that one finds the table that was dropped', async () => {
+    await service.server.query('CREATE TABLE shop.orders (id INT)');
+    await service.server.query('INSERT INTO shop.orders VALUES (1)');
+    await service.server.query('DROP TABLE shop.orders');
+    await caughtUp();
+    const { status, body } = await stack.request<{ transactions: { gtid: string; statements: string[] }[] }>(
+      'GET',
+      '/services/follow-1/transactions?table=shop.orders',
+    );
+    expect([status, body.transactions.map(({ statements }) => statements.join())]).toEqual([
+      200,
+      // Of its database, and its own.
+      ['CREATE DATABASE', 'CREATE TABLE', 'INSERT', 'DROP TABLE'],
+    ]);
+    const [row] = await service.server.query<{ gtid: string }>('SELECT @@gtid_binlog_pos AS gtid');
+    expect(body.transactions.at(-1)?.gtid).toBe(row?.gtid);
+    const asked = await until(listings, (found) => found.length > 0, 'the workflow in a list');
+    await recordHistory(stack.client, 'list-transactions', asked[0] ?? '');
   });
 
   test('has all of it in the archive whoever was killed meanwhile', async () => {

@@ -256,7 +256,7 @@ export const rows: readonly Row[] = [
   onService('updateService', 'administrator', 200, '', { retention: { days: 9 }, nightly: { hour: 3 } }),
   onService('getRetention', 'viewer', 200, '/retention'),
   onService('getRecoveryWindow', 'viewer', 200, '/recovery-window'),
-  onService('listTransactions', 'viewer', 'not_available', `/transactions?${twoWeeks}`),
+  onService('listTransactions', 'viewer', 200, `/transactions?${twoWeeks}`),
   onService('getBinlog', 'viewer', 'binlog_not_found', '/binlogs/binlog.000001'),
   onService('listProofs', 'viewer', 200, '/proofs'),
   onService('createProof', 'administrator', 200, '/proofs'),

@@ -239,7 +239,7 @@ test('a statement is known by its first word and its database, and only where th
     .bytes();
   const found = (names: boolean): unknown[] =>
     readAll(bytes, [], { names }).events.flatMap(({ body }) =>
-      body?.kind === 'query' ? [[body.ending, body.database, body.verb]] : [],
+      body?.kind === 'query' ? [[body.ending, body.database, body.statement?.verb]] : [],
     );
   expect(found(true)).toEqual([
     ['commit', 'shop', 'COMMIT'],

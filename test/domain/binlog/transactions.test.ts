@@ -60,7 +60,10 @@ describe('a transaction', () => {
       ['0-7-7', 'statement', 3],
     ]);
     expect(found[0]).toMatchObject({ tables: ['shop.a', 'shop.b'], statement: undefined });
-    expect(found[3]).toMatchObject({ tables: [], statement: { database: 'shop', verb: 'CREATE' } });
+    expect(found[3]).toMatchObject({
+      tables: ['shop.t'],
+      statement: { database: 'shop', verb: 'CREATE TABLE' },
+    });
     expect(found.slice(1).map(({ position }) => position)).toEqual(found.slice(0, -1).map(({ end }) => end));
     expect(tracker.wholeTo).toBe(builder.position);
     expect(tracker.open).toBeUndefined();
