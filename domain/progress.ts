@@ -51,6 +51,11 @@ export function startOf(phase: Phase, bytesTotal = 0): Progress {
   return { phase, percent: 0, bytesDone: 0, bytesTotal, bytesPerSecond: 0, etaSeconds: 0 };
 }
 
+/** All of it was done. */
+export function endOf(phase: Phase, bytes: number): Progress {
+  return { ...startOf(phase, bytes), percent: 100, bytesDone: bytes };
+}
+
 /** The later of two reports: within one phase the one that is further, otherwise `next`. */
 export function advance(before: Progress | undefined, next: Progress): Progress {
   if (before?.phase !== next.phase) return next;

@@ -1,6 +1,6 @@
 /** Finding the agent of a service, and the proxies for its work. */
 import { type ActivityInterfaceFor, proxyActivities, sleep } from '@temporalio/workflow';
-import type { ControlActivities } from '../activities/control/contract.ts';
+import type { ControlActivities, FoundAgent } from '../activities/control/contract.ts';
 import type { HostBulkActivities, HostControlActivities } from '../activities/host/contract.ts';
 import type { DumpFilter } from '../domain/dump.ts';
 import type { EncryptionPolicy } from '../domain/encryption.ts';
@@ -77,6 +77,7 @@ export function agentProxies(agentId: string, timings: OperationTimings): Agent 
  * each time.
  *
  * @param tell is told for whom we wait, and since when
+ * @param first what was found a moment ago; left out to have it looked up
  * @throws agent_unavailable after `agentWaitMs`
  */
 export async function reachAgent(
@@ -84,12 +85,13 @@ export async function reachAgent(
   serviceId: string,
   timings: OperationTimings,
   tell: (message: string) => Promise<void>,
+  first?: FoundAgent,
 ): Promise<ReachedAgent> {
   const deadline = Date.now() + timings.agentWaitMs;
   // A short first try, so that a wait is told as one while it lasts.
   let patience = Math.min(5_000, timings.agentWaitMs / 4);
-  for (;;) {
-    const found = await plane.control.findAgent({ serviceId });
+  for (let known = first; ; known = undefined) {
+    const found = known ?? (await plane.control.findAgent({ serviceId }));
     const { agentId, lastSeenAt, deploymentId, encryption, heedsEncryption, dump } = found;
     const asked = Date.now();
     try {

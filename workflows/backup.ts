@@ -11,8 +11,9 @@ import {
 import { requireHeeding } from '../domain/encryption.ts';
 import { workflowIds } from '../domain/ids.ts';
 import type { BackupCleanupInput, BackupInput, SealedBucket } from '../domain/operations.ts';
-import type { BackupPhase } from '../domain/progress.ts';
+import { type BackupPhase, endOf } from '../domain/progress.ts';
 import type { BackupSummary } from '../domain/manifest.ts';
+import type { FoundAgent } from '../activities/control/contract.ts';
 import type { HostBackupInput } from '../activities/host/contract.ts';
 import { type AbsentServer, absentServer, serverWork } from './absent-server.ts';
 import { agentProxies, type ControlPlane, controlPlaneOf, reachAgent, type ReachedAgent } from './agents.ts';
@@ -32,6 +33,8 @@ interface BackupRun {
   yielding: Yielding;
   /** Left out by a backup that began under a version that did not ask before it copied: it ends that way. */
   absent?: AbsentServer;
+  /** Says that it runs while it runs. A backup that began under a version that said so before ends that way. */
+  goesBeside: boolean;
   /** Known once it has been reached. */
   agent?: ReachedAgent;
   /** Of a backup that goes to a customer's: known once the agent has tried it. */
@@ -63,6 +66,7 @@ function setUp(input: BackupInput): BackupRun {
     dismissal: heedDismissal(),
     yielding: heedRestores(),
     plane: controlPlaneOf(input.timings),
+    goesBeside: patched('goes-beside'),
     ...(patched('asks-server') && { absent: absentServer(input.timings) }),
     story: beginNarrative<BackupPhase>('waiting', 'Waiting for its turn.', [
       `**${input.type} backup** \`${input.backupId}\` of service **${input.serviceId}**`,
@@ -85,21 +89,32 @@ async function take(run: BackupRun): Promise<BackupSummary> {
 async function takeNow(run: BackupRun): Promise<BackupSummary> {
   const { input, absent } = run;
   if (input.type === 'binarylog') return await shipBinlog(run, () => reachObedient(run));
-  await takeTurn(run);
-  const agent = await reach(run);
+  const agent = await reach(run, await takeTurn(run));
   requireObedience(run, agent);
   const work = absent && serverWork(agent, input.timings);
   await work?.meet();
   absent?.answered();
   if (input.external) await tryBucket(run, agent);
   if (input.type === 'incremental') await findBase(run);
-  await markRunning(run);
-  absent?.copying();
   const copy = (): Promise<BackupSummary> => (work ?? agent.bulk).takeBackup(orderOf(run, agent));
-  return await copy().catch(async (error: unknown) => {
+  return await beginCopy(run, copy).catch(async (error: unknown) => {
     await takeFullInstead(run, chainBroken(error));
     return await copy();
   });
+}
+
+/** That it goes on is said beside it: saying it costs no time. */
+async function beginCopy(run: BackupRun, copy: () => Promise<BackupSummary>): Promise<BackupSummary> {
+  if (!run.goesBeside) {
+    await markRunning(run);
+    run.absent?.copying();
+    return await copy();
+  }
+  run.absent?.copying();
+  const [copied, told] = await Promise.allSettled([copy(), markRunning(run)]);
+  if (copied.status === 'rejected') throw copied.reason as Error;
+  if (told.status === 'rejected') throw told.reason as Error;
+  return copied.value;
 }
 
 /** Meanwhile the service is free: a restore may be what brings the server back. */
@@ -118,22 +133,24 @@ async function waitForServer(
   await sleep(pauseMs);
 }
 
-async function takeTurn({ input, plane }: BackupRun): Promise<void> {
-  await plane.waiting.takePlace({
+/** @returns the agent, where the control worker says who it is */
+async function takeTurn({ input, plane }: BackupRun): Promise<FoundAgent | undefined> {
+  return await plane.waiting.takePlace({
     serviceId: input.serviceId,
     workflowId: workflowInfo().workflowId,
     operation: `backup ${input.backupId}`,
     backupId: input.backupId,
+    findsAgent: true,
   });
 }
 
-async function reach(run: BackupRun): Promise<ReachedAgent> {
+async function reach(run: BackupRun, first?: FoundAgent): Promise<ReachedAgent> {
   const { input, plane, story } = run;
   const tell = async (message: string): Promise<void> => {
     story.tell('waiting', message, 'Scheduled');
     await plane.control.updateBackup({ backupId: input.backupId, message });
   };
-  run.agent = await reachAgent(plane, input.serviceId, input.timings, tell);
+  run.agent = await reachAgent(plane, input.serviceId, input.timings, tell, first);
   return run.agent;
 }
 
@@ -190,17 +207,21 @@ async function confirm(
 ): Promise<void> {
   await CancellationScope.nonCancellable(async () => {
     story.tell('recording', 'The copy is complete and is being recorded.');
-    await plane.reading(input.external).confirmBackup({
+    const message = ['Backup has succeeded.', ...footing.insteadOf, ...summary.warnings].join(' ');
+    const progress = endOf('done', summary.uncompressedBytes);
+    const confirmed = await plane.reading(input.external).confirmBackup({
       ...summary,
       ...(agent?.encryption && { encryption: agent.encryption }),
+      // A customer's bucket is not read without limit, and what is known by then has to be written down without one.
+      ...(!input.external && { ending: { message, progress } }),
     });
-    const message = ['Backup has succeeded.', ...footing.insteadOf, ...summary.warnings].join(' ');
     story.succeed('done', message, summary.uncompressedBytes);
+    if (confirmed?.ended) return;
     await plane.control.updateBackup({
       backupId: input.backupId,
       status: 'Succeeded',
       message,
-      progress: story.now.progress,
+      progress,
       summary,
     });
   });

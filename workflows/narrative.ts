@@ -1,7 +1,7 @@
 /** What a running operation says of itself: to the query `status`, and to whoever reads Temporal's web UI. */
 import { defineQuery, setCurrentDetails, setHandler } from '@temporalio/workflow';
 import type { OperationStatus, WorkflowStatus } from '../domain/operations.ts';
-import { type Phase, startOf } from '../domain/progress.ts';
+import { endOf, type Phase, startOf } from '../domain/progress.ts';
 
 export const statusQuery = defineQuery<WorkflowStatus>('status');
 
@@ -45,8 +45,7 @@ export function beginNarrative<P extends Phase>(
     },
     succeed(phase: P, next: string, bytes: number): void {
       narrative.tell(phase, next, 'Succeeded');
-      const progress = { ...narrative.now.progress, percent: 100, bytesDone: bytes, bytesTotal: bytes };
-      narrative.now = { ...narrative.now, progress };
+      narrative.now = { ...narrative.now, progress: endOf(phase, bytes) };
     },
   };
   setHandler(statusQuery, () => narrative.now as WorkflowStatus);

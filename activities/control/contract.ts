@@ -19,10 +19,28 @@ import type { Progress } from '../../domain/progress.ts';
 import type { Examination } from '../../domain/verification.ts';
 import type { HostFollowInput, RangeBegin } from '../host/contract.ts';
 
+/** Who speaks for a service. */
+export interface FoundAgent {
+  agentId: string;
+  lastSeenAt: string;
+  deploymentId: string;
+  /** For its new backups, as far as deployment and service say. Not in the histories of earlier versions. */
+  encryption?: EncryptionPolicy;
+  /** Whether the agent knows of such orders, by its last announcement. Not in the histories of earlier versions. */
+  heedsEncryption?: boolean;
+  /** What a dump is to hold. Not in the histories of earlier versions. */
+  dump?: DumpFilter;
+  /** How long what a restore replaces is kept; left out: as the agent's own settings say. */
+  keepPreviousMs?: number;
+}
+
 export interface ControlActivities {
   /**
    * Takes the service for one operation; waits, heartbeating, until it is free. The row of the backup or restore says
    * for whom; for a restore, a backup that Tidemark began by itself is called off.
+   *
+   * @param input `findsAgent`: who its agent is then is the answer; control workers of an earlier version do not say it
+   * @throws with `findsAgent` as `findAgent`, the place taken
    */
   takePlace(input: {
     serviceId: string;
@@ -32,22 +50,11 @@ export interface ControlActivities {
     restoreId?: number;
     /** Of that restore. */
     undo?: true;
-  }): Promise<void>;
+    findsAgent?: true;
+  }): Promise<FoundAgent | undefined>;
   releasePlace(input: { workflowId: string }): Promise<void>;
   /** The agent that speaks for a service now. @throws service_not_found, agent_revoked */
-  findAgent(input: { serviceId: string }): Promise<{
-    agentId: string;
-    lastSeenAt: string;
-    deploymentId: string;
-    /** For its new backups, as far as deployment and service say. Not in the histories of earlier versions. */
-    encryption?: EncryptionPolicy;
-    /** Whether the agent knows of such orders, by its last announcement. Not in the histories of earlier versions. */
-    heedsEncryption?: boolean;
-    /** What a dump is to hold. Not in the histories of earlier versions. */
-    dump?: DumpFilter;
-    /** How long what a restore replaces is kept; left out: as the agent's own settings say. */
-    keepPreviousMs?: number;
-  }>;
+  findAgent(input: { serviceId: string }): Promise<FoundAgent>;
   /**
    * The credentials of the bucket that a backup lies in, or is to lie in, sealed for one agent.
    *
@@ -141,9 +148,17 @@ export interface ControlActivities {
   }): Promise<{ wanted: boolean }>;
   /**
    * Reads a new backup's manifest back, and compares it with what the agent answered and with how it was to be
-   * encrypted. @throws object_missing, object_damaged, encryption_required
+   * encrypted.
+   *
+   * @param input with `ending` the row is ended as well; control workers of an earlier version do not, and say nothing
+   * @throws object_missing, object_damaged, encryption_required
    */
-  confirmBackup(input: BackupSummary & { encryption?: EncryptionPolicy }): Promise<void>;
+  confirmBackup(
+    input: BackupSummary & {
+      encryption?: EncryptionPolicy;
+      ending?: { message: string; progress: Progress };
+    },
+  ): Promise<{ ended: true } | undefined>;
   /** What a restore has to know of a backup, from its manifest; sees that every part is there. @throws object_missing, object_damaged */
   readBackup(input: { backupId: string }): Promise<BackupFacts>;
   /** Which binlogs lead from the backup to the target. @throws outside_window */

@@ -4,6 +4,7 @@ import { isGrpcServiceError, WorkflowNotFoundError } from '@temporalio/client';
 import type { PlaceRecord } from '../../catalog/types.ts';
 import { pause } from '../failures.ts';
 import type { ControlActivities } from './contract.ts';
+import { findAgent } from './found-agent.ts';
 import type { Plane } from './plane.ts';
 import { clearTheWay } from './yielding.ts';
 
@@ -15,38 +16,45 @@ const startGraceMs = 60_000;
 
 export function placeActivities(plane: Plane): Pick<ControlActivities, 'takePlace' | 'releasePlace'> {
   return {
-    async takePlace({ backupId, restoreId, undo, ...request }) {
-      let told = '';
-      for (let poll = 0; ; poll += 1) {
-        const obstacle = await plane.catalog.takePlace(request);
-        if (!obstacle) return;
-        const message = `Waiting for ${obstacle.operation} of ${obstacle.serviceId} to end.`;
-        if (message !== told) {
-          if (backupId !== undefined) await plane.catalog.updateBackup(backupId, { message });
-          if (restoreId !== undefined) {
-            const cleared = await clearTheWay(plane, obstacle, restoreId);
-            if (undo)
-              await plane.catalog.updateUndo(restoreId, request.workflowId, { message: cleared ?? message });
-            else await plane.catalog.updateRestore(restoreId, { message: cleared ?? message });
-          }
-        }
-        told = message;
-        if (poll % pollsBetweenChecks === 0 && (await hasEnded(plane, obstacle))) {
-          plane.log.warn(
-            { place: obstacle.workflowId },
-            'A place was left behind by an operation that has ended.',
-          );
-          await plane.catalog.releasePlace(obstacle.workflowId);
-          continue;
-        }
-        Context.current().heartbeat();
-        await pause(pollMs);
-      }
+    async takePlace({ findsAgent, ...order }) {
+      await takePlace(plane, order);
+      return findsAgent && (await findAgent(plane, order.serviceId));
     },
     async releasePlace({ workflowId }) {
       await plane.catalog.releasePlace(workflowId);
     },
   };
+}
+
+type PlaceOrder = Omit<Parameters<ControlActivities['takePlace']>[0], 'findsAgent'>;
+
+async function takePlace(plane: Plane, { backupId, restoreId, undo, ...request }: PlaceOrder): Promise<void> {
+  let told = '';
+  for (let poll = 0; ; poll += 1) {
+    const obstacle = await plane.catalog.takePlace(request);
+    if (!obstacle) return;
+    const message = `Waiting for ${obstacle.operation} of ${obstacle.serviceId} to end.`;
+    if (message !== told) {
+      if (backupId !== undefined) await plane.catalog.updateBackup(backupId, { message });
+      if (restoreId !== undefined) {
+        const cleared = await clearTheWay(plane, obstacle, restoreId);
+        if (undo)
+          await plane.catalog.updateUndo(restoreId, request.workflowId, { message: cleared ?? message });
+        else await plane.catalog.updateRestore(restoreId, { message: cleared ?? message });
+      }
+    }
+    told = message;
+    if (poll % pollsBetweenChecks === 0 && (await hasEnded(plane, obstacle))) {
+      plane.log.warn(
+        { place: obstacle.workflowId },
+        'A place was left behind by an operation that has ended.',
+      );
+      await plane.catalog.releasePlace(obstacle.workflowId);
+      continue;
+    }
+    Context.current().heartbeat();
+    await pause(pollMs);
+  }
 }
 
 /** Whether the workflow that a place belongs to is over, or was never started. */

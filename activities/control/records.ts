@@ -6,7 +6,6 @@ import { messageOf, TidemarkError } from '../../domain/errors.ts';
 import type { Manifest } from '../../domain/manifest.ts';
 import { isFinal } from '../../domain/operations.ts';
 import type { ChainedFacts } from '../../domain/restore-plan.ts';
-import { dumpFilterOf, orderedEncryption } from '../../domain/service-settings.ts';
 import { readManifest } from '../../storage/manifest.ts';
 import { statParts } from '../../storage/verify.ts';
 import { beating } from '../heartbeat.ts';
@@ -15,6 +14,7 @@ import { orderCopiesOf } from './copies.ts';
 import { storeOf } from './buckets.ts';
 import { type Link, readChain, sourcesOf } from './links.ts';
 import type { ControlActivities } from './contract.ts';
+import { findAgent } from './found-agent.ts';
 import type { Plane } from './plane.ts';
 
 type RecordActivities = Pick<
@@ -29,51 +29,11 @@ type RecordActivities = Pick<
 >;
 
 export function recordActivities(plane: Plane): RecordActivities {
-  const { catalog, defaults } = plane;
+  const { catalog } = plane;
   return {
-    async findAgent({ serviceId }) {
-      const service = await catalog.findService(serviceId);
-      if (!service) throw new TidemarkError('service_not_found', `There is no service "${serviceId}".`);
-      if (service.agentId === '') throw withoutAgent(serviceId);
-      const deploymentId = await catalog.deploymentId();
-      const settings = (await catalog.findServiceSettings([serviceId])).get(serviceId) ?? {};
-      const encryption = orderedEncryption(settings, defaults);
-      const { agentId, lastSeenAt } = service;
-      const heedsEncryption = service.encryption !== undefined;
-      const dump = dumpFilterOf(settings);
-      const { keepPreviousMs } = settings;
-      const kept = keepPreviousMs !== undefined && { keepPreviousMs };
-      return { agentId, lastSeenAt, deploymentId, encryption, heedsEncryption, dump, ...kept };
-    },
+    findAgent: async ({ serviceId }) => await findAgent(plane, serviceId),
 
-    async updateBackup({ backupId, status, summary, ...rest }) {
-      const now = new Date().toISOString();
-      await catalog.updateBackup(backupId, {
-        ...rest,
-        ...(status && { status }),
-        ...(status === 'Running' && { startedAt: now }),
-        ...(status && isFinal(status) && { endedAt: now }),
-        ...(summary && {
-          startedAt: summary.startedAt,
-          endedAt: summary.endedAt,
-          pointInTime: summary.pointInTime,
-          storedBytes: summary.storedBytes,
-          // What a restore needs: for an incremental, more than what it holds; for a dump, the rows with their indexes.
-          uncompressedBytes:
-            summary.type === 'incremental' || summary.type === 'dump'
-              ? (summary.dataBytes ?? 0)
-              : summary.uncompressedBytes,
-          manifestSha256: summary.manifestSha256,
-          ...(summary.binlog && { binlog: summary.binlog }),
-          ...(summary.timeline !== undefined && { timeline: summary.timeline }),
-          ...(summary.dumpWhole !== undefined && { dumpWhole: summary.dumpWhole }),
-        }),
-      });
-      if (status === 'Succeeded') {
-        await beginCopies(plane, backupId);
-        await beginFollowingAfter(plane, backupId);
-      }
-    },
+    updateBackup: (change) => updateBackup(plane, change),
 
     async updateRestore({ restoreId, status, ...rest }) {
       const changed = await catalog.updateRestore(restoreId, {
@@ -94,7 +54,8 @@ export function recordActivities(plane: Plane): RecordActivities {
       await catalog.updateUndo(restoreId, workflowId, patch);
     },
 
-    async confirmBackup({ backupId, manifestSha256, encryption }) {
+    async confirmBackup({ encryption, ending, ...summary }) {
+      const { backupId, manifestSha256 } = summary;
       const backup = await catalog.findBackup(backupId);
       await beating(async () => {
         const store = await storeOf(plane, backupId);
@@ -103,6 +64,9 @@ export function recordActivities(plane: Plane): RecordActivities {
         if (encryption) requireEncryptedFor(encryption, manifest.pipeline.recipients);
         await statParts(store, manifest);
       });
+      if (!ending) return undefined;
+      await updateBackup(plane, { backupId, status: 'Succeeded', ...ending, summary });
+      return { ended: true };
     },
 
     async planRecovery({ backupId, recovery: { serviceId, target } }) {
@@ -134,6 +98,38 @@ export function recordActivities(plane: Plane): RecordActivities {
       };
     },
   };
+}
+
+async function updateBackup(
+  plane: Plane,
+  { backupId, status, summary, ...rest }: Parameters<RecordActivities['updateBackup']>[0],
+): Promise<void> {
+  const now = new Date().toISOString();
+  await plane.catalog.updateBackup(backupId, {
+    ...rest,
+    ...(status && { status }),
+    ...(status === 'Running' && { startedAt: now }),
+    ...(status && isFinal(status) && { endedAt: now }),
+    ...(summary && {
+      startedAt: summary.startedAt,
+      endedAt: summary.endedAt,
+      pointInTime: summary.pointInTime,
+      storedBytes: summary.storedBytes,
+      // What a restore needs: for an incremental, more than what it holds; for a dump, the rows with their indexes.
+      uncompressedBytes:
+        summary.type === 'incremental' || summary.type === 'dump'
+          ? (summary.dataBytes ?? 0)
+          : summary.uncompressedBytes,
+      manifestSha256: summary.manifestSha256,
+      ...(summary.binlog && { binlog: summary.binlog }),
+      ...(summary.timeline !== undefined && { timeline: summary.timeline }),
+      ...(summary.dumpWhole !== undefined && { dumpWhole: summary.dumpWhole }),
+    }),
+  });
+  if (status === 'Succeeded') {
+    await beginCopies(plane, backupId);
+    await beginFollowingAfter(plane, backupId);
+  }
 }
 
 /** The backup has succeeded, whatever becomes of its copies: what cannot be begun now, the reconciler begins. */
@@ -170,12 +166,5 @@ function requireOrderedType({ type, id }: BackupRecord, manifest: Manifest): voi
   throw new TidemarkError(
     'agent_outdated',
     `The agent took the ${type} backup ${id} as a ${manifest.type} one: it is of an earlier version. Upgrade the agent.`,
-  );
-}
-
-function withoutAgent(serviceId: string): TidemarkError {
-  return new TidemarkError(
-    'agent_revoked',
-    `The agent of ${serviceId} was revoked. Enrol one: POST /agents, or tidemark agents enroll --service ${serviceId}.`,
   );
 }

@@ -77,6 +77,14 @@ async function begin(
   });
 }
 
+/** What happened, in its order; that a copy goes on is said beside it, a moment before or after it begins. */
+function told(): string[] {
+  return story.map((line, at) => {
+    if (line === 'copies' && story[at + 1] === copying) return copying;
+    return line === copying && story[at - 1] === 'copies' ? 'copies' : line;
+  });
+}
+
 const taken = ['takes its place', copying, 'copies', 'Succeeded Backup has succeeded.', 'gives its place up'];
 const waited = ['takes its place', again, 'gives its place up'];
 
@@ -90,7 +98,7 @@ describe('a server that does not answer when a backup begins', () => {
       },
     });
     await backup.result();
-    expect(story).toEqual([...waited, ...waited, ...taken]);
+    expect(told()).toEqual([...waited, ...waited, ...taken]);
   });
 
   test('fails the backup with its reason once it was waited for, and nothing was copied', async () => {
@@ -128,7 +136,7 @@ describe('a server that goes away in the middle of its copy', () => {
       },
     });
     await backup.result();
-    expect(story).toEqual(['takes its place', copying, 'copies', ...waited.slice(1), ...taken]);
+    expect(told()).toEqual(['takes its place', copying, 'copies', ...waited.slice(1), ...taken]);
   });
 
   test('each time is given up after the fifth copy', async () => {
@@ -149,6 +157,6 @@ describe('an agent of before backups asked for the server', () => {
       },
     });
     await backup.result();
-    expect(story).toEqual(['takes its place', copying, 'copies', ...waited.slice(1), ...taken]);
+    expect(told()).toEqual(['takes its place', copying, 'copies', ...waited.slice(1), ...taken]);
   });
 });

@@ -179,7 +179,7 @@ describe("a customer's bucket that is gone", () => {
     told.push({ ...(status && { status }), ...(message !== undefined && { message }) });
   };
   const control = {
-    takePlace: async (): Promise<void> => undefined,
+    takePlace: async (): Promise<undefined> => undefined,
     releasePlace: async (): Promise<void> => void (released += 1),
     findAgent: async () => ({ agentId: 'agent-1', lastSeenAt: '', deploymentId: 'd-1' }),
     sealBucket: async () => ({ location: 's3://mine', sealed: 'c2VhbGVk' }),
@@ -248,7 +248,7 @@ describe('a run of a schedule whose backup another one takes', () => {
         beginRun: async () => ({ backup, nextDueAt: inAnHour }),
         isRunOver: async () => false,
         // What the backup asks for first, and does not get while the test lasts.
-        takePlace: async () => await Context.current().sleep('1h'),
+        takePlace: async () => void (await Context.current().sleep('1h')),
       },
     });
     const { client } = plane;
