@@ -1,5 +1,6 @@
 /** Where the archived binlogs of a service break off, or go on elsewhere: what asks for a full backup, and for somebody's eyes. */
 import type { FollowReport, HoleCause, HoleFacts, TimelineCause, TimelineFacts } from './facts.ts';
+import { microseconds } from './instants.ts';
 
 export interface ArchiveBreak {
   /** The same whenever it is told of again. */
@@ -46,7 +47,9 @@ function breakOfTimeline(
   { id, cause, createdAt }: TimelineFacts,
   known: readonly TimelineFacts[],
 ): ArchiveBreak[] {
-  if (cause === 'first' && known.every((other) => other.createdAt >= createdAt)) return [];
+  // Instants of the catalog have more digits than those of a report: as text they have no order.
+  const isEarlier = (other: TimelineFacts): boolean => microseconds(other.createdAt) < microseconds(createdAt);
+  if (cause === 'first' && !known.some(isEarlier)) return [];
   const message = timelineMessages[cause];
   return [{ id: `timeline/${id}`, cause, message, alarming: cause !== 'restore', foundAt: createdAt }];
 }

@@ -40,6 +40,9 @@ describe('a break', () => {
     const before = { ...first, id: 'b'.repeat(32), createdAt: '2025-12-31T00:00:00.000Z' };
     const after = { ...timeline('restore'), id: 'c'.repeat(32), createdAt: '2026-01-02T00:00:00.000Z' };
     expect(breaksIn({ timelines: [first], holes: [] }, [first, after])).toEqual([]);
+    // As the catalog keeps it.
+    const kept = { ...first, createdAt: first.createdAt.replace('Z', '000Z') };
+    expect(breaksIn({ timelines: [first], holes: [] }, [kept, after])).toEqual([]);
     const [found, ...others] = breaksIn({ timelines: [first], holes: [] }, [before, first]);
     expect(found).toMatchObject({ cause: 'first', alarming: true });
     expect(found?.message).toContain('The storage had nothing of the binlogs');
