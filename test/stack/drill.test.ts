@@ -6,8 +6,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { drillIds, objectKeys } from '../../domain/ids.ts';
 import { CommandLine } from '../support/command-line.ts';
 import { recordHistory } from '../support/histories.ts';
+import { longRun } from '../support/long.ts';
 import { runFolder } from '../support/run.ts';
-import { type BackupBody, TestStack, type TestService, until } from '../support/stack.ts';
+import { testIf } from '../support/skip.ts';
+import { type BackupBody, ready, TestStack, type TestService, until } from '../support/stack.ts';
 
 interface Proof {
   id: number;
@@ -168,6 +170,13 @@ test('at the time that is set for it a drill begins by itself; the command line 
   const handle = stack.client.schedule.getHandle(drillIds.format(deploymentId, 'drill-1'));
   const { spec } = await handle.describe();
   expect(spec.calendars).toMatchObject([{ hour: [{ start: 5, end: 5 }] }]);
+  // What a hand in Temporal's web UI has taken away comes back.
+  await handle.delete();
+  await until(
+    async () => handle.describe().catch(() => undefined),
+    (described) => described !== undefined,
+    'the drill that was deleted by hand',
+  );
   const known = new Set((await proofs()).map(({ id }) => id));
   await handle.trigger('SKIP');
   const begun = await until(
@@ -191,6 +200,24 @@ async function deployment(): Promise<string> {
   }
   throw new Error('there is no drill in Temporal');
 }
+
+testIf(longRun, 'it waits for silence to be noticed, see npm run test:long')(
+  'a prover that is killed in the middle leaves nothing, and proves the service once it is back',
+  async () => {
+    const { agent } = stack.services.find(({ serviceId }) => serviceId === 'drill-2')!;
+    const { id } = await order();
+    await until(
+      async () => readdir(proverDirectory()),
+      (names) => names.length > 0,
+      'the copy',
+    );
+    await agent.end('SIGKILL');
+    await agent.start(ready.agent);
+    expect(await ended(id)).toMatchObject({ status: 'Succeeded' });
+    expect(await readdir(proverDirectory())).toEqual([]);
+  },
+  180_000,
+);
 
 test('a part that is damaged makes the drill fail, which is an alarm; what was proven before stays known', async () => {
   const before = (await shown()).last_proven;

@@ -7,6 +7,7 @@ import type {
   HostControlActivities,
   HostFollowActivities,
 } from '../../activities/host/contract.ts';
+import type { HostProofActivities } from '../../activities/prover/contract.ts';
 import { agentTaskQueue, controlTaskQueue } from '../../domain/ids.ts';
 import { workflowBundle } from '../../worker/workflow-bundle.ts';
 import { createNamespace } from '../support/temporal.ts';
@@ -18,6 +19,7 @@ export interface Mocks {
     control: Partial<HostControlActivities>;
     bulk: Partial<HostBulkActivities>;
     follow?: Partial<HostFollowActivities>;
+    prove?: HostProofActivities;
   };
 }
 
@@ -40,7 +42,7 @@ export async function mockedPlane(name: string, { control, agent }: Mocks): Prom
       activities: control,
     }),
   ];
-  for (const queue of ['control', 'bulk', 'follow'] as const) {
+  for (const queue of ['control', 'bulk', 'follow', 'prove'] as const) {
     const activities = agent?.[queue];
     if (!activities || Object.keys(activities).length === 0) continue;
     const taskQueue = agentTaskQueue('agent-1', queue);
