@@ -40,7 +40,12 @@ let service: TestService;
 let full: BackupBody;
 
 beforeAll(async () => {
-  const settings = { TIDEMARK_BINLOG_ARCHIVE: 'on', TIDEMARK_ARCHIVE_INTERVAL: '1s' };
+  const settings = {
+    TIDEMARK_BINLOG_ARCHIVE: 'on',
+    TIDEMARK_ARCHIVE_INTERVAL: '1s',
+    // No other full than the one of the test.
+    TIDEMARK_FULL_AFTER_HOLE: 'off',
+  };
   stack = await TestStack.start('drill', { apiSettings: settings, controlSettings: settings });
   service = await stack.addService('drill-1', { settings: { backup: { part_size: '256K' } } });
   await service.server.loadSample({ rows: 300 });
