@@ -1,5 +1,10 @@
 /** Whether a prover can bring a service back: its programs, its keys, its room. */
-import { refuseWithoutIdentity, planRestore, type TargetFacts } from '../../domain/restore-plan.ts';
+import {
+  refuseWithoutIdentity,
+  planRestore,
+  type ReplayFacts,
+  type TargetFacts,
+} from '../../domain/restore-plan.ts';
 import { TidemarkError } from '../../domain/errors.ts';
 import { planLoad } from '../../domain/load-plan.ts';
 import type { Attempt } from '../../mariadb/context.ts';
@@ -22,15 +27,21 @@ export function settingsOf(host: Host): ProverSettings {
 }
 
 /**
- * @returns how much room the copy needs, without its binlogs; bytes
+ * @param replay what is replayed onto the copy
+ * @returns how much room it needs; bytes
  * @throws tool_missing, tool_version_mismatch, identity_unavailable
  */
-export async function planOnProver(host: Host, { facts }: HostProofInput, trial: Attempt): Promise<number> {
+export async function planOnProver(
+  host: Host,
+  { facts }: HostProofInput,
+  replay: ReplayFacts | undefined,
+  trial: Attempt,
+): Promise<number> {
   const target = await targetFacts(host, facts, trial);
   const { dump } = facts;
   const plan = dump
-    ? planLoad({ ...facts, dump }, target, 'side-by-side')
-    : planRestore(facts, target, 'side-by-side');
+    ? planLoad({ ...facts, dump }, target, 'side-by-side', replay)
+    : planRestore(facts, target, 'side-by-side', replay);
   return plan.bytesNeeded;
 }
 
@@ -64,6 +75,7 @@ async function targetFacts(
     redoBytes: Number((await readServerOptions(server)).get('innodb_log_file_size') ?? 0),
     appliesChains: true,
     loadsDumps: true,
+    replays: true,
   };
 }
 

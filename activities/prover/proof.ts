@@ -23,7 +23,7 @@ import { manifestOf } from '../host/kept-manifest.ts';
 import type { HostProofActivities, HostProofInput } from './contract.ts';
 import type { ProofSite } from './site.ts';
 import { planOnProver, requireRoom, settingsOf } from './plan.ts';
-import { replayForProof, selectForProof } from './replay.ts';
+import { inspectReplay, replayForProof } from './replay.ts';
 import { linksOf } from '../host/site.ts';
 import { sourcesFor } from '../host/sources.ts';
 
@@ -81,8 +81,8 @@ async function prove(site: ProofSite): Promise<ProofReport> {
     seconds[phase] += (Date.now() - start) / 1000;
     return result;
   };
-  const selection = await selectForProof(site);
-  await requireRoom(host, (await planOnProver(host, order, trial)) + 2 * (selection?.bytes ?? 0));
+  const replay = await inspectReplay(site);
+  await requireRoom(host, await planOnProver(host, order, replay, trial));
   if (order.facts.dump) {
     warnings.push(...(await timed('fetching', () => load(site))));
   } else {
@@ -91,7 +91,7 @@ async function prove(site: ProofSite): Promise<ProofReport> {
     await timed('preparing', () => applyChain(site));
     await giveTree(place.data, site.owner);
   }
-  const replayed = selection && (await timed('replaying', () => replayForProof(site, selection)));
+  const replayed = replay && (await timed('replaying', () => replayForProof(site, replay)));
   warnings.push(...(replayed?.warnings ?? []));
   const checked = await timed('checking', () => check(site));
   seconds.total = (Date.now() - begun) / 1000;

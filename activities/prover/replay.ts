@@ -1,66 +1,58 @@
 /** The archived binlogs of a drill: which are needed, and their replay onto the copy. */
+import type { SegmentArchive } from '../../domain/archive/header.ts';
+import { TidemarkError } from '../../domain/errors.ts';
 import { measure, startOf } from '../../domain/progress.ts';
 import type { ProofReport } from '../../domain/proofs/types.ts';
+import type { ReplayFacts } from '../../domain/restore-plan.ts';
 import { fetchBinlogs } from '../../mariadb/replay/fetch.ts';
-import { proveBinlogs } from '../../mariadb/replay/prove.ts';
+import { proveBinlogs, type ProvenReplay } from '../../mariadb/replay/prove.ts';
 import { replayBinlogs } from '../../mariadb/replay/replay.ts';
 import { type Selection, selectSegments } from '../../mariadb/replay/select.ts';
-import { identityFor } from '../../mariadb/restore/identity.ts';
+import { identitiesFor } from '../../mariadb/restore/identity.ts';
 import { openArchive } from '../../storage/segments.ts';
+import { recipientsOf, segmentsOf } from '../host/replay.ts';
 import { requireIdentities } from './plan.ts';
 import type { ProofSite } from './site.ts';
 
-export interface ProofSelection extends Selection {
-  /** Of the binlogs, opened. */
-  bytes: number;
-}
+/** How often a selection is made anew because small segments were joined under it. */
+const selections = 3;
+
+type Asking = Pick<ProofSite, 'host' | 'order' | 'trial'>;
 
 /**
- * @returns undefined where nothing is replayed
+ * @returns what the replay needs; undefined where nothing is replayed
  * @throws binlog_gap, identity_unavailable, and what reading the archive does
  */
-export async function selectForProof({
-  host,
-  order,
-  trial,
-}: Omit<ProofSite, 'place' | 'owner'>): Promise<ProofSelection | undefined> {
-  const { ranges, stop } = order.target;
-  if (ranges.length === 0 || stop.at === 'backup' || !order.facts.binlog) return undefined;
-  const archive = openArchive(host.store, order.serviceId);
-  const selection = await selectSegments(archive, ranges, stop, trial.signal);
-  await requireIdentities(host, recipientsOf(selection), trial);
-  const segments = selection.files.flatMap(({ segments: some }) => some);
-  return { ...selection, bytes: segments.reduce((sum, { start, end }) => sum + end - start, 0) };
+export async function inspectReplay(site: Asking): Promise<ReplayFacts | undefined> {
+  const { ranges, stop } = site.order.target;
+  if (ranges.length === 0 || stop.at === 'backup') return undefined;
+  const selection = await select(site);
+  await requireIdentities(site.host, recipientsOf(selection), site.trial);
+  const segments = segmentsOf(selection.files);
+  return {
+    storedBytes: segments.reduce((sum, { storedBytes }) => sum + storedBytes, 0),
+    bytes: segments.reduce((sum, { start, end }) => sum + end - start, 0),
+  };
 }
 
 /** @throws what fetching, proving and replaying binlogs does */
 export async function replayForProof(
-  { host, order, trial, place, owner }: ProofSite,
-  selection: ProofSelection,
+  site: ProofSite,
+  { bytes }: ReplayFacts,
 ): Promise<Pick<ProofReport, 'reached' | 'warnings'>> {
-  const { binlog: start, layout } = order.facts;
-  if (!start) throw new Error('a replay onto a copy that stands nowhere');
+  const { host, order, trial, place, owner } = site;
   const { server, restore } = host.settings;
+  const { proven, selection } = await fetchProven(site);
   const begun = Date.now();
-  const files = await fetchBinlogs(selection.files, {
-    server,
-    archive: openArchive(host.store, order.serviceId),
-    identity: await identitiesOf({ host, trial }, recipientsOf(selection)),
-    folder: place.binlogs,
-    owner,
-    attempt: trial,
-    onProgress: (bytes) => trial.report(startOf('replaying'), bytes),
-  });
-  const proven = await proveBinlogs({ files, start, stop: selection.stop }, { signal: trial.signal });
   const { reached, notes } = await replayBinlogs({
     server,
     restore,
-    layout,
+    layout: order.facts.layout,
     directory: place.data,
     owner,
     attempt: trial,
     proven,
-    onProgress: (bytes) => trial.report(measure('replaying', bytes, selection.bytes, Date.now() - begun)),
+    onProgress: (done) => trial.report(measure('replaying', done, bytes, Date.now() - begun)),
   });
   const timeline = selection.files.findLast(({ name }) => name === reached.file)?.timeline;
   return {
@@ -75,19 +67,40 @@ export async function replayForProof(
   };
 }
 
-/** For whom the segments are encrypted, each list once. */
-function recipientsOf({ files }: Selection): string[][] {
-  const lists = files.flatMap(({ head, segments }) =>
-    [...segments, ...(head ? [head] : [])].map(({ recipients }) => recipients),
-  );
-  return [...new Map(lists.filter((list) => list.length > 0).map((list) => [list.join(), list])).values()];
+function archiveOf({ host, order }: Asking): SegmentArchive {
+  return openArchive(host.store, order.serviceId);
 }
 
-async function identitiesOf(
-  { host, trial }: Pick<ProofSite, 'host' | 'trial'>,
-  recipients: readonly string[][],
-): Promise<string | undefined> {
-  const found = new Set<string>();
-  for (const some of recipients) found.add(await identityFor(host.settings.restore, some, trial));
-  return found.size === 0 ? undefined : [...found].join('\n');
+async function select(site: Asking): Promise<Selection> {
+  const { ranges, stop } = site.order.target;
+  return await selectSegments(archiveOf(site), ranges, stop, site.trial.signal);
+}
+
+async function fetchProven(site: ProofSite): Promise<{ proven: ProvenReplay; selection: Selection }> {
+  const { host, order, trial, place, owner } = site;
+  const { binlog: start } = order.facts;
+  if (!start) throw new Error('a replay onto a copy that stands nowhere');
+  for (let tries = 1; ; tries += 1) {
+    const selection = await select(site);
+    const recipients = recipientsOf(selection);
+    const identity =
+      recipients.length > 0 ? await identitiesFor(host.settings.restore, recipients, trial) : undefined;
+    try {
+      const files = await fetchBinlogs(selection.files, {
+        server: host.settings.server,
+        archive: archiveOf(site),
+        identity,
+        folder: place.binlogs,
+        owner,
+        attempt: trial,
+        onProgress: (bytes) => trial.report(startOf('replaying'), bytes),
+      });
+      const proven = await proveBinlogs({ files, start, stop: selection.stop }, { signal: trial.signal });
+      return { proven, selection };
+    } catch (error) {
+      // Joined into a larger one since it was listed.
+      const joined = error instanceof TidemarkError && error.code === 'object_missing';
+      if (!joined || tries === selections) throw error;
+    }
+  }
 }
