@@ -2,9 +2,11 @@
 import { measure } from '../../domain/progress.ts';
 import { refuseWithoutIdentity, type SelectedBinlogs } from '../../domain/restore-plan.ts';
 import type { Attempt } from '../../mariadb/context.ts';
+import { locateStop } from '../../mariadb/replay/locate.ts';
 import { replayBinlogs } from '../../mariadb/replay/replay.ts';
 import { markReplayed, markReplaying, replayedTo } from '../../mariadb/restore/applied.ts';
 import { giveCopy } from '../../mariadb/restore/check.ts';
+import { inspectIdentities } from '../../mariadb/restore/identity.ts';
 import { syncFileSystem } from '../../mariadb/restore/commands.ts';
 import { removeBinlogs } from '../../mariadb/restore/staging.ts';
 import { lostInPowerCut, markSynced, markUnpacked } from '../../mariadb/restore/unpacked.ts';
@@ -13,10 +15,10 @@ import { beating } from '../heartbeat.ts';
 import { attempt } from './attempt.ts';
 import type { HostBulkActivities, HostReplay, HostRestoreInput, ReplayReport } from './contract.ts';
 import type { Host } from './host.ts';
-import { identitiesFor } from './identities.ts';
+import { asking } from './identities.ts';
 import { bringTo } from './incremental.ts';
 import { patiently } from './patience.ts';
-import { readyReplay, recipientsOf, segmentsOf, select } from './replay.ts';
+import { readerOf, readyReplay, recipientsOf, segmentsOf, select } from './replay.ts';
 import { enterSite, linksOf, operationOf } from './site.ts';
 
 type ReplayActivities = Pick<HostBulkActivities, 'selectBinlogs' | 'replayBinlogs'>;
@@ -38,13 +40,18 @@ function replayOf({ replay }: HostRestoreInput): HostReplay {
 }
 
 async function describe(host: Host, order: HostRestoreInput): Promise<SelectedBinlogs> {
-  const selection = await select(host, replayOf(order), Context.current().cancellationSignal);
+  const replay = replayOf(order);
+  const selection = await select(host, replay, Context.current().cancellationSignal);
   const encrypted = recipientsOf(selection);
-  if (encrypted.length > 0) {
-    const identities = await identitiesFor(host, operationOf(order));
-    for (const recipients of encrypted) refuseWithoutIdentity(recipients, identities);
-  }
-  const { files, stop, notAfter } = selection;
+  const { files, stop: asked, notAfter } = selection;
+  const stop = await asking(host, operationOf(order), async (question) => {
+    if (encrypted.length > 0) {
+      const identities = await inspectIdentities(host.settings.restore, question);
+      for (const recipients of encrypted) refuseWithoutIdentity(recipients, identities);
+    }
+    if ('at' in asked) return asked.at;
+    return await locateStop(files.at(-1)!, asked, readerOf(host, replay, question));
+  });
   const segments = segmentsOf(files);
   return {
     files: files.length,
@@ -52,7 +59,7 @@ async function describe(host: Host, order: HostRestoreInput): Promise<SelectedBi
     storedBytes: segments.reduce((sum, { storedBytes }) => sum + storedBytes, 0),
     bytes: segments.reduce((sum, { start, end }) => sum + end - start, 0),
     ...(encrypted.length > 0 && { recipients: encrypted }),
-    ...('at' in stop && { stop: stop.at }),
+    ...(stop && { stop }),
     ...(notAfter !== undefined && { notAfter }),
   };
 }

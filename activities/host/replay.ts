@@ -8,12 +8,12 @@ import { TidemarkError } from '../../domain/errors.ts';
 import { dataDirectory } from '../../domain/layout.ts';
 import { measure } from '../../domain/progress.ts';
 import type { Attempt } from '../../mariadb/context.ts';
-import { fetchBinlogs } from '../../mariadb/replay/fetch.ts';
+import { fetchBinlogs, segmentBytes } from '../../mariadb/replay/fetch.ts';
 import { proveBinlogs, type ProvenReplay } from '../../mariadb/replay/prove.ts';
 import { type Selection, selectSegments } from '../../mariadb/replay/select.ts';
 import { type Replayed, replayedTo } from '../../mariadb/restore/applied.ts';
 import { writeDurably } from '../../mariadb/restore/files.ts';
-import { identitiesFor } from '../../mariadb/restore/identity.ts';
+import { identitiesFor, identityFor } from '../../mariadb/restore/identity.ts';
 import { createForBinlogs } from '../../mariadb/restore/staging.ts';
 import { currentBoot } from '../../mariadb/restore/unpacked.ts';
 import { serverOwner } from '../../mariadb/server/owner.ts';
@@ -47,6 +47,21 @@ export async function select(host: Host, replay: HostReplay, signal: AbortSignal
 /** All that is fetched. */
 export function segmentsOf(files: Selection['files']): SegmentHeader[] {
   return files.flatMap(({ head, segments }) => [...segments, ...(head ? [head] : [])]);
+}
+
+/** Reads segments as the server wrote them, opening what is encrypted. */
+export function readerOf(
+  host: Host,
+  replay: HostReplay,
+  question: Attempt,
+): (segment: SegmentHeader) => Promise<Buffer> {
+  const { server, restore } = host.settings;
+  const opening = { server, archive: archiveOf(host, replay), attempt: question, opening: Promise.resolve() };
+  return async (segment) => {
+    const { recipients } = segment;
+    const identity = recipients.length > 0 ? await identityFor(restore, recipients, question) : undefined;
+    return await segmentBytes(segment, { ...opening, identity });
+  };
 }
 
 /** For whom the segments of a selection are encrypted, each list once. */

@@ -162,6 +162,15 @@ describe('what cannot be had is refused, and says what can', () => {
   });
 });
 
+async function planWorkflow(): Promise<string> {
+  const found = async (): Promise<string | undefined> => {
+    const query = "WorkflowType = 'restorePlan'";
+    for await (const { workflowId } of stack.client.workflow.list({ query })) return workflowId;
+    return undefined;
+  };
+  return (await until(found, (id) => id !== undefined, 'the workflow of the plan in the list')) ?? '';
+}
+
 test('the plan is told, and nothing is started', async () => {
   const { status, body } = await stack.request('POST', '/restores?dry_run=true', {
     id: 'shop-1',
@@ -173,13 +182,14 @@ test('the plan is told, and nothing is started', async () => {
     body: {
       service_id: 'shop-1',
       chain: [expect.any(String)],
-      stop: { at: 'gtid', gtid: drop, timeline: expect.any(String) },
+      stop: { at: 'gtid', gtid: drop, timeline: expect.any(String), binlog_file: 'bin.000001' },
       binlogs: { files: 1, bytes: expect.any(Number) },
       versions: { backup: expect.any(String), server: expect.any(String) },
       bytes_free: expect.any(Number),
     },
   });
   expect((await stack.request('GET', '/restores')).body).toMatchObject({ restores_count: 0 });
+  await recordHistory(stack.client, 'restore-plan', await planWorkflow());
 });
 
 test('to just before a table was dropped', async () => {
