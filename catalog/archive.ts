@@ -188,9 +188,15 @@ async function recordSegments(
   { segments, joined }: Pick<FollowReport, 'segments' | 'joined'>,
 ): Promise<void> {
   const added: SegmentFacts[] = [];
+  const covered: SegmentKey[] = [];
+  const going = await goingFiles(db, serviceId);
   for (const segment of segments) {
+    // Its objects are being removed.
+    if (going.has(`${segment.timeline}/${segment.file}`)) continue;
     // One that is known, or that another took the place of since.
     if (await isCovered(db, serviceId, segment)) continue;
+    // Whoever was to tell that it takes their place may have been ended before.
+    covered.push(...(await coveredBy(db, serviceId, segment)));
     await db.insertInto('segments').values(segmentRow(serviceId, segment)).execute();
     added.push(segment);
   }
@@ -202,7 +208,38 @@ async function recordSegments(
     await replaceStretches(db, serviceId, known, now);
   }
   // Last, so that what they held is held by others already.
-  if (joined.length > 0) await cutOut(db, serviceId, joined);
+  const replaced = [...covered, ...joined];
+  if (replaced.length > 0) await cutOut(db, serviceId, replaced);
+}
+
+/** The files that are being pruned, each as `<timeline>/<file>`. */
+async function goingFiles(db: Kysely<Tables>, serviceId: string): Promise<Set<string>> {
+  const rows = await db
+    .selectFrom('prunings')
+    .select(['timeline', 'file'])
+    .where('service_id', '=', serviceId)
+    .execute();
+  return new Set(rows.map(({ timeline, file }) => `${timeline}/${file}`));
+}
+
+/** The smaller ones in whose place a segment is. */
+async function coveredBy(
+  db: Kysely<Tables>,
+  serviceId: string,
+  { timeline, file, start, end }: SegmentKey,
+): Promise<SegmentKey[]> {
+  const rows = await db
+    .selectFrom('segments')
+    .select(['start_position', 'end_position'])
+    .where('service_id', '=', serviceId)
+    .where('timeline', '=', timeline)
+    .where('file_number', '=', fileNumber(file))
+    .where('file', '=', file)
+    .where('start_position', '>=', start)
+    .where('start_position', '<', end)
+    .where('end_position', '<=', end)
+    .execute();
+  return rows.map((row) => ({ timeline, file, start: row.start_position, end: row.end_position }));
 }
 
 async function isCovered(db: Kysely<Tables>, serviceId: string, segment: SegmentKey): Promise<boolean> {

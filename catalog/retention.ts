@@ -130,6 +130,7 @@ export type CandidateRow = Pick<
   | 'created_at'
   | 'ended_at'
   | 'parent_backup'
+  | 'dump_whole'
   | 'stored_bytes'
   | 'due_since'
   | 'external_bucket_id'
@@ -161,6 +162,7 @@ export async function backupsOf(
       'backups.created_at',
       'backups.ended_at',
       'backups.parent_backup',
+      'backups.dump_whole',
       'backups.stored_bytes',
       'backups.due_since',
       'backups.external_bucket_id',
@@ -195,6 +197,7 @@ function factsOf(rows: readonly CandidateRow[], pins: ReadonlyMap<string, string
     createdAt: row.created_at,
     dependsOn: row.parent_backup === '' ? [] : [row.parent_backup],
     storedBytes: row.stored_bytes,
+    ...(row.type === 'dump' && row.dump_whole !== 1 && { partial: true as const }),
     ...(row.known_damaged === 1 && { damaged: true as const }),
     ...present({ endedAt: row.ended_at, dueSince: row.due_since }),
   }));

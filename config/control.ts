@@ -44,6 +44,11 @@ export const controlSettings = z.strictObject({
     .describe(
       'How long a backup stays after it was found to have expired, so that a clock that is wrong for a moment removes nothing',
     ),
+  objects_interval: interval
+    .prefault('1d')
+    .describe(
+      'How often everything in the store is listed and held against the catalog: objects that no row tells of, and rows whose objects are gone',
+    ),
   audit_days: wholeNumber(0, longestRetentionDays)
     .prefault(400)
     .describe('How many days an entry of the audit is kept; 0: for ever'),

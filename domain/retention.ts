@@ -81,11 +81,12 @@ export function judge(
 }
 
 /**
- * The full backup of a service that older ones may be removed for. One that is known to be damaged is none, unless
- * there is no other: it is better than nothing.
+ * The backup of a service that older ones may be removed for: its newest full, or the dump that it is brought back with
+ * where it has no good one. A full that is known to be damaged is none, unless there is nothing else: it is better than
+ * nothing.
  */
-export function newestGoodFull(candidates: readonly RetentionCandidate[]): RetentionCandidate | undefined {
-  return newestGoodFulls(candidates, 1)[0];
+export function newestGood(candidates: readonly RetentionCandidate[]): RetentionCandidate | undefined {
+  return dumpsInPlaceOfFulls(candidates, 1)[0] ?? newestGoodFulls(candidates, 1)[0];
 }
 
 function newestGoodFulls(candidates: readonly RetentionCandidate[], count: number): RetentionCandidate[] {
@@ -96,14 +97,16 @@ function newestGoodFulls(candidates: readonly RetentionCandidate[], count: numbe
   return good.length === 0 ? fulls.slice(0, 1) : good.slice(0, count);
 }
 
-/** Where there is no good full, dumps are what a service is brought back with: the newest are kept, what they hold apart. */
+/**
+ * Where there is no good full, dumps are what a service is brought back with: the newest of all databases, or where there
+ * is none, the newest of some.
+ */
 function dumpsInPlaceOfFulls(candidates: readonly RetentionCandidate[], count: number): RetentionCandidate[] {
   const good = candidates.filter(({ status, damaged }) => status === 'Succeeded' && damaged !== true);
   if (good.some(({ type }) => type === 'full')) return [];
-  return good
-    .filter(({ type }) => type === 'dump')
-    .toSorted(later)
-    .slice(0, count);
+  const dumps = good.filter(({ type }) => type === 'dump').toSorted(later);
+  const whole = dumps.filter(({ partial }) => partial !== true);
+  return (whole.length > 0 ? whole : dumps).slice(0, count);
 }
 
 /**

@@ -7,6 +7,7 @@ import { mostManifestBytes, readManifest, type ReadManifest } from '../storage/m
 import { readBounded } from '../storage/read-bounded.ts';
 import { namesBelow } from '../storage/segments.ts';
 import type { ObjectStore } from '../storage/store.ts';
+import { statParts } from '../storage/verify.ts';
 import type { Findings } from './findings.ts';
 
 /** How many manifests are read at a time. */
@@ -14,19 +15,25 @@ const atOnce = 8;
 /** Of no order that is known: a schedule's number of another catalog means nothing here. */
 const noSchedule = 0;
 
+export interface AdoptionOptions {
+  signal?: AbortSignal | undefined;
+  /** The names of those to look at; default: all. */
+  folders?: AsyncIterable<string> | Iterable<string>;
+  /** Whether one is to be taken up; default: each. */
+  wanted?: (manifest: Manifest) => boolean;
+}
+
 /**
- * @param folders the names of those to look at; default: all
  * @throws what the store or the catalog refuses; what is wrong with one backup is a finding
  */
 export async function adoptBackups(
   { catalog, store, service }: { catalog: Catalog; store: ObjectStore; service: ServiceRecord },
   findings: Findings,
-  signal?: AbortSignal,
-  folders: AsyncIterable<string> | Iterable<string> = namesBelow(
-    store,
-    objectKeys.backupsFolder(service.serviceId),
+  {
     signal,
-  ),
+    folders = namesBelow(store, objectKeys.backupsFolder(service.serviceId), signal),
+    wanted = () => true,
+  }: AdoptionOptions = {},
 ): Promise<void> {
   const read: ReadManifest[] = [];
   let reading: Promise<ReadManifest | undefined>[] = [];
@@ -41,11 +48,30 @@ export async function adoptBackups(
   await settle();
   const byId = new Map(read.map(({ manifest }) => [manifest.backupId, manifest]));
   for (const { manifest, sha256 } of read) {
+    if (!wanted(manifest) || !(await isWhole({ catalog, store }, manifest, findings, signal))) continue;
     const record = recordOf(service, manifest, sha256, fullOf(manifest, byId));
     if (await catalog.adoptBackup(record)) {
       findings.backups += 1;
       findings.deployments.add(manifest.deploymentId);
     } else findings.known += 1;
+  }
+}
+
+/** Whether every part is there. Of what is known already that is not asked: a verification says more. */
+async function isWhole(
+  { catalog, store }: { catalog: Catalog; store: ObjectStore },
+  manifest: Manifest,
+  findings: Findings,
+  signal?: AbortSignal,
+): Promise<boolean> {
+  if (await catalog.findBackup(manifest.backupId)) return true;
+  try {
+    await statParts(store, manifest, signal);
+    return true;
+  } catch (error) {
+    if (!(error instanceof TidemarkError) || error.retryable) throw error;
+    findings.left.push({ key: objectKeys.manifest(manifest.backupId), reason: messageOf(error) });
+    return false;
   }
 }
 

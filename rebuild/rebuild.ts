@@ -40,7 +40,7 @@ export async function rebuildCatalog({ catalog, store, signal, tell }: Rebuild):
     tell?.(serviceId);
     const service = await serviceOf({ catalog, store, serviceId }, findings, signal);
     if (!service) continue;
-    await adoptBackups({ catalog, store, service }, findings, signal);
+    await adoptBackups({ catalog, store, service }, findings, { signal });
     await rebuildArchive({ catalog, store, serviceId }, findings, signal);
   }
   return findings;

@@ -1,6 +1,6 @@
 /** Removing what a backup that never came to exist left in the store. */
-import { TidemarkError } from '../domain/errors.ts';
 import { objectKeys } from '../domain/ids.ts';
+import { objectExists } from './exists.ts';
 import type { ObjectStore } from './store.ts';
 
 const atOnce = 16;
@@ -41,11 +41,5 @@ export async function manifestExists(
   backupId: string,
   signal?: AbortSignal,
 ): Promise<boolean> {
-  try {
-    await store.stat(objectKeys.manifest(backupId), signal);
-    return true;
-  } catch (error) {
-    if (error instanceof TidemarkError && error.code === 'object_missing') return false;
-    throw error;
-  }
+  return await objectExists(store, objectKeys.manifest(backupId), signal);
 }

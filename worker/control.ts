@@ -97,6 +97,7 @@ async function gather(
     defaults: serviceDefaultsOf(settings),
     scheduleSpreadMs: settings.schedule_spread,
     retention: { intervalMs: settings.retention_interval, graceMs: settings.retention_grace },
+    objectsIntervalMs: settings.objects_interval,
     auditDays: settings.audit_days,
     log,
   };

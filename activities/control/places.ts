@@ -2,6 +2,7 @@
 import { Context } from '@temporalio/activity';
 import { isGrpcServiceError, WorkflowNotFoundError } from '@temporalio/client';
 import type { PlaceRecord } from '../../catalog/types.ts';
+import { workflowIds } from '../../domain/ids.ts';
 import { pause } from '../failures.ts';
 import type { ControlActivities } from './contract.ts';
 import { findAgent } from './found-agent.ts';
@@ -88,4 +89,17 @@ export async function lookAtWorkflow(
     if (isGrpcServiceError(error)) throw new Error('Temporal does not answer.', { cause: error });
     throw error;
   }
+}
+
+/** The workflow that may still have a backup written, its own or the clean-up after it; undefined when both are over. */
+export async function openWriter(
+  plane: Pick<Plane, 'client'>,
+  backupId: string,
+  scheduleId: number,
+): Promise<string | undefined> {
+  const own = workflowIds.backup(backupId, scheduleId);
+  for (const workflowId of [own, workflowIds.cleanUp(own)]) {
+    if ((await workflowState(plane, workflowId)) === 'open') return workflowId;
+  }
+  return undefined;
 }

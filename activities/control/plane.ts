@@ -81,6 +81,8 @@ export interface Plane {
     /** How long one stays that was found. */
     graceMs: number;
   };
+  /** How often what lies in the store is held against the catalog. */
+  objectsIntervalMs: number;
   /** How many days an entry of the audit is kept; 0: for ever. */
   auditDays: number;
   log: Log;

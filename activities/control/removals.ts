@@ -5,13 +5,13 @@ import { managedStorage } from '../../domain/copies.ts';
 import { type ErrorName, messageOf, TidemarkError } from '../../domain/errors.ts';
 import { within } from '../../storage/network/within.ts';
 import { removeBackup } from '../../storage/remove.ts';
-import { removeParts } from '../../storage/sweep.ts';
 import { isPassing, type ObjectStore } from '../../storage/store.ts';
 import { startRemovals } from '../../temporal/start.ts';
 import { beating } from '../heartbeat.ts';
 import { storeOfBucket } from './buckets.ts';
 import type { ControlActivities } from './contract.ts';
 import { endCopying } from './copies.ts';
+import { openWriter } from './places.ts';
 import type { Plane } from './plane.ts';
 
 /** How long a place that is not the deployment's main one may take. One that is away now is asked again by the next sweep. */
@@ -38,12 +38,12 @@ export function removalActivities(plane: Plane): Pick<ControlActivities, 'remove
 /** @returns how many could not be removed; each is logged */
 async function removeAll(plane: Plane, signal: AbortSignal): Promise<{ left: number }> {
   const removals = ownFirst(await plane.catalog.listRemovals());
-  if (removals.length > 0 && (await isUnconfirmed(plane))) return { left: removals.length };
   let left = 0;
   const away = new Set<string>();
   for (const removal of removals) {
     signal.throwIfAborted();
     try {
+      if (await isUnconfirmed(plane)) return { left: removals.length };
       await carryOut(plane, removal, away);
     } catch (error) {
       left += 1;
@@ -82,11 +82,13 @@ export async function beginPendingRemovals({ catalog, client }: Plane): Promise<
  * others from nothing.
  *
  * @param away locations that did not answer earlier in this sweep: they are not asked again, and added to
- * @throws the first of what went wrong; the rest is logged
+ * @throws when a workflow may still have it written; the first of what went wrong, the rest is logged
  */
 export async function carryOut(plane: Plane, removal: RemovalRecord, away: Set<string>): Promise<void> {
   const { catalog, log } = plane;
-  const { backupId, serviceId, storedBytes, reason } = removal;
+  const { backupId, serviceId, scheduleId, storedBytes, reason } = removal;
+  const writer = removal.whole ? undefined : await openWriter(plane, backupId, scheduleId);
+  if (writer !== undefined) throw new Error(`The workflow ${writer} has not ended, and may have it written.`);
   if (removal.copies.length > 0) await endCopying(plane, backupId);
   const copies = await removeCopies(plane, removal, away);
   const parts = await removeStored(plane, removal, away);
@@ -131,7 +133,8 @@ async function removeCopies(
 }
 
 /**
- * Removes what lies in the managed storage, or in the customer's bucket.
+ * Removes what lies in the managed storage, or in the customer's bucket: with its manifest, to which also one that is
+ * recorded as failed may have come.
  *
  * @returns how many parts were removed
  */
@@ -140,7 +143,7 @@ async function removeStored(plane: Plane, removal: RemovalRecord, away: Set<stri
   const place = bucketId === undefined ? managedStorage : `bucket ${bucketId}`;
   if (away.has(place)) throw new Error('The store did not answer a moment ago.');
   try {
-    if (bucketId === undefined) return await removeObjects(plane.store, removal);
+    if (bucketId === undefined) return await removeBackup(plane.store, removal.backupId);
     return await removeFromBucket(plane, removal, bucketId);
   } catch (error) {
     if (isPassing(error)) away.add(place);
@@ -157,7 +160,9 @@ async function removeFromBucket(plane: Plane, removal: RemovalRecord, bucketId: 
   try {
     const store = await storeOfBucket(plane, bucketId);
     if (!store) return leave('Nothing is known any more of the bucket of a backup that was deleted.');
-    return await within(elsewhereMs, store.location, (signal) => removeObjects(store, removal, signal));
+    return await within(elsewhereMs, store.location, (signal) =>
+      removeBackup(store, removal.backupId, signal),
+    );
   } catch (error) {
     if (!(error instanceof TidemarkError)) throw error;
     // A customer who has deleted the bucket has deleted the backup.
@@ -166,14 +171,4 @@ async function removeFromBucket(plane: Plane, removal: RemovalRecord, bucketId: 
     if (!lasts || !refusals.has(error.code)) throw error;
     return leave(`A customer's bucket refuses to remove a backup that was deleted. ${error.message}`);
   }
-}
-
-/** @returns how many parts were removed */
-async function removeObjects(
-  store: ObjectStore,
-  { backupId, whole }: RemovalRecord,
-  signal?: AbortSignal,
-): Promise<number> {
-  if (whole) return await removeBackup(store, backupId, signal);
-  return (await removeParts(store, backupId, signal)).removed;
 }

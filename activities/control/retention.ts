@@ -7,8 +7,7 @@ import { Context } from '@temporalio/activity';
 import type { PruningRecord } from '../../catalog/pruning-types.ts';
 import type { RemovalRecord } from '../../catalog/retention-types.ts';
 import { messageOf, TidemarkError } from '../../domain/errors.ts';
-import { workflowIds } from '../../domain/ids.ts';
-import { judge, newestGoodFull, youngSince } from '../../domain/retention.ts';
+import { judge, newestGood, youngSince } from '../../domain/retention.ts';
 import type { RetentionCandidate, RetentionFacts, Verdict } from '../../domain/retention/facts.ts';
 import { retentionOf } from '../../domain/service-settings.ts';
 import { readManifest } from '../../storage/manifest.ts';
@@ -17,7 +16,9 @@ import { beating } from '../heartbeat.ts';
 import type { ControlActivities } from './contract.ts';
 import { sweepLeftCopies, sweepLeftParts } from './left-parts.ts';
 import { readWhole } from './links.ts';
-import { workflowState } from './places.ts';
+import { ObjectLooks } from './object-looks.ts';
+import { compareObjects } from './objects.ts';
+import { openWriter } from './places.ts';
 import type { Plane } from './plane.ts';
 import { carryOutPruning, pruneBinlogs } from './pruning.ts';
 import { carryOut, isUnconfirmed } from './removals.ts';
@@ -28,11 +29,13 @@ const dayMs = 86_400_000;
 type Service = { serviceId: string; organization: string };
 
 export function retentionActivities(plane: Plane): Pick<ControlActivities, 'removeExpired'> {
+  const looks = new ObjectLooks();
   return {
     async removeExpired({ now }) {
       // Of two clocks the slower one is believed: it removes less.
       const slower = Math.min(Date.now(), now);
-      const removed = await beating(() => sweep(plane, slower, Context.current().cancellationSignal));
+      const signal = Context.current().cancellationSignal;
+      const removed = await beating(() => sweep(plane, slower, signal, looks));
       return { removed, nextMs: plane.retention.intervalMs };
     },
   };
@@ -42,21 +45,29 @@ export function retentionActivities(plane: Plane): Pick<ControlActivities, 'remo
  * Finishes what an earlier sweep began, removes old entries of the audit, then looks at every service. What fails is logged, and left to the next sweep.
  *
  * @param now Unix milliseconds
+ * @param looks of earlier sweeps; left out: objects are not held against the catalog
  * @returns how many backups were removed
  */
-export async function sweep(plane: Plane, now: number, signal: AbortSignal): Promise<number> {
+export async function sweep(
+  plane: Plane,
+  now: number,
+  signal: AbortSignal,
+  looks?: ObjectLooks,
+): Promise<number> {
   let removed = 0;
   if (await isUnconfirmed(plane)) return removed;
   const away = new Set<string>();
   const finish = async (removals: readonly RemovalRecord[]): Promise<void> => {
     for (const removal of removals) {
       signal.throwIfAborted();
+      if (await isUnconfirmed(plane)) return;
       if (await succeeds(plane, removal.backupId, () => carryOut(plane, removal, away))) removed += 1;
     }
   };
   const finishPrunings = async (prunings: readonly PruningRecord[]): Promise<void> => {
     for (const pruning of prunings) {
       signal.throwIfAborted();
+      if (await isUnconfirmed(plane)) return;
       await succeeds(plane, pruning.file, () => carryOutPruning(plane, pruning, signal));
     }
   };
@@ -64,10 +75,13 @@ export async function sweep(plane: Plane, now: number, signal: AbortSignal): Pro
   await finish(begun.filter(({ bucketId }) => bucketId === undefined));
   await finishPrunings(await plane.catalog.listPrunings());
   await succeeds(plane, 'the audit', () => removeOldEntries(plane, now, signal));
+  const looksAtObjects = looks?.isDue(now, plane.objectsIntervalMs) === true;
   for (let after = ''; ;) {
     const services = await plane.catalog.serviceIdsAfter(after, servicesAtOnce);
     for (const service of services) {
       signal.throwIfAborted();
+      // A sweep takes hours where there is much, and a catalog may be filled from its store meanwhile.
+      if (await isUnconfirmed(plane)) return removed;
       const { serviceId } = service;
       await succeeds(plane, serviceId, async () => finish(await beginRemovals(plane, service, now)));
       await succeeds(plane, `binlogs of ${serviceId}`, async () =>
@@ -76,6 +90,12 @@ export async function sweep(plane: Plane, now: number, signal: AbortSignal): Pro
       await succeeds(plane, `parts of ${serviceId}`, async () =>
         sweepLeftParts(plane, serviceId, now, signal),
       );
+      if (looksAtObjects) {
+        await succeeds(plane, `objects of ${serviceId}`, async () => {
+          const found = await plane.catalog.findService(serviceId);
+          if (found) await compareObjects({ plane, service: found, looks, now, signal });
+        });
+      }
       for (const [location, store] of plane.copies) {
         if (away.has(location)) continue;
         const swept = await succeeds(plane, `parts of ${serviceId} in ${location}`, async () =>
@@ -86,6 +106,7 @@ export async function sweep(plane: Plane, now: number, signal: AbortSignal): Pro
       }
     }
     const last = services.at(-1);
+    if (!last && looksAtObjects) looks.end(now);
     if (!last) break;
     after = last.serviceId;
   }
@@ -155,7 +176,7 @@ async function soundOf(
   ripe: ReadonlySet<string>,
 ): Promise<Set<string>> {
   const chosen = candidates.filter(({ id }) => ripe.has(id));
-  if (chosen.some(({ status }) => status === 'Succeeded')) await proveLastFull(plane, candidates);
+  if (chosen.some(({ status }) => status === 'Succeeded')) await proveNewest(plane, candidates);
   const sound = new Set<string>();
   for (const { id, status } of chosen) {
     const obstacle = status === 'Succeeded' ? await foreign(plane, id) : await unsettled(plane, id);
@@ -170,16 +191,17 @@ async function soundOf(
  *
  * @throws object_missing, object_damaged, saying that nothing is removed
  */
-async function proveLastFull(plane: Plane, candidates: readonly RetentionCandidate[]): Promise<void> {
-  const id = newestGoodFull(candidates)?.id;
-  if (id === undefined) return;
+async function proveNewest(plane: Plane, candidates: readonly RetentionCandidate[]): Promise<void> {
+  const newest = newestGood(candidates);
+  if (!newest) return;
+  const { id, type } = newest;
   try {
     const backup = await plane.catalog.findBackup(id);
     // Wherever it is whole, it can be restored from.
     if (backup) await readWhole(plane, backup);
   } catch (error) {
     if (!(error instanceof TidemarkError)) throw error;
-    const message = `The newest full backup, ${id}, cannot be restored, so no older one is removed. ${error.message}`;
+    const message = `The newest ${type === 'dump' ? 'dump' : 'full backup'}, ${id}, cannot be restored, so no older one is removed. ${error.message}`;
     throw new TidemarkError(error.code, message, { cause: error });
   }
 }
@@ -203,11 +225,8 @@ async function foreign({ catalog, store }: Plane, backupId: string): Promise<str
 async function unsettled(plane: Plane, backupId: string): Promise<string | undefined> {
   const backup = await plane.catalog.findBackup(backupId);
   if (!backup) return undefined;
-  const own = workflowIds.backup(backupId, backup.scheduleId);
-  for (const workflowId of [own, workflowIds.cleanUp(own)]) {
-    if ((await workflowState(plane, workflowId)) === 'open')
-      return `The workflow ${workflowId} has not ended.`;
-  }
+  const writer = await openWriter(plane, backupId, backup.scheduleId);
+  if (writer !== undefined) return `The workflow ${writer} has not ended.`;
   if (!(await manifestExists(plane.store, backupId))) return undefined;
   return 'It is recorded as not succeeded, and is whole in the store: its manifest is there.';
 }

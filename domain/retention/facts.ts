@@ -10,6 +10,8 @@ export interface RetentionCandidate {
   endedAt?: string;
   /** Ids of the backups without which this one cannot be restored. */
   dependsOn: readonly string[];
+  /** A dump of some databases, or of which nobody knows whether it has all: a server is not brought back with it. */
+  partial?: true;
   /** What its objects take; for whoever reads the verdict. */
   storedBytes: number;
   /** Its objects were read back, and not all are what they should be. */

@@ -8,7 +8,7 @@ const dayMs = 86_400_000;
 const daysSinceMonday = 3;
 
 /**
- * Who is kept as the newest of its period, with the reason. Periods without a backup do not count: time that passes
+ * Who is kept as the newest of its kind and period, with the reason. Periods without a backup do not count: time that passes
  * lets nothing go, a newer backup does. By the time of the order, in UTC, which one clock gave.
  */
 export function keptByPeriod(
@@ -16,21 +16,35 @@ export function keptByPeriod(
   keep: KeepCounts = {},
 ): Map<string, string> {
   const kept = new Map<string, string>();
-  const newestFirst = candidates.filter(holdsData).toSorted(later);
-  for (const period of keepPeriods) {
-    const count = keep[period] ?? 0;
-    const newest = newestByPeriod(newestFirst, period);
-    for (const [name, id] of [...newest].slice(0, count)) {
-      if (kept.has(id)) continue;
-      kept.set(id, `It is kept as the newest of ${nameOf(period)} ${name}: ${count} ${period} are kept.`);
+  const succeeded = candidates.filter(({ status }) => status === 'Succeeded').toSorted(later);
+  // None stands for one of another kind: a dump has no binlogs from before it, one of some databases has no others.
+  for (const [kind, newestFirst] of Map.groupBy(succeeded, kindOf)) {
+    if (kind === 'binlogs') continue;
+    for (const period of keepPeriods) {
+      const count = keep[period] ?? 0;
+      const newest = newestByPeriod(newestFirst, period);
+      for (const [name, id] of [...newest].slice(0, count)) {
+        if (kept.has(id)) continue;
+        const which = `${kindNames[kind]} of ${nameOf(period)} ${name}`;
+        kept.set(id, `It is kept as the ${which}: ${count} ${period} are kept.`);
+      }
     }
   }
   return kept;
 }
 
+/** How the newest of each kind is called. */
+const kindNames = {
+  files: 'newest',
+  dump: 'newest dump',
+  partial: 'newest dump of some databases',
+};
+
 /** Archived binlogs go by the backups that need them. */
-function holdsData({ type, status }: RetentionCandidate): boolean {
-  return status === 'Succeeded' && type !== 'binarylog';
+function kindOf({ type, partial }: RetentionCandidate): keyof typeof kindNames | 'binlogs' {
+  if (type === 'binarylog') return 'binlogs';
+  if (type !== 'dump') return 'files';
+  return partial ? 'partial' : 'dump';
 }
 
 /** Newest period first. One that is damaged stands for its period only where there is no other. */

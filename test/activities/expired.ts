@@ -68,6 +68,7 @@ export async function openDeployment(
     storageOptions: storageOptions.parse({}),
     externalEndpoints: [],
     restoreRates: { physical: 1, dump: 1, binlog: 1, fixedSeconds: 1 },
+    objectsIntervalMs: 86_400_000,
     auditDays: 400,
     log,
   };
@@ -92,17 +93,18 @@ function catalogFile(folder: string): string {
  * A backup that succeeded: two parts, a manifest, a row.
  *
  * @param deploymentId whose manifest it is; default: this one's
- * @param values what else its row says; `parent`: the full that it is an incremental of
+ * @param values what else its row says; `parent`: the full that it is an incremental of; `type`: where it is
+ *   none of both
  */
 export async function storedBackup(
   { folder, catalog, store }: Deployment,
   service: ServiceRecord,
   daysOld: number,
   deploymentId?: string,
-  values: BackupPatch & { parent?: string } = {},
+  values: BackupPatch & { parent?: string; type?: 'dump' } = {},
 ): Promise<string> {
-  const { parent, ...patch } = values;
-  const id = await recordedBackup(catalog, service, parent === undefined ? 'full' : 'incremental');
+  const { parent, type = parent === undefined ? 'full' : 'incremental', ...patch } = values;
+  const id = await recordedBackup(catalog, service, type);
   if (parent !== undefined) await catalog.setBase(id, { parent, full: parent });
   const { manifestSha256, storedBytes } = await putObjects(
     store,
@@ -161,7 +163,7 @@ export async function failedBackup(
 async function recordedBackup(
   catalog: Catalog,
   service: ServiceRecord,
-  type: 'full' | 'incremental' = 'full',
+  type: 'full' | 'incremental' | 'dump' = 'full',
 ): Promise<string> {
   const { serviceId, serverName, organization } = service;
   const backupId = formatBackupId({ hex: randomBytes(16).toString('hex'), serviceId, serverName });

@@ -64,6 +64,7 @@ beforeAll(async () => {
     storageOptions: storageOptions.parse({}),
     externalEndpoints: [],
     restoreRates: { physical: 1, dump: 1, binlog: 1, fixedSeconds: 1 },
+    objectsIntervalMs: 86_400_000,
     auditDays: 400,
   };
 });

@@ -2,14 +2,14 @@
 import { afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { beginPendingRemovals, removalActivities } from '../../activities/control/removals.ts';
 import type { ServiceRecord } from '../../catalog/types.ts';
-import { objectKeys } from '../../domain/ids.ts';
+import { controlTaskQueue, objectKeys, workflowIds } from '../../domain/ids.ts';
 import { judgeDeletion } from '../../domain/retention/deletion.ts';
 import type { ObjectStore } from '../../storage/store.ts';
 import { newService } from '../catalog/records.ts';
 import { type Folder, keysOf, newFolder } from '../storage/support.ts';
 import { runActivity } from '../support/activity.ts';
 import { createNamespace } from '../support/temporal.ts';
-import { type Deployment, openDeployment, storedBackup } from './expired.ts';
+import { type Deployment, failedBackup, openDeployment, storedBackup } from './expired.ts';
 
 let temporal: { address: string; namespace: string };
 let folder: Folder;
@@ -41,6 +41,18 @@ async function removeDeleted(store = deployment.store): Promise<{ left: number }
   return await runActivity(work).result;
 }
 
+function withDelete(store: ObjectStore, remove: ObjectStore['delete']): ObjectStore {
+  return {
+    location: store.location,
+    put: (...given) => store.put(...given),
+    replace: (...given) => store.replace(...given),
+    get: (...given) => store.get(...given),
+    stat: (...given) => store.stat(...given),
+    list: (...given) => store.list(...given),
+    delete: remove,
+  };
+}
+
 test('the only backup of a service goes, too, when it is wanted, and the log says on whose instruction', async () => {
   const id = await storedBackup(deployment, service, 0);
   await deleted(id);
@@ -58,24 +70,48 @@ test('one that a store refuses keeps no other from it, and is gone on with', asy
   await deleted(first);
   await deleted(second);
   const { store } = deployment;
-  const tired: ObjectStore = {
-    location: store.location,
-    put: (...given) => store.put(...given),
-    replace: (...given) => store.replace(...given),
-    get: (...given) => store.get(...given),
-    stat: (...given) => store.stat(...given),
-    list: (...given) => store.list(...given),
-    async delete(key) {
-      if (key === objectKeys.part(first, 2)) throw new Error('the disk is tired');
-      await store.delete(key);
-    },
-  };
+  const tired = withDelete(store, async (key) => {
+    if (key === objectKeys.part(first, 2)) throw new Error('the disk is tired');
+    await store.delete(key);
+  });
   expect(await removeDeleted(tired)).toEqual({ left: 1 });
   expect(await deployment.catalog.listRemovals()).toMatchObject([{ backupId: first }]);
   expect(await keysOf(store, objectKeys.backupFolder(second))).toEqual([]);
   expect(deployment.lines.join('\n')).toContain('the disk is tired');
   expect(await removeDeleted()).toEqual({ left: 0 });
   expect(await keysOf(store, objectKeys.backupFolder(first))).toEqual([]);
+});
+
+test('one that failed stays in the store while somebody may still write it, and goes with its manifest then', async () => {
+  const { client, catalog } = deployment.plane;
+  const id = await failedBackup(deployment, service, 0);
+  const { scheduleId = 0 } = (await catalog.findBackup(id)) ?? {};
+  const own = workflowIds.backup(id, scheduleId);
+  for (const workflowId of [own, workflowIds.cleanUp(own)])
+    await client.workflow.start('nobodys', { taskQueue: controlTaskQueue, workflowId });
+  await deleted(id);
+  for (const workflowId of [own, workflowIds.cleanUp(own)]) {
+    expect(await removeDeleted()).toEqual({ left: 1 });
+    expect(deployment.lines.at(-1)).toContain(`The workflow ${workflowId} has not ended`);
+    expect(await keysOf(deployment.store, objectKeys.backupFolder(id))).toHaveLength(1);
+    await client.workflow.getHandle(workflowId).terminate();
+  }
+  await deployment.store.put(objectKeys.manifest(id), Buffer.from('{}'));
+  expect(await removeDeleted()).toEqual({ left: 0 });
+  expect(await keysOf(deployment.store, objectKeys.backupFolder(id))).toEqual([]);
+});
+
+test('nothing more is removed once the catalog is being filled from its store', async () => {
+  const ids = [await storedBackup(deployment, service, 0), await storedBackup(deployment, service, 0)];
+  for (const id of ids) await deleted(id);
+  const { catalog, store } = deployment;
+  const filled = withDelete(store, async (key) => {
+    await store.delete(key);
+    await catalog.beginConfirmation();
+  });
+  await removeDeleted(filled);
+  expect(await catalog.listRemovals()).toMatchObject([{ backupId: ids[1] }]);
+  expect(await keysOf(store, objectKeys.backupFolder(ids[1]!))).toHaveLength(4);
 });
 
 test('what an api wrote down and did not begin is begun by the reconciler, once', async () => {

@@ -108,6 +108,20 @@ describe('a sweep', () => {
     expect(deployment.lines.join('\n')).toContain('cannot be restored, so no older one is removed');
   });
 
+  test('proves the newest dump where it is that which a service without a full is brought back with', async () => {
+    const dump = { type: 'dump', dumpWhole: true } as const;
+    const old = await storedBackup(deployment, service, 20, undefined, dump);
+    const newest = await storedBackup(deployment, service, 10, undefined, dump);
+    const part = await storedBackup(deployment, service, 9, undefined, { ...dump, dumpWhole: false });
+    await deployment.store.delete(objectKeys.part(newest, 2));
+    expect(await sweep(deployment.plane, Date.now(), never)).toBe(0);
+    expect((await listed()).toSorted()).toEqual([old, newest, part].toSorted());
+    expect(deployment.lines.join('\n')).toContain(`The newest dump, ${newest}, cannot be restored`);
+    await deployment.store.put(objectKeys.part(newest, 2), Buffer.alloc(1000, 2));
+    expect(await sweep(deployment.plane, Date.now(), never)).toBe(2);
+    expect(await listed()).toEqual([newest]);
+  });
+
   test('removes nothing that another deployment took, and the record of what is not there', async () => {
     const foreign = await storedBackup(deployment, service, 30, 'another');
     const vanished = await storedBackup(deployment, service, 20);

@@ -117,6 +117,20 @@ describeOnBoth('archived binlogs', (database) => {
       expect(await database.catalog.segmentsOfFile(id, fileName(1))).toEqual([whole(one, 1)]);
     });
 
+    test('have a joined segment in the place of small ones although nobody told that it is', async () => {
+      const id = await service();
+      const others = [segment(one, 1, [0, 100_000]), segment(two, 2, [0, 500_000])];
+      await database.catalog.recordArchive(id, report(two, { segments: others.slice(1) }));
+      await record(id, [others[0]!, ...inTenths(one, 2)]);
+      await record(id, [whole(one, 2)]);
+      expect(await database.catalog.segmentsOfFile(id, fileName(2))).toEqual([whole(one, 2), others[1]]);
+      expect(await database.catalog.segmentsOfFile(id, fileName(1))).toEqual([others[0]]);
+      const found = (await stretches(id)).find(
+        ({ timeline, fromFile }) => timeline === one && fromFile === fileName(2),
+      );
+      expect(found).toMatchObject(stretch([2, 0], [2, fileBytes], { segments: 1 }));
+    });
+
     test('end where bytes, a file or a state is missing', async () => {
       const id = await service();
       const [first, , ...others] = inTenths(one, 1);

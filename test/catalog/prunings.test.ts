@@ -96,6 +96,21 @@ describeOnBoth('archived binlogs that nobody needs', (database) => {
     expect(await pending()).toEqual([fileName(2)]);
   });
 
+  test('are not taken up again while their objects go, whoever finds those', async () => {
+    const { catalog } = database;
+    const service = await archived();
+    const { serviceId } = service;
+    await standing(service, 3);
+    const [pruning] = await catalog.beginPrunings(serviceId, neededBinlogs, 1);
+    expect(pruning?.file).toBe(fileName(1));
+    const found = [1, 3].map((number) => segment(line, number, [0, fileBytes]));
+    await catalog.recordArchive(serviceId, report(line, { segments: found }));
+    expect(await filesOf(service)).not.toContain(fileName(1));
+    await catalog.finishPruning(pruning!);
+    await catalog.recordArchive(serviceId, report(line, { segments: found }));
+    expect(await filesOf(service)).toContain(fileName(1));
+  });
+
   test('stay while a backup is under way', async () => {
     const { catalog } = database;
     const service = await archived();

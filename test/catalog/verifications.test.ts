@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { judge, newestGoodFull } from '../../domain/retention.ts';
+import { judge, newestGood } from '../../domain/retention.ts';
 import { startOf } from '../../domain/progress.ts';
 import type { BackupRecord } from '../../catalog/types.ts';
 import type { VerificationRecord } from '../../catalog/verification-types.ts';
@@ -64,18 +64,18 @@ describeOnBoth('verifications', (database) => {
     const service = await registered(catalog);
     const old = await finishedBackup(catalog, service);
     const newest = await finishedBackup(catalog, service);
-    const newestGood = async (): Promise<string | undefined> =>
-      newestGoodFull((await catalog.retentionFacts(service.serviceId)).candidates)?.id;
-    expect(await newestGood()).toBe(newest.id);
+    const newestNow = async (): Promise<string | undefined> =>
+      newestGood((await catalog.retentionFacts(service.serviceId)).candidates)?.id;
+    expect(await newestNow()).toBe(newest.id);
 
     await begin(newest, `${newest.id}/1`);
     await catalog.updateVerification(`${newest.id}/1`, { status: 'Failed', examination: damaged });
-    expect(await newestGood()).toBe(old.id);
+    expect(await newestNow()).toBe(old.id);
     // Another verification that has not ended, or could not find out, knows no better.
     await begin(newest, `${newest.id}/2`);
-    expect(await newestGood()).toBe(old.id);
+    expect(await newestNow()).toBe(old.id);
     await catalog.updateVerification(`${newest.id}/2`, { status: 'Failed' });
-    expect(await newestGood()).toBe(old.id);
+    expect(await newestNow()).toBe(old.id);
     const facts = await catalog.retentionFacts(service.serviceId);
     const inAYear = { now: Date.now() + 365 * 86_400_000, graceMs: 0 };
     expect(judge(facts, { days: 7 }, inAYear).map(({ id, keep }) => [id, keep])).toEqual([
@@ -86,10 +86,10 @@ describeOnBoth('verifications', (database) => {
     // One that is damaged is better than none.
     await begin(old, `${old.id}/1`);
     await catalog.updateVerification(`${old.id}/1`, { status: 'Failed', examination: damaged });
-    expect(await newestGood()).toBe(newest.id);
+    expect(await newestNow()).toBe(newest.id);
     await begin(newest, `${newest.id}/3`);
     await catalog.updateVerification(`${newest.id}/3`, { status: 'Succeeded', examination: whole });
-    expect(await newestGood()).toBe(newest.id);
+    expect(await newestNow()).toBe(newest.id);
   });
 
   test('it goes with its backup', async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { judge, newestGoodFull, youngSince } from '../../domain/retention.ts';
+import { judge, newestGood, youngSince } from '../../domain/retention.ts';
 import type { RetentionCandidate, RetentionFacts, Verdict } from '../../domain/retention/facts.ts';
 import { changedPolicy, policyOf, type RetentionPolicy } from '../../domain/retention/policy.ts';
 import { longRun } from '../support/long.ts';
@@ -77,6 +77,18 @@ describe('a policy of days', () => {
     });
   });
 
+  test('takes a dump of some databases for the last good one only where there is none of all', () => {
+    const some = full('some', 20, { type: 'dump', partial: true });
+    const all = full('all', 30, { type: 'dump' });
+    expect(verdicts([some, all])).toMatchObject({
+      some: expect.stringMatching(/^remove/),
+      all: expect.stringMatching(/^keep/),
+    });
+    expect(verdicts([some])).toMatchObject({ some: expect.stringMatching(/^keep/) });
+    expect(newestGood([some, all])?.id).toBe('all');
+    expect(newestGood([some, all, full('full', 40)])?.id).toBe('full');
+  });
+
   test('keeps what is under way, and what somebody uses, with the words of who does', () => {
     const backups = [full('used', 30), full('running', 20, { status: 'Running' }), full('newest', 1)];
     expect(verdicts(backups, [['used', 'Restore 12 needs it.']])).toMatchObject({
@@ -144,6 +156,23 @@ describe('a policy of periods', () => {
       february: 'keep: It is kept as the newest of the month 2026-02: 2 monthly are kept.',
       'last year': 'keep: It is kept as the newest of the year 2025: 2 yearly are kept.',
       before: expect.stringMatching(/^remove/),
+    });
+  });
+
+  test('lets no dump stand for a full of the same day, and no dump of some databases for one of all', () => {
+    const candidates = [
+      at('full', '2026-03-25T02:00:00'),
+      at('all', '2026-03-25T20:00:00', { type: 'dump' }),
+      at('some', '2026-03-25T21:00:00', { type: 'dump', partial: true }),
+      at('some before', '2026-03-25T20:30:00', { type: 'dump', partial: true }),
+      at('full before', '2026-03-24T02:00:00'),
+    ];
+    expect(judged(candidates, { keep: { daily: 1 } })).toEqual({
+      full: 'keep: It is kept as the newest of the day 2026-03-25: 1 daily are kept.',
+      all: 'keep: It is kept as the newest dump of the day 2026-03-25: 1 daily are kept.',
+      some: 'keep: It is kept as the newest dump of some databases of the day 2026-03-25: 1 daily are kept.',
+      'some before': expect.stringMatching(/^remove/),
+      'full before': expect.stringMatching(/^remove/),
     });
   });
 
@@ -241,7 +270,7 @@ describe('clocks', () => {
 
   test('which full is the newest is not for the clocks of hosts to say', () => {
     const boasting = full('boasting', 20, { endedAt: '2099-01-01T00:00:00.000Z' });
-    expect(newestGoodFull([boasting, full('newest', 10)])?.id).toBe('newest');
+    expect(newestGood([boasting, full('newest', 10)])?.id).toBe('newest');
   });
 
   test('our own clock set back removes nothing', () => {
@@ -282,7 +311,11 @@ function model({ candidates, pins }: RetentionFacts, rules: RetentionPolicy): Se
   const { days, keep = {}, minFulls = 1 } = rules;
   const fulls = candidates.filter(({ type, status }) => type === 'full' && status === 'Succeeded');
   const good = candidates.filter(({ status, damaged }) => status === 'Succeeded' && damaged !== true);
-  const dumps = good.some(({ type }) => type === 'full') ? [] : good.filter(({ type }) => type === 'dump');
+  const allDumps = good.some(({ type }) => type === 'full') ? [] : good.filter(({ type }) => type === 'dump');
+  const wholeDumps = allDumps.filter(({ partial }) => !partial);
+  const dumps = wholeDumps.length > 0 ? wholeDumps : allDumps;
+  const kind = ({ type, partial }: RetentionCandidate): string =>
+    type === 'dump' ? (partial ? 'some' : 'all') : 'files';
   const isNewer = (one: RetentionCandidate, other: RetentionCandidate): boolean =>
     one.createdAt > other.createdAt || (one.createdAt === other.createdAt && one.id > other.id);
   const periodOf: Record<string, (time: Date) => string> = {
@@ -296,14 +329,18 @@ function model({ candidates, pins }: RetentionFacts, rules: RetentionPolicy): Se
     yearly: (time) => String(time.getUTCFullYear()),
   };
   const succeeded = candidates.filter(({ status }) => status === 'Succeeded');
-  const isOfPeriod = (backup: RetentionCandidate): boolean =>
-    succeeded.includes(backup) &&
-    Object.entries(keep).some(([name, count]) => {
-      const own = (one: RetentionCandidate): string => periodOf[name]?.(new Date(one.createdAt)) ?? '';
-      const newer = new Set(succeeded.map(own).filter((period) => period > own(backup)));
-      const beside = succeeded.filter((one) => own(one) === own(backup));
-      return newer.size < count && !beside.some((one) => isNewer(one, backup));
-    });
+  const isOfPeriod = (backup: RetentionCandidate): boolean => {
+    const alike = succeeded.filter((one) => kind(one) === kind(backup));
+    return (
+      alike.includes(backup) &&
+      Object.entries(keep).some(([name, count]) => {
+        const own = (one: RetentionCandidate): string => periodOf[name]?.(new Date(one.createdAt)) ?? '';
+        const newer = new Set(alike.map(own).filter((period) => period > own(backup)));
+        const beside = alike.filter((one) => own(one) === own(backup));
+        return newer.size < count && !beside.some((one) => isNewer(one, backup));
+      })
+    );
+  };
   const kept = new Set<string>();
   for (const backup of candidates) {
     const isOver = ['Succeeded', 'Failed', 'Cancelled'].includes(backup.status);
@@ -339,17 +376,19 @@ const history: fc.Arbitrary<RetentionCandidate[]> = fc
       created: fc.oneof(fc.integer({ min: -2, max: 30 }), fc.double({ min: 0, max: 800, noNaN: true })),
       ended: fc.option(fc.integer({ min: -30, max: 60 }), { nil: undefined }),
       bases: fc.array(fc.nat(100), { maxLength: 2 }),
+      partial: fc.boolean(),
     }),
     { maxLength: 12 },
   )
   .map((entries) =>
-    entries.map(({ type, status, created, ended, bases }, index) => ({
+    entries.map(({ type, status, created, ended, bases, partial }, index) => ({
       id: `b${index}`,
       type,
       status,
       createdAt: daysAgo(created),
       storedBytes: 0,
       ...(ended === undefined ? {} : { endedAt: daysAgo(ended) }),
+      ...(type === 'dump' && partial && { partial: true as const }),
       dependsOn: bases.map((base) => (index === 0 ? 'gone' : `b${base % index}`)),
     })),
   );

@@ -178,9 +178,11 @@ test('nothing is deleted before it was confirmed, and what the dead deployment w
 test('what is damaged or of nobody is told, and keeps nothing else from coming back', async () => {
   const whole = await storedBackup(before, service, 0);
   const damaged = await storedBackup(before, service, 0);
+  const partless = await storedBackup(before, service, 0);
   await archived();
   const { serviceId } = service;
   await before.store.replace(objectKeys.manifest(damaged), Buffer.from('{'));
+  await before.store.delete(objectKeys.part(partless, 2));
   const header = objectKeys.segmentHeader(serviceId, {
     timeline: lines[1],
     file: fileName(2),
@@ -196,6 +198,7 @@ test('what is damaged or of nobody is told, and keeps nothing else from coming b
     [
       'nobody/service.json',
       objectKeys.manifest(damaged),
+      objectKeys.manifest(partless),
       objectKeys.binlogFolder(serviceId, lines[1], fileName(2)),
     ].toSorted(),
   );

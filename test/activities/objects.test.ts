@@ -1,0 +1,229 @@
+/** What lies in the store and what the catalog says of it, brought together again. */
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { Client, Connection } from '@temporalio/client';
+import { ObjectLooks } from '../../activities/control/object-looks.ts';
+import { compareObjects } from '../../activities/control/objects.ts';
+import type { ServiceRecord } from '../../catalog/types.ts';
+import type { SegmentFacts } from '../../domain/archive/facts.ts';
+import { factsOf, type SegmentArchive } from '../../domain/archive/header.ts';
+import { objectKeys } from '../../domain/ids.ts';
+import { openArchive } from '../../storage/segments.ts';
+import { fileName, gtidAt, instantAt, report } from '../catalog/archive-records.ts';
+import { newService } from '../catalog/records.ts';
+import { headerOf } from '../storage/segments.ts';
+import { type Folder, keysOf, newFolder } from '../storage/support.ts';
+import { createNamespace } from '../support/temporal.ts';
+import { type Deployment, openDeployment, storedBackup } from './expired.ts';
+
+const never = new AbortController().signal;
+const hour = 3_600_000;
+const line = '1'.repeat(32);
+
+let temporal: { address: string; namespace: string };
+let folder: Folder;
+let deployment: Deployment;
+let service: ServiceRecord;
+let looks: ObjectLooks;
+
+beforeAll(async () => {
+  temporal = await createNamespace('objects');
+});
+beforeEach(async () => {
+  folder = await newFolder();
+  deployment = await openDeployment(folder.path, temporal);
+  service = newService({ organization: 'acme' });
+  await deployment.catalog.upsertService(service);
+  const mark = objectKeys.deployment(await deployment.catalog.deploymentId());
+  await deployment.store.put(mark, Buffer.from('{}'));
+  looks = new ObjectLooks();
+});
+afterEach(async () => {
+  await deployment.close();
+  await folder.remove();
+});
+
+/** @param later so long after the first look */
+async function look(later = 0): Promise<void> {
+  const plane = { ...deployment.plane, retention: { intervalMs: 1, graceMs: hour } };
+  const now = Date.now() + later;
+  await compareObjects({ plane, service, looks, now, signal: never });
+  looks.end(now);
+}
+
+const said = (): string => deployment.lines.join('\n');
+const verification = async (id: string): Promise<unknown> => await deployment.catalog.findVerification(id);
+
+async function forgotten(id: string): Promise<void> {
+  const judge = (): { id: string; keep: boolean; reason: string }[] => [
+    { id, keep: false, reason: 'It is lost.' },
+  ];
+  await deployment.catalog.beginRemovals(service.serviceId, judge);
+  await deployment.catalog.finishRemoval(id);
+}
+
+describe('backups', () => {
+  test('without a row are listed again, where they are whole and of this deployment', async () => {
+    const [own, foreign, partless] = [
+      await storedBackup(deployment, service, 0),
+      await storedBackup(deployment, service, 0, 'another'),
+      await storedBackup(deployment, service, 0),
+    ];
+    for (const id of [own, foreign, partless]) await forgotten(id);
+    await deployment.store.delete(objectKeys.part(partless, 1));
+    await look();
+    const { candidates } = await deployment.catalog.retentionFacts(service.serviceId);
+    expect(candidates).toMatchObject([{ id: own, status: 'Succeeded' }]);
+    expect(said()).toContain('"backups":1');
+    expect(said()).toContain(`The object ${objectKeys.part(partless, 1)} of the backup is not in`);
+    expect(said()).not.toContain(objectKeys.manifest(foreign));
+  });
+
+  test('without a manifest are verified, once', async () => {
+    const whole = await storedBackup(deployment, service, 0);
+    const lost = await storedBackup(deployment, service, 0);
+    await deployment.store.delete(objectKeys.manifest(lost));
+    await look();
+    expect(await verification(lost)).toMatchObject({ status: 'Scheduled', backupId: lost });
+    expect(await verification(whole)).toBeUndefined();
+    expect(said()).toContain('The manifest of a backup is gone from the store.');
+    const { workflowId } = (await deployment.catalog.findVerification(lost))!;
+    const connection = await Connection.connect({ address: temporal.address });
+    const { workflow } = new Client({ connection, namespace: temporal.namespace });
+    expect((await workflow.getHandle(workflowId).describe()).status.name).toBe('RUNNING');
+    await connection.close();
+    await look();
+    expect(await verification(lost)).toMatchObject({ workflowId });
+  });
+
+  test('are not looked for in a place that is not known to be ours', async () => {
+    const lost = await storedBackup(deployment, service, 0);
+    await deployment.store.delete(objectKeys.manifest(lost));
+    await deployment.store.delete(objectKeys.deployment(await deployment.catalog.deploymentId()));
+    await look();
+    expect(await verification(lost)).toBeUndefined();
+    expect(said()).toContain('The storage is not known to be that of this deployment');
+  });
+});
+
+describe('archived binlogs', () => {
+  let archive: SegmentArchive;
+  const ranges = [
+    [0, 400_000],
+    [400_000, 1_000_000],
+  ] as const;
+
+  /** Files 1 to 4, in two segments each, in the store and in the catalog; the follower is in the last one. */
+  beforeEach(async () => {
+    archive = openArchive(deployment.store, service.serviceId);
+    const begins = { file: fileName(1), position: 0, gtid: '' };
+    const timeline = { id: line, begins, cause: 'first' as const, createdAt: instantAt(1, 0) };
+    await archive.createTimeline(timeline);
+    const segments: SegmentFacts[] = [];
+    for (const number of [1, 2, 3, 4]) for (const range of ranges) segments.push(await put(number, range));
+    await deployment.catalog.recordArchive(
+      service.serviceId,
+      report(line, { timelines: [timeline], segments }),
+    );
+  });
+
+  async function put(number: number, [start, end]: readonly [number, number]): Promise<SegmentFacts> {
+    const header = headerOf({
+      serviceId: service.serviceId,
+      timeline: line,
+      file: fileName(number),
+      start,
+      end,
+      gtidBefore: gtidAt(number, start),
+      gtidAfter: gtidAt(number, end),
+      ...(end === 1_000_000 && { closed: 'rotate' as const }),
+      shippedAt: instantAt(number, end),
+      clock: [],
+    });
+    await archive.put(header, Buffer.from('body'));
+    return factsOf(header);
+  }
+
+  const place = (number: number, [start, end]: readonly [number, number]) => ({
+    timeline: line,
+    file: fileName(number),
+    start,
+    end,
+  });
+  const body = (number: number, range: readonly [number, number]): string =>
+    objectKeys.segment(service.serviceId, { ...place(number, range), encrypted: false });
+  const header = (number: number, range: readonly [number, number]): string =>
+    objectKeys.segmentHeader(service.serviceId, place(number, range));
+  const rowsOf = async (number: number): Promise<number> =>
+    (await deployment.catalog.segmentsOfFile(service.serviceId, fileName(number))).length;
+  const objectsOf = async (number: number): Promise<string[]> =>
+    await keysOf(deployment.store, `${objectKeys.binlogFolder(service.serviceId, line, fileName(number))}/`);
+
+  test('that are as the catalog has them stay so', async () => {
+    const facts = await deployment.catalog.archiveFacts(service.serviceId);
+    await look();
+    await look(2 * hour);
+    expect(await deployment.catalog.archiveFacts(service.serviceId)).toEqual(facts);
+    expect(await objectsOf(2)).toHaveLength(4);
+    expect(deployment.lines).toEqual([]);
+  });
+
+  test('without a row are known again, also whole timelines', async () => {
+    const facts = await deployment.catalog.archiveFacts(service.serviceId);
+    await deployment.catalog.forgetSegments(service.serviceId, [place(2, ranges[1])]);
+    expect(await rowsOf(2)).toBe(1);
+    await look();
+    expect(await deployment.catalog.archiveFacts(service.serviceId)).toEqual(facts);
+    expect(said()).toContain('Archived binlogs without a row were found');
+    const other = '2'.repeat(32);
+    const begins = { file: fileName(1), position: 0, gtid: '' };
+    await archive.createTimeline({ id: other, begins, cause: 'reset', createdAt: instantAt(9, 0) });
+    await look();
+    const after = await deployment.catalog.archiveFacts(service.serviceId);
+    expect(after.stretches).toEqual(facts.stretches);
+    expect(after.timelines.map(({ id }) => id)).toEqual([line, other]);
+    expect(said()).toContain(`"timelines":["${other}"]`);
+  });
+
+  test('whose header never came are removed once that was seen twice, and nothing that somebody may write', async () => {
+    const odd = [5_000_000, 6_000_000] as const;
+    const orphans = [1, 4].map((number) => body(number, odd));
+    for (const key of orphans) await deployment.store.put(key, Buffer.from('left'));
+    await look();
+    await look(hour / 2);
+    expect(await objectsOf(1)).toHaveLength(5);
+    await look(2 * hour);
+    expect(await objectsOf(1)).toHaveLength(4);
+    expect(await objectsOf(4)).toHaveLength(5);
+    expect(said()).toContain('A part of a binlog without a header was removed.');
+  });
+
+  test('that are gone are promised no more once that was seen twice', async () => {
+    await deployment.store.delete(header(2, ranges[0]));
+    await deployment.store.delete(body(2, ranges[1]));
+    for (const range of ranges) {
+      await deployment.store.delete(header(3, range));
+      await deployment.store.delete(body(3, range));
+    }
+    await look();
+    expect([await rowsOf(2), await rowsOf(3)]).toEqual([2, 2]);
+    expect(said()).toContain('An archived binlog is gone from the store.');
+    await look(2 * hour);
+    expect([await rowsOf(1), await rowsOf(2), await rowsOf(3), await rowsOf(4)]).toEqual([2, 0, 0, 2]);
+    const { stretches } = await deployment.catalog.archiveFacts(service.serviceId);
+    expect(stretches).toHaveLength(2);
+    // A header without its body is not taken up again.
+    await look(4 * hour);
+    expect(await rowsOf(2)).toBe(0);
+  });
+
+  test('in small segments beside the large one that took their place lose those', async () => {
+    const large = await put(2, [0, 1_000_000]);
+    await deployment.catalog.recordArchive(service.serviceId, report(line, { segments: [large] }));
+    expect(await rowsOf(2)).toBe(1);
+    await look();
+    expect(await objectsOf(2)).toHaveLength(6);
+    await look(2 * hour);
+    expect(await objectsOf(2)).toEqual([header(2, [0, 1_000_000]), body(2, [0, 1_000_000])].toSorted());
+    expect(await rowsOf(2)).toBe(1);
+  });
+});
