@@ -14,7 +14,7 @@ const systemDatabases = new Set(['mysql', 'sys', 'information_schema', 'performa
 
 /**
  * @param all the names of the server's databases
- * @returns also those that the setting includes and the server does not have
+ * @returns also those that the setting includes (`missing`) and excludes (`unmet`) and the server does not have
  * @throws dump_empty when a setting leaves none
  *
  * @example chooseDatabases(['mysql', 'shop', 'test'], { include: [], exclude: ['test'] }).databases // ['shop']
@@ -22,7 +22,7 @@ const systemDatabases = new Set(['mysql', 'sys', 'information_schema', 'performa
 export function chooseDatabases(
   all: readonly string[],
   { include, exclude }: DumpFilter,
-): DumpContent & { missing: string[] } {
+): DumpContent & Record<'missing' | 'unmet', string[]> {
   // A directory that is no database has a name of this kind.
   const own = all.filter((name) => !systemDatabases.has(name.toLowerCase()) && !name.startsWith('#mysql50#'));
   const databases = own
@@ -35,7 +35,13 @@ export function chooseDatabases(
       `The setting "dump" of the service leaves no database to dump: the server has ${listed(own.sort())}. Change "include" or "exclude".`,
     );
   }
-  return { databases: databases.toSorted(), whole, missing: include.filter((name) => !own.includes(name)) };
+  const absent = (name: string): boolean => !own.includes(name);
+  return {
+    databases: databases.toSorted(),
+    whole,
+    missing: include.filter(absent),
+    unmet: exclude.filter(absent),
+  };
 }
 
 /** Names for a message, some of them where there are many. */

@@ -8,6 +8,7 @@ import { lowerGuard } from '../../mariadb/cutover/guard.ts';
 import { putBack } from '../../mariadb/cutover/put-back.ts';
 import { replicasOf } from '../../mariadb/cutover/replicas.ts';
 import type { Attempt } from '../../mariadb/context.ts';
+import { lowerPacket } from '../../mariadb/dump/packet.ts';
 import { noteRestore } from '../../mariadb/follow/restored.ts';
 import { forgetSeen } from '../../mariadb/follow/seen.ts';
 import { saveTail } from '../../mariadb/follow/tail.ts';
@@ -54,6 +55,11 @@ export function swapActivities(host: Host): SwapActivities {
       return await attempt(host, whole(order, 'cutting_over'), async (trial) => {
         const swap = await swapOf(host, order);
         const result = await host.following.pausedWhile(() => putBackUntilItWorks(swap));
+        // Of one that was ended while it loaded a dump into the running server.
+        await lowerPacket(swap.server, trial.folder).catch((error: unknown) => {
+          const reason = messageOf(error);
+          host.log.warn({ reason }, 'max_allowed_packet of the server stays at 1 GiB until it starts anew.');
+        });
         await rm(trial.folder, { recursive: true, force: true });
         return result;
       });

@@ -25,13 +25,18 @@ export async function inspectSubject(connection: Connection, filter: DumpFilter)
     connection,
     'SELECT SCHEMA_NAME AS name FROM information_schema.SCHEMATA',
   );
-  const { missing, ...content } = chooseDatabases(
+  const { missing, unmet, ...content } = chooseDatabases(
     schemata.map(({ name }) => name),
     filter,
   );
   const warnings: string[] = [];
   if (missing.length > 0) {
     warnings.push(`The setting "dump" includes ${listed(missing)}, which the server does not have.`);
+  }
+  if (unmet.length > 0) {
+    warnings.push(
+      `The setting "dump" excludes ${listed(unmet)}, which the server does not have: see whether another spelling, or case, is meant.`,
+    );
   }
   if (content.databases.length === 0)
     return { content, rowBytes: 0, dataBytes: 0, memoryTables: [], warnings };

@@ -19,7 +19,7 @@ import { CommitClock, whereItEnds } from './clock.ts';
 import { FollowedClock } from './followed-clock.ts';
 import { type Judge, judge as usualJudge, type Judgement } from './judge.ts';
 import { Divergence } from './lane.ts';
-import { readTail, resumption, smallOnes } from './resume.ts';
+import { numberOf, readTail, resumption, smallOnes } from './resume.ts';
 import { Session } from './session.ts';
 import { defaultServerId, type Source, startSource } from './source.ts';
 import { Spool } from './spool.ts';
@@ -184,7 +184,7 @@ export class Follower {
     await this.#standing.tell({ timelines: timelines.toReversed() });
     if (!tail) return;
     for await (const file of archive.files(current.id, signal)) {
-      const told = from === undefined ? file !== tail.file : file < from;
+      const told = from === undefined ? file !== tail.file : numberOf(file) < numberOf(from);
       if (told || file === tail.file) continue;
       const headers: SegmentHeader[] = [];
       for await (const header of archive.headers(current.id, file, signal)) headers.push(header);

@@ -2,14 +2,14 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { backupActivities } from '../../activities/host/backup.ts';
 import type { HostRestoreInput } from '../../activities/host/contract.ts';
-import type { Host } from '../../activities/host/host.ts';
+import { type Host, operationFolder } from '../../activities/host/host.ts';
 import { replaceActivities } from '../../activities/host/replace.ts';
-import { restoreActivities } from '../../activities/host/restore.ts';
+import { operationOf, restoreActivities } from '../../activities/host/restore.ts';
 import { swapActivities } from '../../activities/host/swap.ts';
 import { newAgeIdentity } from '../../domain/age-identity.ts';
 import type { DumpFilter } from '../../domain/dump.ts';
@@ -252,6 +252,18 @@ describe('a dump of some databases', () => {
     }
   });
 });
+
+test('a load that was ended leaves the server its own limit of a packet once it is given up', async () => {
+  const order = orderOf(await take({ include: ['shop'] }));
+  const folder = operationFolder(host.settings.state_directory, operationOf(order));
+  await mkdir(folder, { recursive: true });
+  await writeFile(path.join(folder, 'max-allowed-packet'), '2097152');
+  await server.query('SET GLOBAL max_allowed_packet = 1073741824');
+  await run(() => swapActivities(host).putBack(order));
+  const [packet] = await server.query<{ bytes: number }>('SELECT @@GLOBAL.max_allowed_packet AS bytes');
+  expect(packet?.bytes).toBe(2_097_152);
+  expect(existsSync(folder)).toBe(false);
+}, 30_000);
 
 describe('a table that somebody works on', () => {
   const feed = (): Promise<void> => Promise.reject(new Error('nothing was to be loaded'));

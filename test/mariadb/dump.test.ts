@@ -107,7 +107,10 @@ describe('a dump', () => {
     const text = (await run('zstd', ['-dc', one.file], { maxBuffer: 1e9 })).stdout;
     expect(text.match(/^CREATE DATABASE .*$/gm)).toEqual([expect.stringContaining('`shop`')]);
     expect(text).not.toMatch(/^CREATE USER|^GRANT /m);
-    const others = await dump({ include: [], exclude: ['shop'] });
+    const others = await dump({ include: [], exclude: ['shop', 'Shop'] });
+    expect(others.facts.warnings[0]).toBe(
+      'The setting "dump" excludes Shop, which the server does not have: see whether another spelling, or case, is meant.',
+    );
     expect(others.facts.content).toEqual({ whole: false, databases: ['-options', 'a`b c é'] });
     await expect(dump({ include: ['nowhere'], exclude: [] })).rejects.toMatchObject({
       code: 'dump_empty',
