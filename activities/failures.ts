@@ -41,6 +41,11 @@ export function mayPass(error: unknown, names: readonly ErrorName[]): unknown {
   return error instanceof TidemarkError && names.includes(error.code) ? toFailure(error, true) : error;
 }
 
+/** For where it was waited for long enough: an error that is tried again elsewhere ends the work. */
+export function forGood(error: TidemarkError): ApplicationFailure {
+  return toFailure(error, false);
+}
+
 function toFailure(error: unknown, retryable?: boolean): ApplicationFailure {
   const known = error instanceof TidemarkError;
   const failure = ApplicationFailure.create({

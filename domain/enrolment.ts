@@ -4,7 +4,7 @@
  * - The catalog keeps the token's digest (SHA-256). The agent never sends the token: it sends an HMAC, keyed with that
  *   digest, over its id, its service and its public keys. What stands in Temporal is worth nothing afterwards.
  * - Every announcement is signed (Ed25519), and has a sequence number that grows: an old one that somebody sends
- *   again is refused.
+ *   again is refused. So is what a follower tells of archived binlogs.
  */
 import {
   createHash,
@@ -18,6 +18,7 @@ import {
   verify,
 } from 'node:crypto';
 import { type AgeIdentity, newAgeIdentity } from './age-identity.ts';
+import type { SignedReport, ToldReport } from './archive/following.ts';
 import type { Announcement, SignedAnnouncement } from './operations.ts';
 
 /** What an agent is bound to when it is enrolled. */
@@ -89,28 +90,52 @@ export function signAnnouncement(
   digest?: string,
 ): SignedAnnouncement {
   const text = JSON.stringify(announcement);
-  const signature = sign(null, signedBytes(text), privateKeyOf(signingKey)).toString('base64');
   return {
     announcement: text,
-    signature,
+    signature: signatureOf('announcement', text, signingKey),
     ...(digest !== undefined && { proof: proofOf(digest, announcement) }),
   };
 }
 
 /** Whether a signature over an announcement's text is of this public key. */
 export function isSignedBy({ announcement, signature }: SignedAnnouncement, signingKey: string): boolean {
-  const x = Buffer.from(signingKey, 'base64').toString('base64url');
+  return isSignatureOf('announcement', { text: announcement, signature }, signingKey);
+}
+
+/** What a follower tells, as it is signalled. @param signingKey the agent's own */
+export function signReport(told: ToldReport, signingKey: string): SignedReport {
+  const text = JSON.stringify(told);
+  return { report: text, signature: signatureOf('report', text, signingKey) };
+}
+
+/** Whether a signature over a report's text is of this public key. */
+export function isReportOf({ report, signature }: SignedReport, signingKey: string): boolean {
+  return isSignatureOf('report', { text: report, signature }, signingKey);
+}
+
+type Purpose = 'announcement' | 'report';
+
+/** Begins with what it is, so that a signature for one purpose is none for another. */
+function signedBytes(purpose: Purpose, text: string): Buffer {
+  return Buffer.from(`tidemark ${purpose} 1\n${text}`);
+}
+
+function signatureOf(purpose: Purpose, text: string, signingKey: string): string {
+  return sign(null, signedBytes(purpose, text), privateKeyOf(signingKey)).toString('base64');
+}
+
+function isSignatureOf(
+  purpose: Purpose,
+  { text, signature }: { text: string; signature: string },
+  publicKey: string,
+): boolean {
+  const x = Buffer.from(publicKey, 'base64').toString('base64url');
   try {
     const key = createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' });
-    return verify(null, signedBytes(announcement), key, Buffer.from(signature, 'base64'));
+    return verify(null, signedBytes(purpose, text), key, Buffer.from(signature, 'base64'));
   } catch {
     return false;
   }
-}
-
-/** Begins with what it is, so that a signature for one purpose is none for another. */
-function signedBytes(text: string): Buffer {
-  return Buffer.from(`tidemark announcement 1\n${text}`);
 }
 
 function privateKeyOf(signingKey: string): ReturnType<typeof createPrivateKey> {

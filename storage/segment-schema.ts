@@ -72,15 +72,23 @@ export const segmentSchema: z.ZodType<SegmentHeader> = z.strictObject({
 
 const archivePoint: z.ZodType<ArchivePoint> = z.strictObject({ file, position: size, gtid: gtidList });
 
+/** What headers are made of. */
+export const shapes = { file, gtidList, instant, sha256, size, timelineId };
+
+/** Of a timeline, wherever it is said. */
+export const timelineFields = {
+  id: timelineId,
+  parent: timelineId.exactOptional(),
+  branch: archivePoint.exactOptional(),
+  branchTime: instant.exactOptional(),
+  begins: archivePoint,
+  cause: z.enum(timelineCauses),
+  createdAt: instant,
+};
+
 export const timelineSchema: z.ZodType<TimelineFacts & { format: number; serviceId: string }> =
   z.strictObject({
     format: z.int().min(1).max(segmentFormat),
     serviceId: z.string(),
-    id: timelineId,
-    parent: timelineId.exactOptional(),
-    branch: archivePoint.exactOptional(),
-    branchTime: instant.exactOptional(),
-    begins: archivePoint,
-    cause: z.enum(timelineCauses),
-    createdAt: instant,
+    ...timelineFields,
   });

@@ -15,6 +15,7 @@ import { fileHelp } from '../config/describe.ts';
 import { loadFromFile } from '../config/load.ts';
 import { exitWithMessage } from '../config/process.ts';
 import { managedStorage } from '../domain/copies.ts';
+import { signReport } from '../domain/enrolment.ts';
 import { messageOf, TidemarkError } from '../domain/errors.ts';
 import { agentTaskQueue } from '../domain/ids.ts';
 import type { Layout } from '../domain/layout.ts';
@@ -140,6 +141,7 @@ async function main(settings: AgentSettings): Promise<void> {
     log,
     announceNow: () => waker.wake(),
     signal: async (workflowId, name, content) => await line.signal(workflowId, name, content),
+    signReport: (told) => signReport(told, identity.signingKey),
     following: new Following(),
     attempts: new Map(),
     turn: new Turn(),

@@ -13,26 +13,33 @@ import {
   proxyActivities,
   setCurrentDetails,
   setHandler,
+  uuid4,
   workflowInfo,
 } from '@temporalio/workflow';
 import type { FollowPlan } from '../activities/control/contract.ts';
 import type { HostFollowActivities } from '../activities/host/contract.ts';
-import type { FollowReport, FollowState } from '../domain/archive/facts.ts';
-import { type FollowInput, type FollowStatus, joinReports, lagOf } from '../domain/archive/following.ts';
+import type { FollowState } from '../domain/archive/facts.ts';
+import {
+  type FollowInput,
+  type FollowStatus,
+  lagOf,
+  type SignedReport,
+  type TakenReports,
+} from '../domain/archive/following.ts';
 import { type ControlPlane, controlPlaneOf } from './agents.ts';
 import { findingOf } from './failures.ts';
 import { hostFollow } from './profiles.ts';
 
 /** Ends what is going on where a service changed its agent or its settings; the first begins the archive. */
 const wakeSignal = defineSignal('wake');
-const reportSignal = defineSignal<[FollowReport]>('report');
+const reportSignal = defineSignal<[SignedReport]>('report');
 const statusQuery = defineQuery<FollowStatus>('status');
 
 /** A run goes on as a new one after so many events, or bytes: each time the agent begins again, which takes seconds. */
 const mostEvents = 10_000;
 const mostBytes = 10 * 1024 * 1024;
-/** How many segments are recorded at a time. */
-const segmentsAtOnce = 1_000;
+/** How many characters of reports are recorded at a time: a message has 2 MB at most. */
+const textAtOnce = 500_000;
 /** How long it is waited, where nobody can follow now, until it is looked again. */
 const pauseMs = 5 * 60_000;
 
@@ -42,7 +49,10 @@ interface FollowRun {
   agentId: string;
   message: string;
   woken: boolean;
-  reports: FollowReport[];
+  /** As they came in: what they are worth is for whoever records them. */
+  reports: unknown[];
+  /** Who is to have signed them; the last that was followed with. */
+  speaker: { agentId: string; session: string; after: number };
   state: FollowState | undefined;
   lastSegment: string;
   /** Archiving had been switched off, and nothing was archived since. */
@@ -69,6 +79,7 @@ function setUp(input: FollowInput): FollowRun {
     message: '',
     woken: false,
     reports: [],
+    speaker: { agentId: '', session: '', after: 0 },
     state: input.carried?.state,
     lastSegment: input.carried?.lastSegment ?? '',
     leftOut: false,
@@ -77,7 +88,7 @@ function setUp(input: FollowInput): FollowRun {
     run.woken = true;
   });
   // What comes in is not known to be an agent's: it must not be able to make this workflow fail.
-  setHandler(reportSignal, (report: FollowReport | null | undefined) => {
+  setHandler(reportSignal, (report: unknown) => {
     if (looksLikeReport(report)) run.reports.push(report);
   });
   setHandler(statusQuery, () => statusOf(run));
@@ -107,13 +118,15 @@ async function waitFor(run: FollowRun, reason: string): Promise<void> {
 async function followWith(run: FollowRun, plan: FollowPlan & { verdict: 'follow' }): Promise<void> {
   run.agentId = plan.agentId;
   run.leftOut = plan.leftOut;
+  const session = uuid4();
+  run.speaker = { agentId: plan.agentId, session, after: 0 };
   tell(run, `The agent ${plan.agentId} follows the binlog.`);
   const { followBinlog } = proxyActivities<HostFollowActivities>(hostFollow(plan.agentId, run.input.timings));
   const scope = new CancellationScope();
   const end: { error?: unknown } = {};
   let failed: unknown;
   const following = scope
-    .run(() => followBinlog(plan.input))
+    .run(() => followBinlog({ ...plan.input, session }))
     .catch((error: unknown) => {
       end.error = error;
     });
@@ -139,12 +152,11 @@ async function isStillOrdered(run: FollowRun, order: string): Promise<boolean> {
   return plan.verdict === 'follow' && plan.order === order;
 }
 
-function looksLikeReport(report: FollowReport | null | undefined): report is FollowReport {
-  if (typeof report !== 'object' || report === null) return false;
-  const { timelines, segments, joined, holes, state } = report;
-  return (
-    [timelines, segments, joined, holes].every(Array.isArray) && typeof state?.archived?.file === 'string'
-  );
+/** Also one of before they were signed: there are histories that have recorded it. */
+function looksLikeReport(said: unknown): boolean {
+  if (typeof said !== 'object' || said === null) return false;
+  const { report, state } = said as { report?: unknown; state?: { archived?: { file?: unknown } } };
+  return typeof report === 'string' || typeof state?.archived?.file === 'string';
 }
 
 /** What was reported is recorded also where the workflow is cancelled meanwhile: nobody reports it again. */
@@ -154,27 +166,32 @@ async function record(run: FollowRun): Promise<void> {
 
 async function recordReports(run: FollowRun): Promise<void> {
   while (run.reports.length > 0) {
-    const [first, ...others] = run.reports.splice(0, batchOf(run.reports));
-    if (!first) return;
-    const report = others.reduce(joinReports, first);
-    const endLeftOut = run.leftOut && report.segments.length > 0;
-    await run.plane.control.recordArchive({ serviceId: run.input.serviceId, report, endLeftOut });
-    if (endLeftOut) run.leftOut = false;
-    note(run, report);
+    const reports = run.reports.splice(0, batchOf(run.reports));
+    const { serviceId } = run.input;
+    const order = { serviceId, ...run.speaker, reports, endLeftOut: run.leftOut };
+    const taken: TakenReports | undefined = await run.plane.control.recordArchive(order);
+    // A control worker of an earlier version says nothing.
+    if (!taken) continue;
+    run.speaker.after = Math.max(run.speaker.after, taken.sequence);
+    if (taken.segments > 0) run.leftOut = false;
+    note(run, taken);
   }
 }
 
 /** How many reports are taken together: one at least. */
-function batchOf(reports: readonly FollowReport[]): number {
-  let segments = 0;
-  const over = reports.findIndex((report) => (segments += report.segments.length) > segmentsAtOnce);
+function batchOf(reports: readonly unknown[]): number {
+  let characters = 0;
+  const over = reports.findIndex((said) => {
+    const { report } = said as Partial<SignedReport>;
+    return (characters += report?.length ?? 0) > textAtOnce;
+  });
   return over === -1 ? reports.length : Math.max(1, over);
 }
 
-function note(run: FollowRun, { state, segments }: FollowReport): void {
+function note(run: FollowRun, { state, lastSegment }: TakenReports): void {
+  if (lastSegment !== undefined) run.lastSegment = lastSegment;
+  if (!state) return;
   run.state = state;
-  const last = segments.at(-1);
-  if (last) run.lastSegment = `${last.file}/${last.start}-${last.end}`;
   const { file, position } = state.archived;
   tell(
     run,

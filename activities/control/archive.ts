@@ -3,15 +3,16 @@ import { Context } from '@temporalio/activity';
 import { followDecision, followFactsOf } from '../../catalog/follow-decision.ts';
 import type { ServiceRecord } from '../../catalog/types.ts';
 import type { FollowReport, FollowState, HoleFacts } from '../../domain/archive/facts.ts';
-import { decideFollowing, lagOf, requireFollowed } from '../../domain/archive/following.ts';
-import { comparePlaces } from '../../domain/archive/stretches.ts';
+import { decideFollowing, joinReports, lagOf, requireFollowed } from '../../domain/archive/following.ts';
+import { holds } from '../../domain/archive/stretches.ts';
 import { messageOf, TidemarkError } from '../../domain/errors.ts';
 import { workflowIds } from '../../domain/ids.ts';
 import { binlogSettingsOf, orderedEncryption } from '../../domain/service-settings.ts';
-import { pause } from '../failures.ts';
+import { forGood, pause } from '../failures.ts';
 import { wakeFollower } from '../../temporal/start.ts';
 import { settleBreaksSoon } from './breaks.ts';
 import type { ControlActivities } from './contract.ts';
+import { readReports } from './follow-reports.ts';
 import type { Plane } from './plane.ts';
 
 type ArchiveActivities = Pick<
@@ -22,6 +23,8 @@ type ArchiveActivities = Pick<
 const servicesAtOnce = 500;
 /** How often it is looked whether the catalog has what was shipped. */
 const pollMs = 250;
+/** How long that may take: the agent tells of what it ships as soon as it is in the store. */
+const longestWaitMs = 10 * 60_000;
 
 export function archiveActivities(plane: Plane): ArchiveActivities {
   const { catalog, defaults } = plane;
@@ -49,16 +52,21 @@ export function archiveActivities(plane: Plane): ArchiveActivities {
       };
     },
 
-    async recordArchive({ serviceId, report, endLeftOut }) {
-      const before = await stateOf(plane, serviceId);
-      await catalog.recordArchive(serviceId, report, { alarm: true });
-      if (endLeftOut) await closeLeftOut(plane, serviceId, report);
-      const { state } = report;
-      const message = state.trouble;
-      const at = Date.parse(state.lookedAt);
-      const lag = before?.archivedTime !== undefined && { at, seconds: lagOf(before.archivedTime, at) };
-      await catalog.updateFollowing(serviceId, { message, ...(lag && { lag }) });
-      if (report.timelines.length + report.holes.length > 0) await settleBreaksSoon(plane, serviceId);
+    async recordArchive({ serviceId, agentId, session, after, reports, endLeftOut }) {
+      const told = await readReports(plane, reports, { serviceId, agentId, session, after });
+      const [first, ...others] = told.map(({ report }) => report);
+      if (!first) return { sequence: after, segments: 0 };
+      const report = others.reduce(joinReports, first);
+      const { state, segments } = report;
+      await takeReport(plane, serviceId, report);
+      if (endLeftOut && segments.length > 0) await closeLeftOut(plane, serviceId, report);
+      const last = segments.at(-1);
+      return {
+        sequence: told.at(-1)!.sequence,
+        segments: segments.length,
+        ...(last && { lastSegment: `${last.file}/${last.start}-${last.end}` }),
+        state,
+      };
     },
 
     async chooseRange({ backupId }) {
@@ -77,13 +85,13 @@ export function archiveActivities(plane: Plane): ArchiveActivities {
     },
 
     async awaitArchived({ serviceId, reached }) {
-      for (;;) {
-        const state = await stateOf(plane, serviceId);
-        const there =
-          state?.timeline === reached.timeline
-            ? comparePlaces(state.archived, reached.archived) >= 0
-            : state !== undefined && Date.parse(state.lookedAt) > Date.parse(reached.lookedAt);
-        if (there) return;
+      for (const deadline = Date.now() + longestWaitMs; ;) {
+        if (await isRecorded(plane, serviceId, reached)) return;
+        const service = await catalog.findService(serviceId);
+        if (!service) throw new TidemarkError('service_not_found', `There is no service "${serviceId}".`);
+        // Nobody tells any more what was shipped.
+        requireFollowed((await followDecision(plane, service)).decision, serviceId);
+        if (Date.now() > deadline) throw forGood(notRecorded(reached));
         Context.current().heartbeat();
         await pause(pollMs);
       }
@@ -99,6 +107,36 @@ export function archiveActivities(plane: Plane): ArchiveActivities {
       await catalog.updateFollowing(serviceId, { order: '', message: reason });
     },
   };
+}
+
+async function takeReport(plane: Plane, serviceId: string, report: FollowReport): Promise<void> {
+  const { catalog } = plane;
+  const { state, timelines, holes } = report;
+  const before = await stateOf(plane, serviceId);
+  await catalog.recordArchive(serviceId, report, { alarm: true });
+  const message = state.trouble;
+  const at = Date.parse(state.lookedAt);
+  const lag = before?.archivedTime !== undefined && { at, seconds: lagOf(before.archivedTime, at) };
+  await catalog.updateFollowing(serviceId, { message, ...(lag && { lag }) });
+  if (timelines.length + holes.length > 0) await settleBreaksSoon(plane, serviceId);
+}
+
+/** Whether the catalog has the segments up to there, wherever the follower stands by now. */
+async function isRecorded(
+  { catalog }: Plane,
+  serviceId: string,
+  { timeline, archived }: FollowState,
+): Promise<boolean> {
+  const { stretches } = await catalog.archiveFacts(serviceId);
+  return stretches.some((stretch) => stretch.timeline === timeline && holds(stretch, archived));
+}
+
+function notRecorded({ archived: { file, position } }: FollowState): TidemarkError {
+  return new TidemarkError(
+    'archive_stalled',
+    `The binlog is shipped up to ${file}:${position}, and nothing of that came to the catalog within ` +
+      `${longestWaitMs / 60_000} minutes: see the service's workflow "follow" in Temporal's web UI.`,
+  );
 }
 
 async function stateOf({ catalog }: Plane, serviceId: string): Promise<FollowState | undefined> {

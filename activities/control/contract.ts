@@ -1,5 +1,6 @@
 /** The activities that any control worker can do: they touch the catalog, Temporal and the object store. */
-import type { FollowReport, FollowState } from '../../domain/archive/facts.ts';
+import type { FollowState } from '../../domain/archive/facts.ts';
+import type { TakenReports } from '../../domain/archive/following.ts';
 import type { CopyStatus } from '../../domain/copies.ts';
 import type { DumpFilter } from '../../domain/dump.ts';
 import type { EncryptionPolicy } from '../../domain/encryption.ts';
@@ -197,11 +198,21 @@ export interface ControlActivities {
   /** Who is to follow the binlog of a service, and how; or why nobody is. */
   planFollowing(input: { serviceId: string }): Promise<FollowPlan>;
   /**
-   * Takes what a follower has shipped into the catalog. Repeatable.
+   * Takes what a follower has shipped into the catalog. What its agent did not sign for this session, after what was
+   * taken before, is left out and logged. Repeatable.
    *
-   * @param input `endLeftOut`: what it has shipped ends the stretch for which archiving was switched off
+   * @param input `reports` as they were signalled, by whomever; `endLeftOut`: what it has shipped first ends the stretch
+   *   for which archiving was switched off
    */
-  recordArchive(input: { serviceId: string; report: FollowReport; endLeftOut?: boolean }): Promise<void>;
+  recordArchive(input: {
+    serviceId: string;
+    agentId: string;
+    session: string;
+    /** The sequence of the last that was taken in this session. */
+    after: number;
+    reports: unknown[];
+    endLeftOut: boolean;
+  }): Promise<TakenReports>;
   /** Where a binarylog backup begins. @throws binlog_not_archived */
   chooseRange(input: { backupId: string }): Promise<RangeBegin>;
   /** Waits until the catalog has what was shipped. */

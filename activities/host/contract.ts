@@ -56,6 +56,8 @@ export interface HostFollowInput {
   serviceId: string;
   /** Who hears the reports, as the signal `report`. */
   workflowId: string;
+  /** Tells this order from others; in each report. Not in the histories of earlier versions. */
+  session?: string;
   deploymentId: string;
   intervalMs: number;
   encryption: EncryptionPolicy;

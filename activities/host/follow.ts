@@ -59,6 +59,8 @@ export function followActivities(host: Host): HostFollowActivities {
 class Teller {
   readonly #host: Host;
   readonly #order: HostFollowInput;
+  /** A later attempt begins behind all of this one. */
+  #sequence = Context.current().info.attempt * 2 ** 32;
   #toldAt = 0;
   #trouble: string | undefined;
 
@@ -71,7 +73,11 @@ class Teller {
     const { trouble } = report.state;
     const due = Date.now() - this.#toldAt >= idleReportMs;
     if (!isNews(report) && !due && trouble === this.#trouble) return;
-    for (const piece of piecesOf(report)) await this.#host.signal(this.#order.workflowId, 'report', piece);
+    const { workflowId, session = '' } = this.#order;
+    for (const piece of piecesOf(report)) {
+      const told = { workflowId, session, sequence: (this.#sequence += 1), report: piece };
+      await this.#host.signal(workflowId, 'report', this.#host.signReport(told));
+    }
     this.#toldAt = Date.now();
     this.#trouble = trouble;
   }

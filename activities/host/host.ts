@@ -1,6 +1,7 @@
 /** What the activities of an agent work with. */
 import path from 'node:path';
 import type { AgentSettings } from '../../config/agent.ts';
+import type { SignedReport, ToldReport } from '../../domain/archive/following.ts';
 import type { Log } from '../../domain/log.ts';
 import type { ObjectStore } from '../../storage/store.ts';
 import type { Waits } from '../../storage/waits.ts';
@@ -26,6 +27,8 @@ export interface Host {
   announceNow: () => void;
   /** Tells a workflow something. @throws what Temporal does not take; WorkflowNotFoundError where there is none */
   signal: (workflowId: string, name: string, content: unknown) => Promise<void>;
+  /** Signs what the follower tells, by this agent's key. */
+  signReport: (told: ToldReport) => SignedReport;
   /** The follower of the server's binlog. */
   following: Following;
   /** The attempts that this process works on now, by operation. */

@@ -70,6 +70,35 @@ export function lagOf(archivedTime: string, now: number): number {
   return Math.max(0, (now - Date.parse(archivedTime)) / 1000);
 }
 
+/** What a follower tells, and to whom. */
+export interface ToldReport {
+  /** Of the service: what is said of one is worth nothing for another. */
+  workflowId: string;
+  /** The order by which it follows; a later order has another. */
+  session: string;
+  /** Grows with each report of a session: one that somebody sends again is not taken. */
+  sequence: number;
+  report: FollowReport;
+}
+
+/** The same as it is signalled. */
+export interface SignedReport {
+  /** JSON of a {@link ToldReport}. */
+  report: string;
+  /** Ed25519, by the agent's key; base64. */
+  signature: string;
+}
+
+/** What of signalled reports came into the catalog. */
+export interface TakenReports {
+  /** Of the last that was taken; those up to it are not taken again. */
+  sequence: number;
+  segments: number;
+  /** As in {@link FollowStatus}; left out where none was taken. */
+  lastSegment?: string;
+  state?: FollowState;
+}
+
 /** Two reports, one after the other, as one. */
 export function joinReports(first: FollowReport, second: FollowReport): FollowReport {
   return {

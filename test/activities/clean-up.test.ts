@@ -50,6 +50,7 @@ beforeAll(async () => {
     announceNow: () => undefined,
     copies: new Map(),
     signal: async () => undefined,
+    signReport: () => ({ report: '', signature: '' }),
     following: new Following(),
     attempts: new Map(),
     turn: new Turn(),

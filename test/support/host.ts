@@ -33,6 +33,7 @@ export async function openHost(settings: Record<string, unknown>, store?: Object
     announceNow: () => undefined,
     copies: new Map(),
     signal: async () => undefined,
+    signReport: () => ({ report: '', signature: '' }),
     following: new Following(),
     attempts: new Map(),
     turn: new Turn(),

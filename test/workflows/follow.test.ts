@@ -7,7 +7,7 @@ import { DefaultLogger, Runtime } from '@temporalio/worker';
 import type { FollowPlan } from '../../activities/control/contract.ts';
 import type { HostFollowInput } from '../../activities/host/contract.ts';
 import type { FollowReport, SegmentFacts } from '../../domain/archive/facts.ts';
-import type { FollowInput, FollowStatus } from '../../domain/archive/following.ts';
+import type { FollowInput, FollowStatus, SignedReport, ToldReport } from '../../domain/archive/following.ts';
 import { controlTaskQueue, workflowIds } from '../../domain/ids.ts';
 import { defaultTimings } from '../../domain/operations.ts';
 import { recordHistory } from '../support/histories.ts';
@@ -21,7 +21,11 @@ let plane: MockedPlane | undefined;
 /** What the workflow asked for, in its order. */
 let story: string[];
 let plan: FollowPlan;
-let recorded: { report: FollowReport; endLeftOut?: boolean }[];
+/** Of each order to follow. */
+let sessions: string[];
+/** Of the last report. */
+let sequence: number;
+let recorded: { report: FollowReport; endLeftOut: boolean; session: string; after: number }[];
 /** What the agent's activity does; default: goes on until it is cancelled. */
 let follow: (input: HostFollowInput) => Promise<void>;
 
@@ -75,6 +79,8 @@ beforeAll(() => {
 beforeEach(() => {
   story = [];
   recorded = [];
+  sequence = 0;
+  sessions = [];
   plan = planOf('first');
   follow = async () => {
     const context = Context.current();
@@ -97,8 +103,17 @@ async function begin(): Promise<MockedPlane> {
         story.push('plans');
         return plan;
       },
-      recordArchive: async ({ report, endLeftOut }) => {
-        recorded.push({ report, ...(endLeftOut !== undefined && { endLeftOut }) });
+      recordArchive: async ({ reports, endLeftOut, ...from }) => {
+        const told = (reports as SignedReport[]).map(({ report: text }) => JSON.parse(text) as ToldReport);
+        for (const { report: one } of told) recorded.push({ report: one, endLeftOut, ...from });
+        const segments = told.flatMap((one) => one.report.segments);
+        const last = segments.at(-1);
+        return {
+          sequence: told.at(-1)?.sequence ?? from.after,
+          segments: segments.length,
+          ...(last && { lastSegment: `${last.file}/${last.start}-${last.end}` }),
+          ...(told.length > 0 && { state: told.at(-1)!.report.state }),
+        };
       },
       tellFollowing: async ({ message }) => void story.push(`tells: ${message}`),
       endFollowing: async ({ reason, off }) => void story.push(`ends${off ? ', off' : ''}: ${reason}`),
@@ -109,6 +124,7 @@ async function begin(): Promise<MockedPlane> {
       follow: {
         followBinlog: async (input) => {
           story.push(`follows ${input.start.file}`);
+          sessions.push(input.session ?? '');
           try {
             await follow(input);
           } finally {
@@ -133,8 +149,13 @@ async function wake(): Promise<void> {
   });
 }
 
-async function report(content: unknown): Promise<void> {
+async function signal(content: unknown): Promise<void> {
   await plane?.client.workflow.getHandle(workflowId).signal('report', content);
+}
+
+async function report(content: FollowReport): Promise<void> {
+  sequence += 1;
+  await signal({ report: JSON.stringify({ sequence, report: content }), signature: 'by nobody' });
 }
 
 async function status(): Promise<FollowStatus | undefined> {
@@ -154,6 +175,11 @@ describe('following a binlog', () => {
     await begin();
     await reaches('follows bin.000001');
     await report(reportUpTo(100));
+    await until(
+      async () => recorded.length,
+      (count) => count === 1,
+      'the first',
+    );
     await report(reportUpTo(200));
     await until(
       async () => recorded.flatMap((one) => one.report.segments),
@@ -170,11 +196,16 @@ describe('following a binlog', () => {
       state: { archived: { position: 200 } },
     });
     expect(recorded.map(({ endLeftOut }) => endLeftOut)).not.toContain(true);
+    // Each is recorded for the session that the agent was told, behind what was taken before.
+    const [first, second] = recorded;
+    expect(first).toMatchObject({ session: sessions[0], after: 0 });
+    expect(second).toMatchObject({ session: sessions[0], after: 1 });
+    expect(sessions[0]).toMatch(/^[0-9a-f-]{36}$/);
   });
 
   test('hears no signal that is no report', async () => {
     await begin();
-    for (const content of [null, 7, {}, { segments: [] }]) await report(content);
+    for (const content of [null, 7, {}, { segments: [] }, { report: 7 }]) await signal(content);
     await report(reportUpTo(100));
     await until(
       async () => recorded.length,
@@ -217,7 +248,7 @@ describe('following a binlog', () => {
     expect(story).toContain('has stopped');
   });
 
-  test('ends the stretch that was left out with what is shipped first', async () => {
+  test('has the stretch that was left out ended by what is shipped first', async () => {
     plan = planOf('first', true);
     await begin();
     await reaches('follows bin.000001');
@@ -239,7 +270,7 @@ describe('following a binlog', () => {
       (count) => count === 3,
       'the third',
     );
-    expect(recorded.map(({ endLeftOut }) => endLeftOut)).toEqual([false, true, false]);
+    expect(recorded.map(({ endLeftOut }) => endLeftOut)).toEqual([true, true, false]);
   });
 
   test('waits where nobody can follow, and goes on when it is woken', async () => {
