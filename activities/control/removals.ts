@@ -5,7 +5,7 @@ import { managedStorage } from '../../domain/copies.ts';
 import { type ErrorName, messageOf, TidemarkError } from '../../domain/errors.ts';
 import { within } from '../../storage/network/within.ts';
 import { removeBackup } from '../../storage/remove.ts';
-import { isPassing, type ObjectStore } from '../../storage/store.ts';
+import { isPassing } from '../../storage/store.ts';
 import { startRemovals } from '../../temporal/start.ts';
 import { beating } from '../heartbeat.ts';
 import { storeOfBucket } from './buckets.ts';
