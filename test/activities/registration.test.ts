@@ -19,7 +19,7 @@ import { type Announcement, defaultTimings, type SignedAnnouncement } from '../.
 import { noEncryption } from '../../domain/encryption.ts';
 import { openStore } from '../../storage/open.ts';
 import { writeProbe } from '../../storage/probe.ts';
-import { serviceRecord } from '../api/harness.ts';
+import { serviceRecord, succeededBackup } from '../api/harness.ts';
 
 let folder: string;
 let catalog: Catalog;
@@ -151,6 +151,28 @@ test('what an agent of an earlier version does not say of encryption is not made
   expect(await send(old, agent.agentId)).toMatchObject({ accepted: true });
   expect((await catalog.findService(serviceId))?.encryption).toBeUndefined();
   expect(await heeds()).toBe(false);
+});
+
+test('what an agent has removed of what restores replaced is no longer said to be kept', async () => {
+  const agent = await enrolled();
+  const service = (await catalog.findService(serviceId))!;
+  const restore = await catalog.createRestore({
+    organization: service.organization,
+    service,
+    backup: await succeededBackup(catalog, service, 'a'),
+    mode: 'side-by-side',
+    bucket: '',
+    message: 'Restore is scheduled.',
+    workflowId: (id) => workflowIds.restore(id, 'abc'),
+  });
+  await catalog.updateRestore(restore.id, { status: 'Succeeded', keptUntil: '2126-02-03T10:00:00.000Z' });
+  const kept = async (): Promise<unknown> => (await catalog.findRestore(restore.id))?.previous?.state;
+  // Whatever another version makes of it is no reason to refuse its agent.
+  const nonsense = [7, null, 'x'.repeat(500)] as unknown as string[];
+  expect(await agent.announce({ previousGone: nonsense })).toMatchObject({ accepted: true });
+  expect(await kept()).toBe('kept');
+  expect(await agent.announce({ previousGone: [restore.workflowId] })).toMatchObject({ accepted: true });
+  expect(await kept()).toBe('removed');
 });
 
 describe('a token', () => {

@@ -68,6 +68,22 @@ describeOnBoth('backups that make way', (database) => {
     ]);
   });
 
+  test('the undo of a restore comes next, too', async () => {
+    const { catalog } = database;
+    const service = await registered(catalog);
+    const { serviceId } = service;
+    const restore = await orderRestore(catalog, service, await finishedBackup(catalog, service));
+    await catalog.updateRestore(restore.id, { status: 'Succeeded' });
+    await catalog.releasePlace(restore.workflowId);
+    const nightly = await running(service);
+    const undo = { restoreId: restore.id, workflowId: `undo/${restore.id}/a`, force: false };
+    await catalog.createUndo({ ...undo, serviceId, message: 'The undo is scheduled.' });
+    expect(await placesOf(service)).toMatchObject([
+      { workflowId: nightly.workflowId, held: true },
+      { workflowId: undo.workflowId, operation: `undo of restore ${restore.id}`, held: false },
+    ]);
+  });
+
   test('a restore has the service at once when the nightly one only waits, which goes behind it', async () => {
     const { catalog } = database;
     const service = await registered(catalog);
