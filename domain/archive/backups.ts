@@ -1,7 +1,7 @@
 /** Backups as what a recovery begins with: which are whole with all that they build on, and where on the archive each stands. */
 import type { Gtid } from '../binlog/gtid.ts';
 import type { BinlogPosition } from '../manifest.ts';
-import { gtidsByDomain, reaches, sameGtids } from './gtid-positions.ts';
+import { gtidsByDomain, reaches } from './gtid-positions.ts';
 import { microseconds } from './instants.ts';
 import type { RecoveryFacts } from './reach.ts';
 import { comparePlaces, fileNumber, type StretchFacts } from './stretches.ts';
@@ -103,17 +103,22 @@ export class Backups {
 
   /** Those that can be restored, by their instants. */
   bases({ stretches, timelines }: Pick<RecoveryFacts, 'stretches' | 'timelines'>): Base[] {
-    const byTimeline = Map.groupBy(stretches.map(knownOf), ({ stretch }) => stretch.timeline);
+    // A restored server has its state from its backup, and its first binlog begins with none.
+    const inherited = new Map(
+      timelines.map(({ id, cause, branch }) => [id, (cause === 'restore' && branch?.gtid) || '']),
+    );
+    const known = stretches.map((stretch) => knownOf(stretch, inherited.get(stretch.timeline) ?? ''));
+    const byTimeline = Map.groupBy(known, ({ stretch }) => stretch.timeline);
     const begun = timelines
       .map(({ id, createdAt, cause }) => ({ id, cause, at: microseconds(createdAt) }))
       .toSorted((a, b) => a.at - b.at);
     // Following begins after the first full, and in the file that the full ended in.
     const first = begun[0]?.cause === 'first' ? begun[0].id : '';
-    return this.#whole.map((known): Base => {
-      const { backup, time } = known;
+    return this.#whole.map((whole): Base => {
+      const { backup, time } = whole;
       // Names and numbers come again on other timelines: where nobody says, it can be on the one of its time alone.
       const timeline = backup.timeline ?? begun.findLast(({ at }) => at <= time)?.id ?? first;
-      const found = byTimeline.get(timeline)?.find((one) => goesOnFrom(one, known));
+      const found = byTimeline.get(timeline)?.find((one) => goesOnFrom(one, whole));
       return found ? { backup, time, stretch: found.stretch } : { backup, time };
     });
   }
@@ -129,19 +134,20 @@ interface KnownStretch {
   begins: Place;
   ends: Place;
   from: ReadonlyMap<number, Gtid>;
+  /** With what the timeline began with. */
   to: ReadonlyMap<number, Gtid>;
   fromTime: number | undefined;
   toTime: number | undefined;
 }
 
-function knownOf(stretch: StretchFacts): KnownStretch {
+function knownOf(stretch: StretchFacts, inherited: string): KnownStretch {
   const { fromTime, toTime } = stretch;
   return {
     stretch,
     begins: placeOf(stretch.fromFile, stretch.fromPosition),
     ends: placeOf(stretch.endFile, stretch.endPosition),
     from: gtidsByDomain(stretch.fromGtid),
-    to: gtidsByDomain(stretch.toGtid),
+    to: new Map([...gtidsByDomain(inherited), ...gtidsByDomain(stretch.toGtid)]),
     fromTime: fromTime === undefined ? undefined : microseconds(fromTime),
     toTime: toTime === undefined ? undefined : microseconds(toTime),
   };
@@ -162,7 +168,7 @@ function goesOnFrom(
   if (fromTime === undefined || toTime === undefined || time + roundedUp < fromTime) return false;
   const atEnd =
     comparePlaces(binlog, { file: stretch.toFile, position: stretch.toPosition }) >= 0 &&
-    sameGtids(binlog.gtid, stretch.toGtid);
+    reaches(known.state, to);
   return atEnd || time - roundedUp <= toTime;
 }
 
