@@ -11,6 +11,7 @@ import type { KeyRing } from '../sealing/key-ring.ts';
 export async function requireAllowedEndpoint(
   credentials: StorageCredentials,
   listed: readonly string[],
+  field = 'external_storage.bucket.credentials',
 ): Promise<void> {
   if (credentials.scheme !== 's3' || credentials.endpointUrl === undefined) return;
   const resolve = async (host: string): Promise<string[]> =>
@@ -20,12 +21,12 @@ export async function requireAllowedEndpoint(
   if (answer.unknown) {
     throw new TidemarkError(
       'storage_unavailable',
-      `The endpoint_url in "external_storage.bucket.credentials" ${answer.refused}. Ask again in a moment.`,
+      `The endpoint_url in "${field}" ${answer.refused}. Ask again in a moment.`,
     );
   }
   throw new TidemarkError(
     'invalid_request',
-    'The field "external_storage.bucket.credentials" names an endpoint_url that cannot be used: it ' +
+    `The field "${field}" names an endpoint_url that cannot be used: it ` +
       `${answer.refused}. Leave endpoint_url out for Amazon S3, or have its host listed in external_endpoints.`,
   );
 }

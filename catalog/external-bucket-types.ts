@@ -16,6 +16,8 @@ interface UnneededBucket extends Pick<ExternalBucketRecord, 'id' | 'location'> {
 export interface ExternalBucketCatalog {
   /** Where a backup lies, or is to lie, when that is a customer's bucket; undefined for the managed storage. */
   findExternalBucket(backupId: string): Promise<ExternalBucketRecord | undefined>;
+  /** Where a restore begins that begins at a backup which Tidemark did not make; undefined for any other. */
+  findRestoreSource(restoreId: number): Promise<ExternalBucketRecord | undefined>;
   /** A bucket by its own id. */
   findBucket(id: string): Promise<ExternalBucketRecord | undefined>;
   /**

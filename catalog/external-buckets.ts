@@ -33,6 +33,18 @@ export function externalBucketsIn(database: Database): ExternalBucketCatalog {
       );
     },
 
+    async findRestoreSource(restoreId) {
+      return await database.read(
+        async (db) =>
+          await db
+            .selectFrom('external_buckets')
+            .innerJoin('restores', 'restores.external_bucket_id', 'external_buckets.id')
+            .select(['external_buckets.id', 'external_buckets.location', 'external_buckets.sealed'])
+            .where('restores.id', '=', restoreId)
+            .executeTakeFirst(),
+      );
+    },
+
     async unneededBuckets() {
       return await database.read(async (db) => {
         const buckets = await db
@@ -132,7 +144,10 @@ export async function forgetUnusedBucket(transaction: Transaction<Tables>, id: s
     .execute();
 }
 
-/** Of no schedule that can have another run, and of no backup that is under way, can be restored or is being removed. */
+/**
+ * Of no schedule that can have another run, of no backup that is under way, can be restored or is being removed, and of no
+ * restore that is under way.
+ */
 function unneeded(eb: ExpressionBuilder<Tables, 'external_buckets'>): Expression<SqlBool> {
   const schedules = eb
     .selectFrom('schedules')
@@ -149,5 +164,10 @@ function unneeded(eb: ExpressionBuilder<Tables, 'external_buckets'>): Expression
     .selectFrom('removals')
     .select('removals.backup_id')
     .whereRef('removals.external_bucket_id', '=', 'external_buckets.id');
-  return eb.not(eb.or([eb.exists(schedules), eb.exists(backups), eb.exists(removals)]));
+  const restores = eb
+    .selectFrom('restores')
+    .select('restores.id')
+    .whereRef('restores.external_bucket_id', '=', 'external_buckets.id')
+    .where('restores.status', 'in', ['Scheduled', 'Running']);
+  return eb.not(eb.or([eb.exists(schedules), eb.exists(backups), eb.exists(removals), eb.exists(restores)]));
 }

@@ -22,6 +22,7 @@ export function recordOf(row: RestoreRow): RestoreRecord {
       finishedAt: row.finished_at,
       pointInTime: row.point_in_time,
       progress: row.progress === null ? undefined : (JSON.parse(row.progress) as RestoreRecord['progress']),
+      foreign: row.external_bucket_id === null ? undefined : (true as const),
       recovery: row.recovery === null ? undefined : (JSON.parse(row.recovery) as RestoreRecord['recovery']),
       reached: row.reached === null ? undefined : (JSON.parse(row.reached) as RestoreRecord['reached']),
     }),

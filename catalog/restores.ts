@@ -3,6 +3,7 @@ import type { Transaction } from 'kysely';
 import { TidemarkError } from '../domain/errors.ts';
 import { instant, isCountedId, now, present, prose } from './columns.ts';
 import type { Database } from './database.ts';
+import { insertExternalBucket } from './external-buckets.ts';
 import { keepReceipt } from './idempotency.ts';
 import { pageOf } from './pages.ts';
 import { insertPlaceBefore, refuseBusyService } from './places.ts';
@@ -27,7 +28,8 @@ export function restoresIn(database: Database): RestoreQueries {
       // Alone on the backup's service, too: what removes backups then sees this restore, or this the removal.
       return await database.writeAlone([service.serviceId, backup.serviceId], async (db) => {
         await refuseBusyService(db, service.serviceId, await yieldingWorkflows(db, service.serviceId));
-        await refuseRemovedBackup(db, backup.id);
+        if (order.source) await insertExternalBucket(db, order.organization, order.source);
+        else await refuseRemovedBackup(db, backup.id);
         const createdAt = now();
         const row = await db
           .insertInto('restores')
@@ -39,6 +41,7 @@ export function restoresIn(database: Database): RestoreQueries {
             mode: order.mode,
             type: backup.type === 'dump' ? 'logical' : 'physical',
             bucket: order.bucket,
+            external_bucket_id: order.source?.id ?? null,
             ...(order.recovery && { recovery: JSON.stringify(order.recovery) }),
             status: 'Scheduled',
             message: prose(order.message),

@@ -183,6 +183,8 @@ interface RestoresTable {
   undo: string | null;
   /** JSON; null for the backup's own instant. */
   recovery: string | null;
+  /** Of a backup that Tidemark did not make: where it lies. */
+  external_bucket_id: string | null;
 }
 
 interface RemovalsTable {

@@ -105,6 +105,8 @@ export interface RestoreRecord {
   workflowId: string;
   /** What it brings back beyond the backup; left out for the backup's own instant. */
   recovery?: RecoveryOrder;
+  /** It is of a backup that Tidemark did not make: `backupId` is the object's path in the bucket. */
+  foreign?: true;
   finishedAt?: string;
   pointInTime?: string;
   progress?: Progress;
@@ -114,6 +116,9 @@ export interface RestoreRecord {
   /** The last one that was asked for. */
   undo?: UndoRecord;
 }
+
+/** What a restore has to know of a backup; of one that Tidemark did not make, `id` is the object's path. */
+export type RestoredBackup = Pick<BackupRecord, 'id' | 'serviceId' | 'type'>;
 
 /** An operation that has, or waits for, a service for itself. */
 export interface PlaceRecord {
@@ -251,9 +256,11 @@ export interface Catalog
   createRestore(order: {
     organization: string;
     service: ServiceRecord;
-    backup: BackupRecord;
+    backup: RestoredBackup;
     mode: RestoreMode;
     bucket: string;
+    /** Of a backup that Tidemark did not make: written down until the restore has ended. */
+    source?: ExternalBucketRecord | undefined;
     recovery?: RecoveryOrder | undefined;
     message: string;
     workflowId: (restoreId: number) => string;

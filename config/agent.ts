@@ -114,6 +114,11 @@ export const restoreSettings = z.strictObject({
       'How long a location that fails is tried again before a copy of the backup is read instead; when none answers, each is tried for `retry_for`',
     ),
   keep_previous: duration.prefault('24h').describe('How long the data that a restore replaced is kept'),
+  foreign_size: byteSize
+    .optional()
+    .describe(
+      'The most that a backup which Tidemark did not make may come to; default: what there is room for',
+    ),
   min_free: byteSize
     .prefault('1G')
     .describe('Replaced data is removed earlier when less than this is free on its file system'),

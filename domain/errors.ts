@@ -3,6 +3,7 @@
  * the HTTP status, whether Temporal may try again, and the page in docs/errors.md.
  */
 import type { ErrorEntry } from './errors/entry.ts';
+import { foreignErrors } from './errors/foreign.ts';
 import { hostErrors } from './errors/host.ts';
 import { obstacleErrors } from './errors/obstacles.ts';
 import { operationErrors } from './errors/operations.ts';
@@ -22,6 +23,7 @@ export const errorTable = {
   ...replayErrors,
   ...proofErrors,
   ...partErrors,
+  ...foreignErrors,
   ...storeErrors,
   ...operationErrors,
 } as const satisfies Record<string, ErrorEntry>;

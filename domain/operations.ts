@@ -104,6 +104,8 @@ export interface RestoreInput {
   mode: RestoreMode;
   /** The backup lies in a customer's bucket; which one, the catalog knows. */
   external?: boolean;
+  /** It is none of Tidemark's: `backupId` is the object's path in a bucket, and which one, the catalog knows. */
+  foreign?: boolean;
   /** Binlogs are replayed after it; left out for the backup's own instant. */
   recovery?: RecoveryOrder;
   timings: OperationTimings;

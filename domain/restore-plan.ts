@@ -149,8 +149,7 @@ export function planRestore(
 ): RestorePlan {
   refuseMissingTools(backup, target);
   refuseOldAgent(backup, target);
-  refuseOtherMajor(backup, target);
-  refuseLayout(backup, target);
+  refuseUnfit(backup, target);
   const directory = dataDirectory(target.layout);
   const space = target.space.find((entry) => entry.directory === directory);
   const bytesFree = (space?.freeBytes ?? 0) + (mode === 'in-place' ? (space?.usedBytes ?? 0) : 0);
@@ -266,7 +265,19 @@ export function refuseWithoutIdentity(recipients: string[], identities: HostIden
   );
 }
 
-function refuseOtherMajor(backup: BackupFacts, target: TargetFacts): void {
+/** A backup and a target, as far as versions and layouts tell. */
+interface Unfit {
+  backup: Pick<BackupFacts, 'serverVersion' | 'layout'>;
+  target: Pick<TargetFacts, 'serverVersion' | 'layout'> & { tools: Pick<TargetTools, 'mariadbBackup'> };
+}
+
+/** @throws tool_version_mismatch, layout_unsupported */
+export function refuseUnfit(backup: Unfit['backup'], target: Unfit['target']): void {
+  refuseOtherMajor(backup, target);
+  refuseLayout(backup, target);
+}
+
+function refuseOtherMajor(backup: Unfit['backup'], target: Unfit['target']): void {
   const wanted = majorVersion(backup.serverVersion);
   const others = [
     ['server', target.serverVersion],
@@ -283,7 +294,7 @@ function refuseOtherMajor(backup: BackupFacts, target: TargetFacts): void {
   }
 }
 
-function refuseLayout(backup: BackupFacts, target: TargetFacts): void {
+function refuseLayout(backup: Unfit['backup'], target: Unfit['target']): void {
   const obstacles = layoutObstacles(backup.layout, target.layout);
   if (obstacles.length > 0) throw new TidemarkError('layout_unsupported', obstacles.join(' '));
 }

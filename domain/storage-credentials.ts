@@ -27,6 +27,14 @@ export interface GcsCredentials {
 
 export type StorageCredentials = S3Credentials | GcsCredentials;
 
+/** What a restore of a backup that Tidemark did not make brings of secrets, as the catalog keeps it sealed. */
+export interface SourceSecrets {
+  /** Left out for the managed storage, which the agent has its own for. */
+  credentials?: StorageCredentials;
+  /** A passphrase, or an age identity. */
+  encryptionKey?: string;
+}
+
 /** What the credentials of a bucket are sealed for in the catalog: moved to another row, they do not open. */
 export function bucketContext(bucketId: string): string {
   return `external bucket ${bucketId}`;

@@ -43,7 +43,8 @@ export async function selectOn(
 
 /** What a restore's row says of the instant that it brought back; nothing where only the transaction is known. */
 export function pointOf(facts: BackupFacts, recovery: PlannedRecovery | undefined): { pointInTime?: string } {
-  if (!recovery?.replay) return { pointInTime: facts.pointInTime };
+  // Somebody else's backup says it in the time of a host that nobody knows.
+  if (!recovery?.replay) return facts.pointInTime === '' ? {} : { pointInTime: facts.pointInTime };
   const { time } = recovery.plan;
   return time === undefined ? {} : { pointInTime: time };
 }

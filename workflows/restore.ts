@@ -14,6 +14,7 @@ import type { BackupFacts } from '../domain/restore-plan.ts';
 import { type Agent, agentProxies, type ControlPlane, controlPlaneOf } from './agents.ts';
 import { type Dismissal, heedDismissal } from './dismissal.ts';
 import { type Ending, endingOf, findingOf } from './failures.ts';
+import { planForeign } from './foreign.ts';
 import { beginNarrative, type Narrative } from './narrative.ts';
 import { pointOf, stopText } from './recovery.ts';
 import { orderOf, type PlannedRestore, planOn } from './restore-planning.ts';
@@ -246,6 +247,12 @@ async function bothOf<A, B>(first: () => Promise<A>, second: () => Promise<B>): 
 /** What is needed is there, fits, and may be: or the restore is refused before anything is touched. */
 async function plan(run: RestoreRun): Promise<PlannedRestore> {
   const { input, plane } = run;
+  if (input.foreign) {
+    const looking = 'The backup is being looked at where it lies.';
+    const planned = await telling(run, 'planning', looking, () => planForeign(plane, input));
+    run.warnings.push(...planned.plan.warnings);
+    return planned;
+  }
   const [facts, { agentId, keepPreviousMs }] = await telling(
     run,
     'planning',

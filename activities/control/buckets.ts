@@ -16,17 +16,20 @@ export function bucketActivities(plane: Plane): Pick<ControlActivities, 'sealBuc
     async sealBucket({ backupId, agentId }) {
       const bucket = await bucketOf(plane, backupId);
       if (!bucket) throw bucketForgotten(backupId);
-      const agent = await plane.catalog.findAgent(agentId);
-      if (!agent || agent.recipient === '') {
-        throw new TidemarkError(
-          'agent_outdated',
-          `The agent ${agentId} has no key that credentials could be sealed for: bring it to the version of the ` +
-            'deployment and enrol it, then order this again.',
-        );
-      }
-      return sealBucketFor(bucket, { agentId, backupId }, agent.recipient);
+      return sealBucketFor(bucket, { agentId, backupId }, await recipientOf(plane, agentId));
     },
   };
+}
+
+/** The key of an agent, that secrets are sealed for. @throws agent_outdated */
+export async function recipientOf({ catalog }: Plane, agentId: string): Promise<string> {
+  const agent = await catalog.findAgent(agentId);
+  if (agent && agent.recipient !== '') return agent.recipient;
+  throw new TidemarkError(
+    'agent_outdated',
+    `The agent ${agentId} has no key that credentials could be sealed for: bring it to the version of the ` +
+      'deployment and enrol it, then order this again.',
+  );
 }
 
 /**
@@ -72,10 +75,13 @@ async function bucketOf(plane: Plane, backupId: string): Promise<ExternalBucket 
   return record && openRecord(plane, record);
 }
 
-function openRecord(
-  { keyRing, externalEndpoints: endpoints }: Plane,
-  record: ExternalBucketRecord,
-): ExternalBucket {
+function openRecord(plane: Plane, record: ExternalBucketRecord): ExternalBucket {
+  const credentials = openSealedRecord(plane, record) as StorageCredentials;
+  return { location: record.location, credentials, endpoints: plane.externalEndpoints };
+}
+
+/** What the api sealed. @throws sealing_key_missing */
+export function openSealedRecord({ keyRing }: Plane, record: ExternalBucketRecord): unknown {
   if (!keyRing) {
     throw new TidemarkError(
       'sealing_key_missing',
@@ -83,8 +89,7 @@ function openRecord(
         "sealing_key_file to the api's.",
     );
   }
-  const credentials = JSON.parse(keyRing.open(record.sealed, bucketContext(record.id))) as StorageCredentials;
-  return { location: record.location, credentials, endpoints };
+  return JSON.parse(keyRing.open(record.sealed, bucketContext(record.id)));
 }
 
 /**

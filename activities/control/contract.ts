@@ -4,6 +4,7 @@ import type { TakenReports } from '../../domain/archive/following.ts';
 import type { CopyStatus } from '../../domain/copies.ts';
 import type { DumpFilter } from '../../domain/dump.ts';
 import type { EncryptionPolicy } from '../../domain/encryption.ts';
+import type { SealedSource } from '../../domain/foreign.ts';
 import type { BackupBase, BackupSummary } from '../../domain/manifest.ts';
 import type {
   BackupInput,
@@ -63,6 +64,13 @@ export interface ControlActivities {
    *   sealing_key_missing
    */
   sealBucket(input: { backupId: string; agentId: string }): Promise<SealedBucket>;
+  /**
+   * Where somebody else's backup lies, with credentials and key sealed for one agent.
+   *
+   * @throws restore_not_found when nothing is known of a source, agent_outdated when the agent has no key for it,
+   *   sealing_key_missing
+   */
+  sealSource(input: { restoreId: number; agentId: string }): Promise<SealedSource>;
   /**
    * What an incremental builds on, proven to be there and written down; or why there is nothing. Says besides whether its
    * order repeats, so that a full may be taken in its place.

@@ -5,6 +5,7 @@ import { chainActivities } from './chains.ts';
 import type { ControlActivities, ControlBulkActivities } from './contract.ts';
 import { copyActivities, copyBulkActivities } from './copies.ts';
 import { dismissalActivities } from './dismissals.ts';
+import { foreignActivities } from './foreign.ts';
 import { placeActivities } from './places.ts';
 import type { Plane } from './plane.ts';
 import { proofActivities } from './proofs.ts';
@@ -22,6 +23,7 @@ export function controlActivities(plane: Plane): ControlActivities {
     ...placeActivities(plane),
     ...recordActivities(plane),
     ...bucketActivities(plane),
+    ...foreignActivities(plane),
     ...chainActivities(plane),
     ...registrationActivities(plane),
     ...dismissalActivities(plane),

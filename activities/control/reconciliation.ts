@@ -178,7 +178,7 @@ async function settleBackup(plane: Plane, backup: BackupRecord, outcome: Outcome
 async function settleRestore(plane: Plane, restore: RestoreRecord, outcome: Outcome): Promise<void> {
   if (isYoung(restore.createdAt)) return;
   const { id: restoreId, workflowId, backupId, serviceId, organization, mode, recovery } = restore;
-  const backup = await plane.catalog.findBackup(backupId);
+  const backup = restore.foreign ? undefined : await plane.catalog.findBackup(backupId);
   const input: RestoreInput = {
     restoreId,
     workflowId,
@@ -188,6 +188,7 @@ async function settleRestore(plane: Plane, restore: RestoreRecord, outcome: Outc
     mode,
     ...(backup?.method === 'external' && { external: true }),
     ...(recovery && { recovery }),
+    ...(restore.foreign && { foreign: true }),
     timings: plane.timings,
   };
   const state = await workflowState(plane, workflowId);

@@ -3,6 +3,7 @@ import type { DumpFilter } from '../../domain/dump.ts';
 import type { ArchivePoint, BinlogPoint, FollowState } from '../../domain/archive/facts.ts';
 import type { BinlogRange, RecoveryStop } from '../../domain/archive/plan-types.ts';
 import type { TransactionPage, TransactionsOrder } from '../../domain/archive/transactions.ts';
+import type { ForeignFacts, ForeignOrder } from '../../domain/foreign.ts';
 import type { Layout } from '../../domain/layout.ts';
 import type { BackupBase, BackupSummary } from '../../domain/manifest.ts';
 import type { EncryptionPolicy } from '../../domain/encryption.ts';
@@ -85,6 +86,8 @@ export interface HostRestoreInput {
   keepPreviousMs?: number;
   /** What is replayed onto the copy; left out where it is served as it was backed up. */
   replay?: HostReplay;
+  /** Of a backup that Tidemark did not make: `manifestSha256` is empty then. */
+  foreign?: ForeignOrder;
 }
 
 /** Archived binlogs that bring a copy forward. */
@@ -279,6 +282,14 @@ export interface HostBulkActivities {
    * @throws privilege_missing before anything is dropped; load_failed when a part may be there
    */
   replaceDatabases(input: HostRestoreInput): Promise<void>;
+  /**
+   * What lies where Tidemark put nothing. A dump is read whole, and what is to be restored in place; of other files only
+   * the beginning is looked at. Agents of before do not have it.
+   *
+   * @throws source_missing, source_no_backup, source_damaged, source_unsafe, source_too_large, source_key_wrong,
+   *   sealed_for_another, endpoint_refused, and what the store refuses
+   */
+  examineForeign(input: HostRestoreInput): Promise<ForeignFacts>;
 }
 
 /** Following the binlog: task queue `agent:<id>:follow`. */

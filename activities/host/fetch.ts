@@ -70,10 +70,23 @@ export async function feed(
       tell();
     },
   });
+  try {
+    await pour(parts, into, trial.signal);
+  } finally {
+    clearInterval(telling);
+  }
+}
+
+/** Hands a stream over to the programs, and waits for what they make of it. */
+export async function pour(
+  pieces: AsyncIterable<Uint8Array>,
+  into: Extraction,
+  signal: AbortSignal,
+): Promise<void> {
   let broken = false;
   try {
-    // Each write is awaited, because the memory of a part is used again as soon as the next one is asked for.
-    for await (const bytes of parts) {
+    // Each write is awaited, because the memory of a piece is used again as soon as the next one is asked for.
+    for await (const bytes of pieces) {
       await write(into.input, bytes).catch((error: unknown) => {
         broken = true;
         throw error;
@@ -82,18 +95,16 @@ export async function feed(
     into.input.end();
     await into.whole();
   } catch (error) {
-    trial.signal.throwIfAborted();
+    signal.throwIfAborted();
     // The pipe broke because a program ended: why it did is what has to be said. After anything else the programs
     // would wait for more.
     if (broken) await into.whole();
     throw error;
-  } finally {
-    clearInterval(telling);
   }
 }
 
 /** Resolves once the bytes are out of our hands; rejects when the pipe is broken or closed. */
-async function write(pipe: Writable, bytes: Buffer): Promise<void> {
+async function write(pipe: Writable, bytes: Uint8Array): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     pipe.write(bytes, (error) => {
       if (error) reject(error);

@@ -9,6 +9,7 @@ import { binarylogActivities } from './binarylog.ts';
 import { bucketActivities } from './bucket.ts';
 import type { HostBulkActivities, HostControlActivities, HostFollowActivities } from './contract.ts';
 import { followActivities } from './follow.ts';
+import { foreignActivities } from './foreign.ts';
 import type { Host } from './host.ts';
 import { incrementalActivities } from './incremental.ts';
 import { replaceActivities } from './replace.ts';
@@ -58,6 +59,7 @@ export function hostBulkActivities(host: Host): HostBulkActivities {
     ...replayActivities(host),
     checkCopy,
     replaceDatabases,
+    ...foreignActivities(host),
   };
 }
 

@@ -11,7 +11,9 @@ import { makeDirectory, writeDurably } from '../../mariadb/restore/files.ts';
 import { readManifest } from '../../storage/manifest.ts';
 import { manifestSchema } from '../../storage/manifest-schema.ts';
 import { firstOf } from '../../storage/replicas.ts';
+import { inspectLayout } from '../../mariadb/server/layout.ts';
 import type { HostRestoreInput } from './contract.ts';
+import { foreignManifest } from './foreign-manifest.ts';
 import type { Host } from './host.ts';
 import { storesFor } from './sources.ts';
 
@@ -26,9 +28,11 @@ export async function manifestOf(
   folder: string,
   link: { backupId: string; manifestSha256: string } = order,
 ): Promise<Manifest> {
-  const file = path.join(folder, `manifest-${link.manifestSha256}.json`);
+  const file = fileOf(folder, link.manifestSha256);
   const kept = await readKept(file, link.backupId);
   if (kept) return kept;
+  const { facts } = order.foreign ?? {};
+  if (facts) return foreignManifest(order, facts, await inspectLayout(host.settings.server));
   const { answer } = await firstOf(
     await storesFor(host, order),
     `The manifest of the backup ${link.backupId}`,
@@ -37,6 +41,13 @@ export async function manifestOf(
   await keep(file, answer.manifest);
   return answer.manifest;
 }
+
+/** Keeps what stands for the manifest of a backup that has none. @param sha256 as the order has it */
+export async function keepManifest(folder: string, sha256: string, manifest: Manifest): Promise<void> {
+  await keep(fileOf(folder, sha256), manifest);
+}
+
+const fileOf = (folder: string, sha256: string): string => path.join(folder, `manifest-${sha256}.json`);
 
 /** With a digest of its own before it: as written by us it need not be the very bytes that the store has. */
 async function keep(file: string, manifest: Manifest): Promise<void> {

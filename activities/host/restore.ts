@@ -23,6 +23,7 @@ import { attempt } from './attempt.ts';
 import type { FetchReport, HostBulkActivities, HostControlActivities, HostRestoreInput } from './contract.ts';
 import { loadInto, syncLoaded } from './dump.ts';
 import { fetchInto } from './fetch.ts';
+import { unpackForeign, verifyForeign } from './foreign-unpack.ts';
 import type { Host } from './host.ts';
 import { identitiesFor } from './identities.ts';
 import { manifestOf } from './kept-manifest.ts';
@@ -72,6 +73,7 @@ export function restoreActivities(host: Host): RestoreActivities {
 
     async verifyObjects(order) {
       await attempt(host, { operation: operationOf(order), phase: 'planning' }, async (trial) => {
+        if (order.foreign) return await verifyForeign(host, order, trial);
         const { signal, report } = trial;
         const links = await Promise.all(
           linksOf(order).map((link) => manifestOf(host, order, trial.folder, link)),
@@ -152,6 +154,7 @@ async function both(first: Promise<void>, second: Promise<void>): Promise<void> 
 
 /** Fetches and unpacks the full into its place; what an earlier try left there goes first. */
 export async function unpack(host: Host, order: HostRestoreInput, trial: Attempt): Promise<FetchReport> {
+  if (order.foreign) return await unpackForeign(host, order, await enterSite(host, order), trial);
   await forgetApplied(trial.folder);
   const manifest = await manifestOf(host, order, trial.folder, linksOf(order)[0]);
   const { directory, staging, layout } = await enterSite(host, order);

@@ -13,7 +13,8 @@ import type { Host } from './host.ts';
  * @throws copy_location_unknown; what opening a customer's bucket does
  */
 export async function storesFor(host: Host, order: HostRestoreInput): Promise<ObjectStore[]> {
-  const { bucket, sources = [] } = order;
+  const { bucket, sources = [], foreign } = order;
+  if (foreign) throw new Error('a foreign backup has no objects of ours');
   if (bucket || sources.length === 0) return [await storeFor(host, order)];
   return sources.map((location) => {
     const store = location === managedStorage ? host.store : host.copies.get(location);

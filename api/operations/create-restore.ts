@@ -1,12 +1,12 @@
 /** POST /restores: brings a backup back, to its own service or to another one. */
 import { randomBytes } from 'node:crypto';
 import { z } from '@hono/zod-openapi';
-import type { ServiceRecord } from '../../catalog/types.ts';
 import { TidemarkError } from '../../domain/errors.ts';
 import type { RestoreInput } from '../../domain/operations.ts';
 import { workflowIds } from '../../domain/ids.ts';
 import type { Parts } from '../context.ts';
 import { findService } from '../find.ts';
+import { foreignRestore } from '../foreign-source.ts';
 import { notAvailable } from '../not-available.ts';
 import { operation } from '../operation.ts';
 import { restoreSource } from '../restore-source.ts';
@@ -27,7 +27,7 @@ export const createRestore = operation({
   path: '/restores',
   summary: 'Restore a backup, or bring a service back to a point in time',
   description:
-    'Replaces the whole server of `service_id` by the backup, users included, and by what its binlogs have after it up to `point_in_time`, `gtid`, `before_gtid` or `latest`; a dump of some databases replaces those databases in the running server, and no other. The service has to be free and its agent has to be there; a nightly backup makes way, and is taken again when the restore has ended. With `mode: side-by-side`, the default, the old data is kept and comes back if the restore fails; `in-place` needs less room and cannot be taken back.',
+    'Replaces the whole server of `service_id` by the backup, users included, and by what its binlogs have after it up to `point_in_time`, `gtid`, `before_gtid` or `latest`; a dump of some databases replaces those databases in the running server, and no other. With `external_source`, `id` is the path of a backup that Tidemark did not make, in a bucket. The service has to be free and its agent has to be there; a nightly backup makes way, and is taken again when the restore has ended. With `mode: side-by-side`, the default, the old data is kept and comes back if the restore fails; `in-place` needs less room and cannot be taken back.',
   role: 'administrator',
   params: nothing,
   query: restoreQuery,
@@ -41,6 +41,7 @@ export const createRestore = operation({
     'service_not_found',
     'backup_not_restorable',
     'outside_window',
+    'storage_unavailable',
     'service_busy',
     'agent_revoked',
     'agent_unavailable',
@@ -49,9 +50,9 @@ export const createRestore = operation({
   async handle({ query, body, caller: { organization }, receipt }, parts) {
     const { catalog, orders } = parts;
     const service = await findService(catalog, body.service_id, organization);
-    refuseExternal(body, service);
+    const foreign = await foreignRestore(body, query.dry_run, service, parts);
     refuseNotAvailable(body);
-    const { backup, recovery } = await restoreSource(body, organization, parts);
+    const { backup, recovery } = foreign ?? (await restoreSource(body, organization, parts));
     await orders.ask(service);
     const input = {
       backupId: backup.id,
@@ -59,11 +60,12 @@ export const createRestore = operation({
       organization,
       mode: body.mode,
       ...(backup.method === 'external' && { external: true }),
+      ...(foreign && { foreign: true }),
       ...(recovery && { recovery }),
       timings: orders.timings,
     };
     if (query.dry_run) return await tellPlan(input, parts);
-    const bucket = await catalog.findExternalBucket(backup.id);
+    const bucket = foreign?.source ?? (await catalog.findExternalBucket(backup.id));
     const record = await catalog.createRestore({
       organization,
       service,
@@ -71,6 +73,7 @@ export const createRestore = operation({
       mode: body.mode,
       bucket: bucket?.location ?? '',
       recovery,
+      source: foreign?.source,
       message: 'Restore is scheduled.',
       workflowId: (id) => workflowIds.restore(id, randomBytes(4).toString('hex')),
       receipt: receipt(restoreView),
@@ -120,26 +123,4 @@ function refuseNotAvailable(body: RestoreRequest): void {
       'What can be restored is a whole service.',
     );
   }
-}
-
-/** Objects that others have made are looked for in their bucket. */
-function refuseExternal({ external_source: source }: RestoreRequest, target: ServiceRecord): void {
-  if (!source) return;
-  requireCredentials(source, target);
-  throw notAvailable(
-    '"external_source", restoring from a bucket of your own, is not available yet.',
-    'What can be restored is a backup that GET /backups lists, by its "id".',
-  );
-}
-
-/** The managed storage of the target is the one place that is read without credentials of the caller. */
-function requireCredentials(
-  { bucket, credentials }: NonNullable<RestoreRequest['external_source']>,
-  target: ServiceRecord,
-): void {
-  if (credentials || target.storage.split('/')[2] === bucket.replace(/^\w+:\/\/|\/$/g, '')) return;
-  throw new TidemarkError(
-    'invalid_request',
-    'The field "external_source.credentials" is missing: it has to be credentials in base64 for a bucket that is not the managed storage of the service.',
-  );
 }

@@ -63,7 +63,7 @@ const furtherFields = {
 };
 
 /** The optional fields that name something which only later versions can do. */
-export const fieldsNotAvailable = ['include', 'as', 'encryption_key'] as const;
+export const fieldsNotAvailable = ['include', 'as'] as const;
 
 /** Of these at most one says how far to go. */
 export const pointFields = ['point_in_time', 'gtid', 'before_gtid', 'latest'] as const;

@@ -31,6 +31,7 @@ export function restoreCommand(io: Io, outcome: Outcome): Command {
     examples: [
       'restore eda3b72460c8c0d9d61a7f01b6a22e32:sample-1:sample-1 sample-1 --wait',
       'restore sample-1 sample-1 --point-in-time "2024-03-26 17:18:21"',
+      'restore /old/full.tar.gz sample-1 --source-bucket s3://mine --source-method mariabackup --source-credentials FILE',
     ],
     options: options(),
     async work(session, flags, id = '', serviceId = '') {

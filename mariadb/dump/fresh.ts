@@ -2,6 +2,7 @@
 import { mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { ServerSettings } from '../../config/agent.ts';
+import { chooseDatabases, listed } from '../../domain/dump.ts';
 import { TidemarkError } from '../../domain/errors.ts';
 import type { Layout } from '../../domain/layout.ts';
 import type { DumpContent } from '../../domain/manifest.ts';
@@ -28,6 +29,8 @@ export interface FreshOptions {
   owner: Owner;
   content: DumpContent;
   identity: string | undefined;
+  /** The stream is statements already. */
+  plain?: boolean;
   memoryBytes: number;
   attempt: Attempt;
 }
@@ -53,7 +56,7 @@ export async function loadFresh(
   options: FreshOptions,
   feed: (load: Load, serverPid: number | undefined) => Promise<void>,
 ): Promise<string[]> {
-  const { server, directory, content, identity, attempt } = options;
+  const { server, directory, content, identity, plain, attempt } = options;
   await emptyDirectory(server, directory);
   await installSystem(options);
   const warnings = await withPrivateServer({ ...options, further: loadingArguments }, async (target) => {
@@ -63,6 +66,7 @@ export async function loadFresh(
       server,
       account: target.account,
       identity,
+      plain,
       attempt,
       passOver: content.whole ? 'grants' : 'views',
     });
@@ -73,11 +77,31 @@ export async function loadFresh(
     }
     // A whole server is looked at later, with its accounts.
     if (content.whole) return load.warnings();
+    await requireOnly(target.connection, content.databases);
     await openTables(target.connection, directory, attempt);
     return [];
   });
   await writeDurably(path.join(directory, loadedMark), '');
   return warnings;
+}
+
+/** What a dump makes besides the databases that it names would be made in the running server, too. @throws load_failed */
+async function requireOnly(connection: Connection, databases: readonly string[]): Promise<void> {
+  const rows = await rowsOf<{ name: string }>(
+    connection,
+    'SELECT SCHEMA_NAME AS name FROM information_schema.SCHEMATA',
+  );
+  const named = new Set(databases.map((name) => name.toLowerCase()));
+  const found = chooseDatabases(
+    rows.map(({ name }) => name),
+    { include: [], exclude: [] },
+  ).databases;
+  const others = found.filter((name) => !named.has(name.toLowerCase()));
+  if (others.length === 0) return;
+  throw new TidemarkError(
+    'load_failed',
+    `The dump makes ${listed(others)}, and is of ${listed(databases)} alone: it would change what nobody asked to have restored.`,
+  );
 }
 
 /** The server's own tables, with what cannot be changed later as the server's own options have it. */

@@ -24,6 +24,8 @@ export interface LoadOptions {
   account: LoadAccount;
   /** The age identity that opens the stream, a secret; undefined for one that is not encrypted. */
   identity: string | undefined;
+  /** The stream is statements already. */
+  plain?: boolean | undefined;
   attempt: Attempt;
   /** Which statements may fail for what is in no dump; left out: none. Any other that fails, fails the load. */
   passOver?: PassedOver;
@@ -57,14 +59,14 @@ export const largestPacket = 1024 ** 3;
  *   extract_failed, identity_unavailable
  */
 export async function startLoad(options: LoadOptions): Promise<Load> {
-  const { server, account, identity, attempt, passOver } = options;
+  const { server, account, identity, plain = false, attempt, passOver } = options;
   const folder = path.join(attempt.folder, 'load');
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const optionFile = path.join(folder, 'account.cnf');
   await writeFile(optionFile, accountGroup(account), { mode: 0o600 });
   const stages = [
-    ...(await unpackingStages(server, identity)),
+    ...(plain ? [] : await unpackingStages(server, identity)),
     await clientStage(server, optionFile, passOver),
   ];
   const failures = new Failures(passOver);
@@ -120,6 +122,8 @@ export async function clientStage(
       // No byte of a text is changed, and no command of the client is taken from it.
       '--binary-mode',
       '--skip-reconnect',
+      // A dump of somebody else must not have a file of this host sent to the server.
+      '--local-infile=0',
       '--default-character-set=utf8mb4',
       `--max-allowed-packet=${largestPacket}`,
       `--init-command=${sessionSettings}`,

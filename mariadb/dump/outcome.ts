@@ -37,7 +37,7 @@ export async function readDumpNotes(scratch: DumpScratch, content: DumpContent):
 }
 
 /** The position that `--master-data=2 --gtid` writes as comments: the file at the head, the GTID at one of the ends. */
-function parseDumpPosition(head: string, tail: string): BinlogPosition | undefined {
+export function parseDumpPosition(head: string, tail: string): BinlogPosition | undefined {
   const [, file, position] =
     /^-- CHANGE MASTER TO MASTER_LOG_FILE='([^']+)', MASTER_LOG_POS=(\d+);$/m.exec(head) ?? [];
   if (file === undefined || position === undefined) return undefined;

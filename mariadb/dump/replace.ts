@@ -51,6 +51,8 @@ export interface Replacing {
   server: ServerSettings;
   databases: readonly string[];
   identity: string | undefined;
+  /** The stream is statements already. */
+  plain?: boolean;
   attempt: Attempt;
   /** How long a drop waits for others to let go of the tables; the server's own limit is a day. Default: 60. */
   lockWaitSeconds?: number;
@@ -67,13 +69,19 @@ export async function replaceDatabases(
   replacing: Replacing,
   feed: (load: Extraction) => Promise<void>,
 ): Promise<void> {
-  const { server, identity, attempt } = replacing;
+  const { server, identity, plain, attempt } = replacing;
   await requireForReplacing(server);
   await using connection = await connect(server);
   await raisePacket(connection, attempt.folder);
   try {
     await dropDatabases(connection, replacing);
-    const load = await startLoad({ server, account: await readClientAccount(server), identity, attempt });
+    const load = await startLoad({
+      server,
+      account: await readClientAccount(server),
+      identity,
+      plain,
+      attempt,
+    });
     try {
       await feed(load);
     } finally {

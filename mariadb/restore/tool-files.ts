@@ -16,7 +16,11 @@ export interface Checkpoints {
 
 /** The checkpoints of a copy; undefined when the file is missing or does not parse. */
 export async function readCheckpoints(directory: string): Promise<Checkpoints | undefined> {
-  const text = await readToolFile(directory, 'checkpoints');
+  return parseCheckpoints(await readToolFile(directory, 'checkpoints'));
+}
+
+/** What the file says; undefined when it does not parse. */
+export function parseCheckpoints(text: string): Checkpoints | undefined {
   const type = /^backup_type = (.+)$/m.exec(text)?.[1];
   const toLsn = /^to_lsn = (\d+)$/m.exec(text)?.[1];
   return type === undefined || toLsn === undefined

@@ -247,11 +247,12 @@ describe('restores', () => {
     ]);
   });
 
-  test('a backup in a bucket of the customer is checked and not available', async () => {
+  test('a backup in a bucket of the customer that Tidemark did not make is ordered', async () => {
     const answer = await sh(
       `${curl} "$API/restores" ${json} ${bearer} -d '{"id": "/backup.tar.gz", "service_id": "dbtgf28044362", "external_source": {"bucket": "s3://my_backup_bucket/", "method": "mariabackup", "credentials": "'"$CREDENTIALS"'"}}'`,
     );
-    expect(answer.body).toMatchObject({ code: 400, errors: [{ error: 'not_available' }] });
+    // Well formed; what is asked next is the agent of the service, which is not there.
+    expect([answer.status, answer.body]).toMatchObject([409, { errors: [{ error: 'agent_unavailable' }] }]);
   });
 
   test('a running and a finished one have the documented messages, in both generations', async () => {

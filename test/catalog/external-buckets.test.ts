@@ -57,6 +57,34 @@ describeOnBoth('buckets of customers', (database) => {
     expect(await catalog.forgetBucket(bucket.id)).toBe(false);
   });
 
+  test('one that a restore begins at is needed until that has ended', async () => {
+    const { catalog } = database;
+    const [service, source] = [await registered(catalog), newBucket()];
+    const { organization, serviceId } = service;
+    const restore = await catalog.createRestore({
+      organization,
+      service,
+      backup: { id: '/old/backup.tar.gz', serviceId, type: 'dump' },
+      source,
+      mode: 'side-by-side',
+      bucket: source.location,
+      message: 'Ordered.',
+      workflowId: (id) => `restore/${id}`,
+    });
+    expect(restore).toMatchObject({ foreign: true, type: 'logical', backupId: '/old/backup.tar.gz' });
+    expect(await catalog.findRestoreSource(restore.id)).toEqual(source);
+    for (const status of ['Running', 'Succeeded'] as const) {
+      expect(await unneeded()).not.toContain(source.id);
+      expect(await catalog.forgetBucket(source.id)).toBe(false);
+      await catalog.updateRestore(restore.id, { status });
+    }
+    expect(await unneeded()).toContain(source.id);
+    expect(await catalog.forgetBucket(source.id)).toBe(true);
+    expect(await catalog.findRestoreSource(restore.id)).toBeUndefined();
+    expect(await catalog.findRestore(restore.id)).toMatchObject({ foreign: true });
+    await catalog.releasePlace(restore.workflowId);
+  });
+
   test('one of a schedule that repeats stays until that is deleted and its last run has come to nothing', async () => {
     const { catalog } = database;
     const [service, bucket] = [await registered(catalog), newBucket()];

@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { errorTable } from '../../domain/errors.ts';
+import { foreignErrors } from '../../domain/errors/foreign.ts';
 import { hostErrors } from '../../domain/errors/host.ts';
 import { obstacleErrors } from '../../domain/errors/obstacles.ts';
 import { operationErrors } from '../../domain/errors/operations.ts';
@@ -19,6 +20,7 @@ test('a name stands for one error: in one subject, and so in the table once', ()
     replayErrors,
     proofErrors,
     partErrors,
+    foreignErrors,
     storeErrors,
     operationErrors,
   ].flatMap((subject) => Object.keys(subject));

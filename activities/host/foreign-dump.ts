@@ -1,0 +1,89 @@
+/** Loading a dump that Tidemark did not make: into a fresh server's data, or into the running server. */
+import { dataDirectory, type Layout } from '../../domain/layout.ts';
+import type { DumpContent } from '../../domain/manifest.ts';
+import { bytesWrittenBy } from '../../mariadb/backup/estimate.ts';
+import type { Attempt } from '../../mariadb/context.ts';
+import { loadFresh } from '../../mariadb/dump/fresh.ts';
+import { replaceDatabases, requireForReplacing } from '../../mariadb/dump/replace.ts';
+import { asLoaded } from '../../mariadb/foreign/sql.ts';
+import type { Extraction } from '../../mariadb/restore/extract.ts';
+import { workingMemory } from '../../mariadb/restore/memory.ts';
+import { findServerProcess } from '../../mariadb/server/lifecycle.ts';
+import { serverOwner } from '../../mariadb/server/owner.ts';
+import type { RestorePhase } from '../../domain/progress.ts';
+import type { HostRestoreInput } from './contract.ts';
+import { pour } from './fetch.ts';
+import { type ForeignPlace, foreignOf, openObject, openPlace, teller } from './foreign-source.ts';
+import type { Host } from './host.ts';
+
+/** What a private server that loads has even for a small dump. */
+const leastMemoryBytes = 128 * 1024 ** 2;
+
+interface Loading {
+  order: HostRestoreInput;
+  place: ForeignPlace;
+  trial: Attempt;
+}
+
+/** @returns what a person should know of what was loaded, each a sentence */
+export async function loadForeign(
+  host: Host,
+  { directory, layout, ...loading }: Loading & { directory: string; layout: Layout },
+): Promise<string[]> {
+  const { server, restore } = host.settings;
+  const content = contentOf(loading.order);
+  if (!content.whole) await requireForReplacing(server);
+  const useful = leastMemoryBytes + (foreignOf(loading.order).facts?.unpackedBytes ?? 0);
+  return await loadFresh(
+    {
+      server,
+      layout,
+      directory,
+      owner: await serverOwner(server, dataDirectory(layout)),
+      content,
+      identity: undefined,
+      plain: true,
+      memoryBytes: await workingMemory(restore.memory_share, useful),
+      attempt: loading.trial,
+    },
+    (load, pid) => feedDump(host, { ...loading, phase: 'fetching', pid }, load),
+  );
+}
+
+/** Replaces the databases that the dump holds in the running server. */
+export async function replaceByForeign(host: Host, order: HostRestoreInput, trial: Attempt): Promise<void> {
+  const { server } = host.settings;
+  const place = await openPlace(host, order, trial.signal);
+  const { databases } = contentOf(order);
+  const pid = await findServerProcess(server);
+  await replaceDatabases({ server, databases, identity: undefined, plain: true, attempt: trial }, (load) =>
+    feedDump(host, { order, place, trial, phase: 'cutting_over', pid }, load),
+  );
+}
+
+function contentOf(order: HostRestoreInput): DumpContent {
+  const { dump } = foreignOf(order).facts ?? {};
+  if (!dump) throw new Error('a dump that was not looked at');
+  return { databases: dump.databases, whole: dump.whole };
+}
+
+async function feedDump(
+  host: Host,
+  { order, place, trial, phase, pid }: Loading & { phase: RestorePhase; pid: number | undefined },
+  load: Extraction,
+): Promise<void> {
+  let [read, of] = [0, place.storedBytes];
+  const report = teller(trial, phase, () => bytesWrittenBy(pid) ?? 0);
+  const tell = (bytes: number, all: number): void => {
+    [read, of] = [bytes, all];
+    report(read, of);
+  };
+  // A statement can take long, while nothing is read.
+  const telling = setInterval(() => report(read, of), 1_000);
+  try {
+    const { bytes } = await openObject(host, place, { trial, tell });
+    await pour(asLoaded(bytes, foreignOf(order).facts?.dump?.unnamed), load, trial.signal);
+  } finally {
+    clearInterval(telling);
+  }
+}

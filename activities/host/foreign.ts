@@ -1,0 +1,67 @@
+/** A look at what Tidemark did not make, before anything is done with it. */
+import type { ForeignFacts } from '../../domain/foreign.ts';
+import type { Attempt } from '../../mariadb/context.ts';
+import { giveUp } from '../../mariadb/foreign/bytes.ts';
+import { findFiles } from '../../mariadb/foreign/files.ts';
+import { scanDump } from '../../mariadb/foreign/sql.ts';
+import { tooLarge, Unpacked } from '../../mariadb/foreign/unpacked.ts';
+import { inspectLayout } from '../../mariadb/server/layout.ts';
+import { attempt } from './attempt.ts';
+import type { HostBulkActivities, HostRestoreInput } from './contract.ts';
+import { type ForeignPlace, openObject, openPlace, teller, unpackPlace } from './foreign-source.ts';
+import { limitsOf, requireFitting } from './foreign-unpack.ts';
+import type { Host } from './host.ts';
+import { operationOf } from './site.ts';
+
+export function foreignActivities(host: Host): Pick<HostBulkActivities, 'examineForeign'> {
+  return {
+    async examineForeign(order) {
+      return await attempt(host, { operation: operationOf(order), phase: 'planning' }, async (trial) => {
+        const place = await openPlace(host, order, trial.signal);
+        return place.source.method === 'mysqldump'
+          ? await examineDump(host, order, place, trial)
+          : await examineFiles(host, order, place, trial);
+      });
+    },
+  };
+}
+
+async function examineDump(
+  host: Host,
+  order: HostRestoreInput,
+  place: ForeignPlace,
+  trial: Attempt,
+): Promise<ForeignFacts> {
+  let scanned = 0;
+  const tell = teller(trial, 'planning', () => scanned);
+  const { form, bytes } = await openObject(host, place, { trial, tell });
+  const { mostBytes } = await limitsOf(host, order, await inspectLayout(host.settings.server));
+  const onBytes = (read: number): void => void (scanned = read);
+  const { dump, warnings, bytes: unpackedBytes } = await scanDump(bytes, { mostBytes, onBytes }, tooLarge);
+  return { form, storedBytes: place.storedBytes, unpackedBytes, dump, warnings };
+}
+
+/**
+ * Side by side a bad archive costs nothing: what it is is seen at its beginning, and the rest when it is unpacked. In place
+ * all of it is read now, because the data goes next.
+ */
+async function examineFiles(
+  host: Host,
+  order: HostRestoreInput,
+  place: ForeignPlace,
+  trial: Attempt,
+): Promise<ForeignFacts> {
+  const { storedBytes } = place;
+  const layout = await inspectLayout(host.settings.server);
+  if (order.mode === 'in-place') {
+    const into = new Unpacked(await limitsOf(host, order, layout));
+    const form = await unpackPlace(host, place, { trial, into, phase: 'planning' });
+    const { files } = findFiles(into);
+    await requireFitting(host, files, layout);
+    return { form, storedBytes, unpackedBytes: into.bytes, files, warnings: [] };
+  }
+  if (!place.object) return { form: 'a folder', storedBytes, unpackedBytes: storedBytes, warnings: [] };
+  const { form, bytes } = await openObject(host, place, { trial, tell: teller(trial, 'planning', () => 0) });
+  await giveUp(bytes);
+  return { form, storedBytes, unpackedBytes: 0, warnings: [] };
+}

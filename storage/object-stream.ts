@@ -1,0 +1,70 @@
+/** One object of any size, read from its beginning to its end, some of it ahead. */
+import { TidemarkError } from '../domain/errors.ts';
+import { throwIfCancelled } from './cancel.ts';
+import type { ObjectStore } from './store.ts';
+
+/** As large as the parts of a backup are. */
+const rangeBytes = 8 * 1024 * 1024;
+
+export interface ReadObjectOptions {
+  /** How many pieces are fetched ahead of the one that was handed out. */
+  ahead: number;
+  signal?: AbortSignal;
+  /** Told how many bytes the reader has taken by now. */
+  onProgress?: (bytesRead: number) => void;
+}
+
+/**
+ * The bytes of an object. A piece is good until the next one is asked for: its memory is used again.
+ *
+ * @param bytes its size, as `stat` or a listing says
+ * @throws source_damaged when it is not of that size any more; what the store does
+ */
+export async function* readObject(
+  store: ObjectStore,
+  { key, bytes }: { key: string; bytes: number },
+  { ahead, signal, onProgress }: ReadObjectOptions,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const givenUp = new AbortController();
+  const either = signal ? AbortSignal.any([signal, givenUp.signal]) : givenUp.signal;
+  const memory: Buffer[] = [];
+  const fetched: { piece: Promise<Buffer>; length: number; into: Buffer }[] = [];
+  let begun = 0;
+  let read = 0;
+  const fetchUpTo = (count: number): void => {
+    while (begun < bytes && fetched.length < count) {
+      const length = Math.min(rangeBytes, bytes - begun);
+      const into = memory.pop() ?? Buffer.allocUnsafeSlow(Math.min(rangeBytes, bytes));
+      const piece = store.get(key, { start: begun, length }, either, into);
+      // It is awaited in its turn; until then a failure must not count as one that nobody looks at.
+      piece.catch(() => undefined);
+      fetched.push({ piece, length, into });
+      begun += length;
+    }
+  };
+  try {
+    for (;;) {
+      fetchUpTo(ahead + 1);
+      const next = fetched.shift();
+      if (!next) break;
+      const piece = await next.piece;
+      throwIfCancelled(signal);
+      if (piece.length !== next.length) throw changed(store, key);
+      yield piece;
+      memory.push(next.into);
+      read += piece.length;
+      onProgress?.(read);
+    }
+    if ((await store.stat(key, either)).bytes !== bytes) throw changed(store, key);
+  } finally {
+    givenUp.abort();
+    await Promise.allSettled(fetched.map(({ piece }) => piece));
+  }
+}
+
+function changed(store: ObjectStore, key: string): TidemarkError {
+  return new TidemarkError(
+    'source_damaged',
+    `The object ${key} in ${store.location} was changed while it was read. Order the restore again.`,
+  );
+}
