@@ -63,7 +63,7 @@ async function demonstrateOn(
     const differing = findings.map((text) => `      ${text}\n`).join('');
     process.stdout.write(
       findings.length === 0
-        ? `\n  Everything is the same as at the backup's position. The whole took ${took}.\n`
+        ? `\n  Everything is as it was just before the drop, and to the second. The whole took ${took}.\n`
         : `${differing}\n  ${findings.length} of them differ. The whole took ${took}.\n`,
     );
     if (options.keep) {

@@ -10,7 +10,7 @@ import { megabytes, type Show } from './show.ts';
 /** What a line of the recovery window may have, within what the demo indents by. */
 const windowWidth = 90;
 
-/** Takes them while others write. @returns the incremental, which is restored: it needs the full as well */
+/** Takes them while others write. @returns the incremental, which needs the full as well */
 export async function takeBackups(stack: Stack, service: StackService, show: Show): Promise<Backup> {
   await takeBackup(stack, service, 'full', 'Take a full backup', show);
   const incremental = await takeBackup(
@@ -21,6 +21,10 @@ export async function takeBackups(stack: Stack, service: StackService, show: Sho
     show,
   );
   await takeBackup(stack, service, 'dump', 'Take a dump: the same as SQL, for any version of MariaDB', show);
+  return incremental;
+}
+
+export async function shipBinlogs(stack: Stack, service: StackService, show: Show): Promise<void> {
   await takeBackup(
     stack,
     service,
@@ -28,7 +32,6 @@ export async function takeBackups(stack: Stack, service: StackService, show: Sho
     'Ship the binlogs up to this moment; since the full they are shipped as they are written',
     show,
   );
-  return incremental;
 }
 
 function takeBackup(

@@ -4,6 +4,13 @@ import { join, relative } from 'node:path';
 import type { Connection } from '../../mariadb/server/sql.ts';
 import { sampleAccounts, sampleDatabases, sampleRole } from '../sample-data/schema.ts';
 
+/** Drops the table that the customers order from, as somebody would who was told twice that it cannot be dropped. */
+export async function dropOrders(connection: Connection): Promise<void> {
+  await connection.query('SET SESSION sql_log_bin = 1, SESSION foreign_key_checks = 0');
+  await connection.query('DROP TABLE shop.orders');
+  await connection.query('SET SESSION sql_log_bin = 0, SESSION foreign_key_checks = 1');
+}
+
 /** Drops the sample databases and accounts, as somebody would who took this server for another. */
 export async function dropEverything(connection: Connection): Promise<void> {
   for (const database of sampleDatabases) await connection.query(`DROP DATABASE ${database}`);

@@ -3,8 +3,13 @@ import type { Backup, Restore } from '../../client/answers.ts';
 import { untilEnded } from '../../client/follow.ts';
 import type { Show } from './show.ts';
 
+type Undo = NonNullable<Restore['undo']>;
+
 /** Follows an operation to its end. @throws with its own message when it did not succeed */
-export async function followed<T extends Backup | Restore>(look: () => Promise<T>, show: Show): Promise<T> {
+export async function followed<T extends Backup | Restore | Undo>(
+  look: () => Promise<T>,
+  show: Show,
+): Promise<T> {
   const following = show.follow();
   let succeeded = false;
   const ended = await untilEnded(look, (state) => {

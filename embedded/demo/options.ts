@@ -18,7 +18,9 @@ export interface DemoOptions {
 /** @throws CommanderError after `--help` (exit code 0), and for what is not allowed; all was said by then */
 export function parseDemoOptions(args: readonly string[]): DemoOptions {
   const command = new Command('npm run demo --')
-    .description('Backs a busy MariaDB server up, destroys it, brings it back and compares every table.')
+    .description(
+      'Backs a busy MariaDB server up, drops a table, brings the server back to just before that, undoes it, destroys the server, brings it back to the second, and compares what is there.',
+    )
     .option('--keep', 'leave everything running at the end, until Ctrl-C', false)
     .option('--encrypted', 'encrypt the backup with age before it leaves the host', false)
     .addOption(

@@ -12,7 +12,7 @@ async function nothingIsLeft(): Promise<void> {
   expect(processesOf('tidemark-demo-')).toEqual([]);
 }
 
-test('the demo backs up, destroys, restores and finds everything the same', async () => {
+test('the demo backs up, finds what was dropped, restores to just before it, undoes that, and restores to the second', async () => {
   const demo = startProgram('embedded/demo.ts', ['--fast', '--size', '3M']);
   expect({ code: await demo.ended, said: demo.stderr() }).toEqual({ code: 0, said: '' });
   const told = demo.stdout();
@@ -23,9 +23,13 @@ test('the demo backs up, destroys, restores and finds everything the same', asyn
     '{"backup_type":"binarylog",',
     'any instant, about',
     'with 0 holes',
-    'POST /skybackup/v1/restores {"id":',
+    'GET /skybackup/v1/services/sample-1/transactions {"from":',
+    '"kind":"DDL","statements":["DROP TABLE"],"tables":["shop.orders"]',
+    '"service_id":"sample-1","before_gtid":"0-1-',
+    '/undo {}',
+    '"point_in_time":"20',
     'cutting over',
-    "Everything is the same as at the backup's position.",
+    'Everything is as it was just before the drop, and to the second.',
   ])
     expect(told).toContain(part);
   // The truth came from the binlog, and something had been written by the time of the backup.
@@ -39,7 +43,7 @@ inFull('the demo on Google Cloud Storage starts a server of its own, and leaves 
   const demo = startProgram('embedded/demo.ts', ['--storage', 'gcs', '--fast', '--size', '3M']);
   expect({ code: await demo.ended, said: demo.stderr() }).toEqual({ code: 0, said: '' });
   expect(demo.stdout()).toContain('gs://tidemark-demo/backups at http://127.0.0.1:');
-  expect(demo.stdout()).toContain("Everything is the same as at the backup's position.");
+  expect(demo.stdout()).toContain('Everything is as it was just before the drop, and to the second.');
   await nothingIsLeft();
 });
 
@@ -49,7 +53,7 @@ test('encrypted on S3 and with --keep, the stack stays until Ctrl-C, at the addr
   await until(() => demo.stdout().includes('Ctrl-C stops everything.') || demo.child.exitCode !== null);
   expect(demo.stdout()).toContain('s3://tidemark-demo/backups at http://127.0.0.1:');
   expect(demo.stdout()).toMatch(/encrypted for age1\w{58}\n/);
-  expect(demo.stdout()).toContain("Everything is the same as at the backup's position.");
+  expect(demo.stdout()).toContain('Everything is as it was just before the drop, and to the second.');
   expect(demo.stdout()).not.toContain('AGE-SECRET-KEY');
   const [, api = '', token = ''] = /API\s+(http:\S+)[\s\S]*token\s+(\S+)/.exec(demo.stdout()) ?? [];
   const answer = await fetch(`${api}/backups/sample-1`, { headers: { 'x-api-key': token } });
