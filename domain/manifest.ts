@@ -9,12 +9,6 @@ import type { BackupType } from './operations.ts';
  */
 export const manifestFormat = 3;
 
-/** The types of backups that are files of a server, and not statements. */
-export type PhysicalType = 'full' | 'incremental';
-
-/** The types of backups that lie in a store under a manifest. */
-export type StoredType = PhysicalType | 'dump';
-
 /** A stretch of the archived binlogs. */
 export interface BinlogRange {
   timeline: string;
