@@ -1,5 +1,6 @@
 /** Stacks that live in a temporary folder, on whatever ports are free, for the demo and the benchmarks. */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import type { StackOptions } from './options.ts';
 import { startStack, type Stack } from './stack.ts';
@@ -15,6 +16,8 @@ export async function inTemporaryFolder<T>(
   work: (folder: string) => Promise<T>,
 ): Promise<T> {
   const folder = await mkdtemp(join(parent, prefix));
+  // Below root's, sample servers and what makes their tables run as another user, who has to get through.
+  if (userInfo().uid === 0) await chmod(folder, 0o711);
   try {
     return await work(folder);
   } finally {
