@@ -25,6 +25,7 @@ export function recordOf(row: RestoreRow): RestoreRecord {
       foreign: row.external_bucket_id === null ? undefined : (true as const),
       recovery: row.recovery === null ? undefined : (JSON.parse(row.recovery) as RestoreRecord['recovery']),
       reached: row.reached === null ? undefined : (JSON.parse(row.reached) as RestoreRecord['reached']),
+      part: row.part === null ? undefined : (JSON.parse(row.part) as RestoreRecord['part']),
     }),
     ...undoOf(row),
   };

@@ -43,6 +43,7 @@ export function restoresIn(database: Database): RestoreQueries {
             bucket: order.bucket,
             external_bucket_id: order.source?.id ?? null,
             ...(order.recovery && { recovery: JSON.stringify(order.recovery) }),
+            part: order.part === undefined ? null : JSON.stringify(order.part),
             status: 'Scheduled',
             message: prose(order.message),
             workflow_id: '',

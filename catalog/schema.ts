@@ -185,6 +185,8 @@ interface RestoresTable {
   recovery: string | null;
   /** Of a backup that Tidemark did not make: where it lies. */
   external_bucket_id: string | null;
+  /** JSON; null: all of the backup. */
+  part: string | null;
 }
 
 interface RemovalsTable {

@@ -6,6 +6,7 @@ import type { EncryptionPolicy } from '../domain/encryption.ts';
 import type { Layout } from '../domain/layout.ts';
 import type { BinlogPosition } from '../domain/manifest.ts';
 import type { BackupType, OperationStatus, RecoveryOrder, RestoreMode } from '../domain/operations.ts';
+import type { PartRequest } from '../domain/part.ts';
 import type { Progress } from '../domain/progress.ts';
 import type { ProverOffer } from '../domain/proofs/offer.ts';
 import type { AdoptionCatalog } from './adoption-types.ts';
@@ -115,6 +116,8 @@ export interface RestoreRecord {
   previous?: PreviousRecord;
   /** The last one that was asked for. */
   undo?: UndoRecord;
+  /** Only this of the backup was asked for. */
+  part?: PartRequest;
 }
 
 /** What a restore has to know of a backup; of one that Tidemark did not make, `id` is the object's path. */
@@ -262,6 +265,7 @@ export interface Catalog
     /** Of a backup that Tidemark did not make: written down until the restore has ended. */
     source?: ExternalBucketRecord | undefined;
     recovery?: RecoveryOrder | undefined;
+    part?: PartRequest | undefined;
     message: string;
     workflowId: (restoreId: number) => string;
     receipt?: Receipt<RestoreRecord> | undefined;

@@ -122,6 +122,12 @@ export const restoreSettings = z.strictObject({
   min_free: byteSize
     .prefault('1G')
     .describe('Replaced data is removed earlier when less than this is free on its file system'),
+  part_lock_wait: interval
+    .prefault('5s')
+    .describe(
+      'Where part of a backup replaces tables of the running server: how long one try waits for those who work on them, while others wait behind it',
+    ),
+  part_give_up_after: interval.prefault('2m').describe('How long it is tried'),
 });
 
 export const binlogSettings = z.strictObject({

@@ -2,6 +2,7 @@
 import type { RecoveryTarget } from './archive/plan-types.ts';
 import type { EncryptionPolicy } from './encryption.ts';
 import type { Layout } from './layout.ts';
+import type { PartRequest } from './part.ts';
 import type { Phase, Progress } from './progress.ts';
 import type { ProverOffer } from './proofs/offer.ts';
 
@@ -108,6 +109,8 @@ export interface RestoreInput {
   foreign?: boolean;
   /** Binlogs are replayed after it; left out for the backup's own instant. */
   recovery?: RecoveryOrder;
+  /** Only this of it is brought back, into the running server. */
+  part?: PartRequest;
   timings: OperationTimings;
 }
 

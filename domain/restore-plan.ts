@@ -81,6 +81,8 @@ export interface TargetFacts {
   loadsDumps?: true;
   /** Likewise, it replays archived binlogs. */
   replays?: true;
+  /** Likewise, part of a backup. */
+  bringsParts?: true;
 }
 
 /** Binlogs that are replayed onto the copy. Bytes. */

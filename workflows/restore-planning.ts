@@ -1,8 +1,10 @@
 /** What a restore begins with: the plan, made of what the backup is, what the archive has and what stands on the host. */
 import type { HostInspection, HostRestoreInput } from '../activities/host/contract.ts';
 import { planSources } from '../domain/copies.ts';
+import { TidemarkError } from '../domain/errors.ts';
 import { planLoad } from '../domain/load-plan.ts';
 import type { RestoreInput, RestoreMode, SealedBucket } from '../domain/operations.ts';
+import { isIncluded } from '../domain/part.ts';
 import {
   type BackupFacts,
   planRestore,
@@ -39,6 +41,7 @@ export async function planOn(
 ): Promise<PlannedRestore> {
   const agent = agentProxies(agentId, input.timings);
   const { backupId } = input;
+  const wanted = factsOf(input, facts);
   const bucket = input.external
     ? await agreeOnBucket(plane, agent, { backupId, purpose: 'restore' })
     : undefined;
@@ -52,8 +55,9 @@ export async function planOn(
   };
   const encrypted = facts.encrypted || (facts.chain ?? []).some(({ recipients }) => recipients.length > 0);
   const host = await agent.control.inspectHost({ ...order, encrypted });
+  if (order.part) await examinePart(agent, order, host);
   const binlogs = order.replay && (await selectOn(agent, order, host));
-  const plan = planOf(facts, host, input.mode, binlogs);
+  const plan = planOf(wanted, host, input.mode, binlogs);
   const planned = {
     agent,
     order,
@@ -67,6 +71,23 @@ export async function planOn(
   const [first, ...others] = planSources(facts.sources, host.copies);
   const sources = [first, ...others].flatMap((source) => (source ? [source.location] : []));
   return { ...planned, order: { ...order, sources }, ...(first && { source: first.shown }) };
+}
+
+/** Of a part only what is in it is worth a warning. */
+function factsOf({ part }: RestoreInput, facts: BackupFacts): BackupFacts {
+  if (!part) return facts;
+  return { ...facts, memoryTables: facts.memoryTables.filter((table) => isIncluded(part, table)) };
+}
+
+/** @throws agent_outdated, part_conflict, privilege_missing, database_unreachable */
+async function examinePart(agent: Agent, order: HostRestoreInput, host: HostInspection): Promise<void> {
+  if (!host.bringsParts) {
+    throw new TidemarkError(
+      'agent_outdated',
+      'The agent of the target is of a version that cannot bring back part of a backup. Upgrade the agent.',
+    );
+  }
+  await agent.control.examinePart(order);
 }
 
 function planOf(
@@ -84,6 +105,7 @@ export function orderOf(
   manifestSha256: string,
   bucket?: SealedBucket,
 ): HostRestoreInput {
-  const { restoreId, workflowId, backupId, mode } = input;
-  return { restoreId, workflowId, backupId, mode, manifestSha256, ...(bucket && { bucket }) };
+  const { restoreId, workflowId, backupId, mode, part } = input;
+  const order = { restoreId, workflowId, backupId, mode, manifestSha256 };
+  return { ...order, ...(bucket && { bucket }), ...(part && { part }) };
 }

@@ -9,6 +9,7 @@ import { replicasLeft } from '../domain/after-restore.ts';
 import { withoutAdvice } from '../domain/copies.ts';
 import { listed } from '../domain/dump.ts';
 import type { RestoreInput } from '../domain/operations.ts';
+import { type PartRequest, partSentence } from '../domain/part.ts';
 import type { RestorePhase } from '../domain/progress.ts';
 import type { BackupFacts } from '../domain/restore-plan.ts';
 import { type Agent, agentProxies, type ControlPlane, controlPlaneOf } from './agents.ts';
@@ -66,7 +67,9 @@ export async function restoreCleanup(input: RestoreInput): Promise<void> {
   await waiting.takePlace({ serviceId: input.serviceId, workflowId, operation });
   const { agentId } = await control.findAgent({ serviceId: input.serviceId });
   try {
-    await agentProxies(agentId, input.timings).cleanup.putBack(orderOf(input, ''));
+    const { cleanup } = agentProxies(agentId, input.timings);
+    const order = orderOf(input, '');
+    await (input.part ? cleanup.leavePart(order) : cleanup.putBack(order));
   } finally {
     await CancellationScope.nonCancellable(() => control.releasePlace({ workflowId }));
   }
@@ -74,24 +77,15 @@ export async function restoreCleanup(input: RestoreInput): Promise<void> {
 
 async function carryOut(run: RestoreRun, planned: PlannedRestore): Promise<Reached> {
   const { dump } = planned.facts;
+  if (run.input.part) return await partly(run, planned, run.input.part);
   if (dump?.whole === false) return await intoRunning(run, planned, dump.databases);
   return run.input.mode === 'in-place' ? await inPlace(run, planned) : await sideBySide(run, planned);
 }
 
-async function sideBySide(
-  run: RestoreRun,
-  { agent, order, facts, source }: PlannedRestore,
-): Promise<Reached> {
+async function sideBySide(run: RestoreRun, planned: PlannedRestore): Promise<Reached> {
+  const { agent, order } = planned;
   run.compensations.push(() => putBack(run, agent, order));
-  const from = source === undefined ? '' : ` from ${source}`;
-  const fetching = `The backup is being fetched${from} and unpacked beside the running server.`;
-  const report = await telling(run, 'fetching', fetching, () => agent.bulk.fetchBackup(order));
-  noteFetch(run, facts, report);
-  await telling(run, 'preparing', 'The copy is being prepared.', () => agent.bulk.prepareBackup(order));
-  await applyChain(run, order, 'The copy is being prepared', (step) => agent.bulk.applyIncremental(step));
-  await replayOnto(run, order, 'Binlogs are being replayed onto the copy', (it) =>
-    agent.bulk.replayBinlogs(it),
-  );
+  await materialize(run, planned);
   const { reached, warnings = [] } = await telling(
     run,
     'checking',
@@ -104,6 +98,37 @@ async function sideBySide(
   run.warnings.push(...replicasLeft(replicas));
   if (keptUntil !== undefined) run.keptUntil = keptUntil;
   return { ...reached, not_serving_ms: notServingMs };
+}
+
+/** Makes the copy beside the running server, and brings it to where the restore goes. */
+async function materialize(run: RestoreRun, { agent, order, facts, source }: PlannedRestore): Promise<void> {
+  const from = source === undefined ? '' : ` from ${source}`;
+  const fetching = `The backup is being fetched${from} and unpacked beside the running server.`;
+  const report = await telling(run, 'fetching', fetching, () => agent.bulk.fetchBackup(order));
+  noteFetch(run, facts, report);
+  await telling(run, 'preparing', 'The copy is being prepared.', () => agent.bulk.prepareBackup(order));
+  await applyChain(run, order, 'The copy is being prepared', (step) => agent.bulk.applyIncremental(step));
+  await replayOnto(run, order, 'Binlogs are being replayed onto the copy', (it) =>
+    agent.bulk.replayBinlogs(it),
+  );
+}
+
+/** Part of the backup, into the running server, which goes on serving. */
+async function partly(run: RestoreRun, planned: PlannedRestore, part: PartRequest): Promise<Reached> {
+  const { agent, order } = planned;
+  run.compensations.push(() => leavePart(run, agent, order));
+  await materialize(run, planned);
+  const loading = 'What is to come back is being loaded beside what is there.';
+  const { reached } = await telling(run, 'loading', loading, () => agent.bulk.bringPart(order));
+  run.oldData = 'being removed';
+  const exchanging = 'What was loaded takes its place in the running server.';
+  const { warnings } = await telling(run, 'cutting_over', exchanging, () =>
+    agent.patientBulk.exchangePart(order),
+  );
+  run.oldData = 'gone';
+  run.warnings.push(partSentence(part), ...warnings);
+  await agent.cleanup.leavePart(order);
+  return reached;
 }
 
 async function inPlace(run: RestoreRun, { agent, order, facts }: PlannedRestore): Promise<Reached> {
@@ -332,6 +357,13 @@ async function leaveDatabases(
   if (run.oldData === 'whole') return 'The databases are as they were.';
   if (run.oldData === 'gone') return 'The databases are those of the dump.';
   return `The databases ${listed(databases)} may have a part of the dump, or nothing: restore this or another backup of them.`;
+}
+
+/** @returns what became of the part, for the message */
+async function leavePart(run: RestoreRun, agent: Agent, order: HostRestoreInput): Promise<string> {
+  const { outcome } = await run.dismissal.unlessGone(() => agent.cleanup.leavePart(order));
+  const there = run.oldData === 'gone' || outcome === 'exchanged';
+  return there ? 'What was to come back is there.' : 'What is there is as it was.';
 }
 
 /** Puts the server back and says why. Whatever happens on the way, the row gets its end. */

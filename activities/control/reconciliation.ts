@@ -177,7 +177,7 @@ async function settleBackup(plane: Plane, backup: BackupRecord, outcome: Outcome
 
 async function settleRestore(plane: Plane, restore: RestoreRecord, outcome: Outcome): Promise<void> {
   if (isYoung(restore.createdAt)) return;
-  const { id: restoreId, workflowId, backupId, serviceId, organization, mode, recovery } = restore;
+  const { id: restoreId, workflowId, backupId, serviceId, organization, mode, recovery, part } = restore;
   const backup = restore.foreign ? undefined : await plane.catalog.findBackup(backupId);
   const input: RestoreInput = {
     restoreId,
@@ -189,6 +189,7 @@ async function settleRestore(plane: Plane, restore: RestoreRecord, outcome: Outc
     ...(backup?.method === 'external' && { external: true }),
     ...(recovery && { recovery }),
     ...(restore.foreign && { foreign: true }),
+    ...(part && { part }),
     timings: plane.timings,
   };
   const state = await workflowState(plane, workflowId);

@@ -8,6 +8,7 @@ import type { Layout } from '../../domain/layout.ts';
 import type { BackupBase, BackupSummary } from '../../domain/manifest.ts';
 import type { EncryptionPolicy } from '../../domain/encryption.ts';
 import type { RestoreMode, SealedBucket } from '../../domain/operations.ts';
+import type { PartRequest } from '../../domain/part.ts';
 import type { UndoInspection } from '../../domain/undo.ts';
 import type { HostIdentities, SelectedBinlogs, TargetTools } from '../../domain/restore-plan.ts';
 
@@ -34,6 +35,8 @@ export interface HostInspection {
   loadsDumps?: true;
   /** Likewise, it replays archived binlogs. */
   replays?: true;
+  /** Likewise, part of a backup, into the running server. */
+  bringsParts?: true;
 }
 
 export interface HostBackupInput {
@@ -88,6 +91,8 @@ export interface HostRestoreInput {
   replay?: HostReplay;
   /** Of a backup that Tidemark did not make: `manifestSha256` is empty then. */
   foreign?: ForeignOrder;
+  /** Only this of it is brought back, into the running server. */
+  part?: PartRequest;
 }
 
 /** Archived binlogs that bring a copy forward. */
@@ -201,6 +206,10 @@ export interface HostControlActivities {
   stopServer(input: HostRestoreInput): Promise<void>;
   emptyData(input: HostRestoreInput): Promise<void>;
   startServer(input: HostRestoreInput): Promise<void>;
+  /** Whether the running server takes a part at all. @throws part_conflict, privilege_missing, database_unreachable */
+  examinePart(input: HostRestoreInput): Promise<void>;
+  /** The end of a part: takes away what was not brought back, and what the copy took. Repeatable. */
+  leavePart(input: HostRestoreInput): Promise<{ outcome: 'untouched' | 'exchanged' }>;
 }
 
 /** What became of a server whose restore was undone. */
@@ -290,6 +299,14 @@ export interface HostBulkActivities {
    *   sealed_for_another, endpoint_refused, and what the store refuses
    */
   examineForeign(input: HostRestoreInput): Promise<ForeignFacts>;
+  /**
+   * Takes the part from the copy, by a private server, and loads it beside what is there. Starts over when called again.
+   *
+   * @throws part_not_found, part_conflict, load_failed
+   */
+  bringPart(input: HostRestoreInput): Promise<{ reached: Record<string, string | number> }>;
+  /** Puts it in the place of what is there. Repeatable. @throws part_locked, load_failed: nothing was changed then */
+  exchangePart(input: HostRestoreInput): Promise<{ warnings: string[] }>;
 }
 
 /** Following the binlog: task queue `agent:<id>:follow`. */

@@ -12,6 +12,7 @@ import { followActivities } from './follow.ts';
 import { foreignActivities } from './foreign.ts';
 import type { Host } from './host.ts';
 import { incrementalActivities } from './incremental.ts';
+import { partActivities } from './part.ts';
 import { replaceActivities } from './replace.ts';
 import { replayActivities } from './replay-activities.ts';
 import { restoreActivities } from './restore.ts';
@@ -22,6 +23,7 @@ import { undoActivities } from './undo.ts';
 export function hostControlActivities(host: Host): HostControlActivities {
   const { cleanUpBackup } = backupActivities(host);
   const { inspectHost } = restoreActivities(host);
+  const { examinePart, leavePart } = partActivities(host);
   return {
     ping: () => Promise.resolve({ agentId: host.agentId }),
     announceNow: () => Promise.resolve(host.announceNow()),
@@ -38,6 +40,8 @@ export function hostControlActivities(host: Host): HostControlActivities {
     cleanUpBackup,
     ...swapActivities(host),
     ...undoActivities(host),
+    examinePart,
+    leavePart,
   };
 }
 
@@ -50,6 +54,7 @@ export function hostBulkActivities(host: Host): HostBulkActivities {
   const { verifyObjects, fetchBackup, prepareBackup, checkCopy } = restoreActivities(host);
   const { applyIncremental } = incrementalActivities(host);
   const { replaceDatabases } = replaceActivities(host);
+  const { bringPart, exchangePart } = partActivities(host);
   return {
     takeBackup,
     verifyObjects,
@@ -60,6 +65,8 @@ export function hostBulkActivities(host: Host): HostBulkActivities {
     checkCopy,
     replaceDatabases,
     ...foreignActivities(host),
+    bringPart,
+    exchangePart,
   };
 }
 

@@ -68,6 +68,7 @@ export function restoreActivities(host: Host): RestoreActivities {
           appliesChains: true as const,
           loadsDumps: true as const,
           replays: true as const,
+          bringsParts: true as const,
         };
       }),
 

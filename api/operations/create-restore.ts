@@ -8,15 +8,11 @@ import type { Parts } from '../context.ts';
 import { findService } from '../find.ts';
 import { foreignRestore } from '../foreign-source.ts';
 import { notAvailable } from '../not-available.ts';
+import type { PartRequest } from '../../domain/part.ts';
 import { operation } from '../operation.ts';
 import { restoreSource } from '../restore-source.ts';
 import { nothing } from '../schemas/common.ts';
-import {
-  fieldsNotAvailable,
-  restoreQuery,
-  type RestoreRequest,
-  restoreRequest,
-} from '../schemas/restore-request.ts';
+import { restoreQuery, type RestoreRequest, restoreRequest } from '../schemas/restore-request.ts';
 import { restore, restorePlan, type RestorePlanView } from '../schemas/restore.ts';
 import { restorePlanView } from '../views/restore-plan.ts';
 import { restoreView } from '../views/restore.ts';
@@ -27,7 +23,7 @@ export const createRestore = operation({
   path: '/restores',
   summary: 'Restore a backup, or bring a service back to a point in time',
   description:
-    'Replaces the whole server of `service_id` by the backup, users included, and by what its binlogs have after it up to `point_in_time`, `gtid`, `before_gtid` or `latest`; a dump of some databases replaces those databases in the running server, and no other. With `external_source`, `id` is the path of a backup that Tidemark did not make, in a bucket. The service has to be free and its agent has to be there; a nightly backup makes way, and is taken again when the restore has ended. With `mode: side-by-side`, the default, the old data is kept and comes back if the restore fails; `in-place` needs less room and cannot be taken back.',
+    'Replaces the whole server of `service_id` by the backup, users included, and by what its binlogs have after it up to `point_in_time`, `gtid`, `before_gtid` or `latest`; a dump of some databases replaces those databases in the running server, and no other; with `include`, only what it names comes back, into the running server. With `external_source`, `id` is the path of a backup that Tidemark did not make, in a bucket. The service has to be free and its agent has to be there; a nightly backup makes way, and is taken again when the restore has ended. With `mode: side-by-side`, the default, the old data is kept and comes back if the restore fails; `in-place` needs less room and cannot be taken back.',
   role: 'administrator',
   params: nothing,
   query: restoreQuery,
@@ -50,10 +46,11 @@ export const createRestore = operation({
   async handle({ query, body, caller: { organization }, receipt }, parts) {
     const { catalog, orders } = parts;
     const service = await findService(catalog, body.service_id, organization);
-    const foreign = await foreignRestore(body, query.dry_run, service, parts);
     refuseNotAvailable(body);
+    const foreign = await foreignRestore(body, query.dry_run, service, parts);
     const { backup, recovery } = foreign ?? (await restoreSource(body, organization, parts));
     await orders.ask(service);
+    const part = partOf(body);
     const input = {
       backupId: backup.id,
       serviceId: service.serviceId,
@@ -62,6 +59,7 @@ export const createRestore = operation({
       ...(backup.method === 'external' && { external: true }),
       ...(foreign && { foreign: true }),
       ...(recovery && { recovery }),
+      ...(part && { part }),
       timings: orders.timings,
     };
     if (query.dry_run) return await tellPlan(input, parts);
@@ -74,6 +72,7 @@ export const createRestore = operation({
       bucket: bucket?.location ?? '',
       recovery,
       source: foreign?.source,
+      part,
       message: 'Restore is scheduled.',
       workflowId: (id) => workflowIds.restore(id, randomBytes(4).toString('hex')),
       receipt: receipt(restoreView),
@@ -115,12 +114,14 @@ function refuseScheduleRequest(body: unknown): void {
 }
 
 /** What is well formed and not there yet. */
-function refuseNotAvailable(body: RestoreRequest): void {
-  const asked = fieldsNotAvailable.filter((field) => body[field] !== undefined).map((field) => `"${field}"`);
-  if (asked.length > 0) {
-    throw notAvailable(
-      `${asked.join(', ')} ${asked.length === 1 ? 'is' : 'are'} not available yet.`,
-      'What can be restored is a whole service.',
-    );
-  }
+function refuseNotAvailable({ external_source: source, include }: RestoreRequest): void {
+  if (!source || !include) return;
+  throw notAvailable(
+    '"include" beside "external_source" is not available yet.',
+    'Restore all of it, to a service that is there for it, and take the part from a backup of that one.',
+  );
+}
+
+function partOf({ include, as }: RestoreRequest): PartRequest | undefined {
+  return include && { include, ...(as !== undefined && { as }) };
 }

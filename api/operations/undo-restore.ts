@@ -69,7 +69,7 @@ export const undoRestore = operation({
 });
 
 /** What is known without the host. @throws undo_refused, previous_gone */
-function refuseUndo({ id, status, mode, previous, undo }: RestoreRecord): void {
+function refuseUndo({ id, status, mode, part, previous, undo }: RestoreRecord): void {
   const refuse = (reason: string): never => {
     throw new TidemarkError('undo_refused', `Restore ${id} cannot be undone: ${reason}.`);
   };
@@ -78,6 +78,7 @@ function refuseUndo({ id, status, mode, previous, undo }: RestoreRecord): void {
       status === 'Running' || status === 'Scheduled' ? `: cancel it, with POST /restores/${id}/cancel` : '';
     refuse(`it is ${status}${way}`);
   }
+  if (part) refuse('part of a backup was brought back, and nothing of what was there is kept');
   if (mode === 'in-place') refuse('a restore in place keeps nothing of what it replaces');
   if (undo?.status === 'Succeeded') refuse(`it was undone already, at ${undo.finishedAt ?? undo.createdAt}`);
   if (previous?.state === 'removed') {

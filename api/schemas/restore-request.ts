@@ -2,6 +2,7 @@
 import { z } from '@hono/zod-openapi';
 import { isDay } from '../../domain/days.ts';
 import { restoreModes } from '../../domain/operations.ts';
+import { type PartProblem, problemsOf } from '../../domain/part.ts';
 import { flag, oneOf, text } from './common.ts';
 import { encryptionKey, externalSource } from './storage.ts';
 
@@ -62,9 +63,6 @@ const furtherFields = {
     .openapi({ description: 'The database that what is included goes to' }),
 };
 
-/** The optional fields that name something which only later versions can do. */
-export const fieldsNotAvailable = ['include', 'as'] as const;
-
 /** Of these at most one says how far to go. */
 export const pointFields = ['point_in_time', 'gtid', 'before_gtid', 'latest'] as const;
 
@@ -115,6 +113,9 @@ export const restoreRequest = z
     for (const [field, message, holds] of rules) {
       if (!holds(body)) context.addIssue({ code: 'custom', path: [field], message });
     }
+    for (const { field, rule } of partProblems(body)) {
+      context.addIssue({ code: 'custom', path: [field], message: rule });
+    }
   }, always())
   .openapi('RestoreRequest');
 
@@ -125,6 +126,13 @@ export const restoreQuery = z.strictObject({
 /** Also when other fields are wrong, so that everything is said at once. */
 function always(): { when: (payload: { value: unknown }) => boolean } {
   return { when: ({ value }) => typeof value === 'object' && value !== null };
+}
+
+/** Told of what is well formed by itself. */
+function partProblems({ include, as, mode }: Fields): PartProblem[] {
+  if (!Array.isArray(include) || !include.every((name) => typeof name === 'string')) return [];
+  const inPlace = mode === 'in-place' ? mode : 'side-by-side';
+  return problemsOf({ include, ...(typeof as === 'string' && { as }) }, inPlace);
 }
 
 /** A number and the same in digits name the same. */

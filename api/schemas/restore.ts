@@ -48,6 +48,8 @@ export const restore = z
         'Until when at the latest the data that it replaced is kept and the restore can be undone; left out where it is not kept. Short room ends it earlier.',
     }),
     undo: undo.optional(),
+    include: z.array(z.string()).optional().openapi({ description: 'Of a restore of part of a backup' }),
+    as: z.string().optional(),
   })
   .openapi('Restore');
 

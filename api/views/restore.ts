@@ -33,6 +33,8 @@ export function restoreView(record: RestoreRecord): RestoreView {
     workflow_id: record.workflowId,
     ...given('previous_kept_until', previous && keptUntil(previous)),
     ...given('undo', undo && undoView(undo)),
+    ...given('include', record.part?.include),
+    ...given('as', record.part?.as),
   };
 }
 

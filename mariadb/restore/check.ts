@@ -73,7 +73,7 @@ export async function checkCopy(options: CheckOptions): Promise<CheckResult> {
     await writeMark(directory, checked);
   }
   await layOut({ ...options, staging, inPlace });
-  return { reached: describe(binlog), warnings: checked?.warnings ?? [] };
+  return { reached: reachedAt(binlog), warnings: checked?.warnings ?? [] };
 }
 
 /** From here on files are moved to where the live server has them: no private server finds them again. */
@@ -102,7 +102,8 @@ async function readMark(directory: string, restoreId: number): Promise<Mark | un
   return found?.restoreId === restoreId ? found : undefined;
 }
 
-function describe(binlog: BinlogPosition | undefined): Record<string, string | number> {
+/** A position with the names of the API. */
+export function reachedAt(binlog: BinlogPosition | undefined): Record<string, string | number> {
   if (!binlog) return {};
   return { gtid: binlog.gtid, binlog_file: binlog.file, binlog_position: binlog.position };
 }
