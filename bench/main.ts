@@ -6,7 +6,6 @@ import { inTemporaryFolder } from '../embedded/temporary.ts';
 import { benchApi } from './api.ts';
 import { benchBackup } from './backup.ts';
 import { benchBinlog } from './binlog.ts';
-import { benchFollow } from './follow.ts';
 import { benchIncremental } from './incremental.ts';
 import { parseBenchOptions, type BenchOptions } from './options.ts';
 import { benchReplay } from './replay.ts';
@@ -58,12 +57,7 @@ async function measure(setting: Setting): Promise<object> {
   if (what === 'stores') return await benchStores(setting);
   return await withStack(setting, {}, async (bench) => {
     await load(bench);
-    const benches = {
-      backup: benchBackup,
-      follow: benchFollow,
-      incremental: benchIncremental,
-      restore: benchRestore,
-    };
+    const benches = { backup: benchBackup, incremental: benchIncremental, restore: benchRestore };
     return await benches[what](bench);
   });
 }

@@ -26,20 +26,15 @@ export async function peakMemory(processes: readonly OurProcess[]): Promise<Reco
 /**
  * Seconds of the processor that each process has used since its start, by its name, without the programs that it
  * started. Left out: as in {@link peakMemory}.
- *
- * @param options `withPrograms`: with those of them that have ended
  */
-export async function processorSeconds(
-  processes: readonly OurProcess[],
-  { withPrograms = false } = {},
-): Promise<Record<string, number>> {
+export async function processorSeconds(processes: readonly OurProcess[]): Promise<Record<string, number>> {
   const seconds: Record<string, number> = {};
   for (const { name, pid } of processes) {
     const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
     // The name of the program may have anything in it; the fields behind it begin with the third one.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    const used = fields.slice(11, withPrograms ? 15 : 13).map(Number);
-    if (fields.length > 14) seconds[name] = used.reduce((sum, ticks) => sum + ticks, 0) / ticksPerSecond;
+    const [user, system] = [Number(fields[11]), Number(fields[12])];
+    if (fields.length > 12) seconds[name] = (user + system) / ticksPerSecond;
   }
   return seconds;
 }

@@ -17,14 +17,30 @@ import { startServer, stopServer } from '../mariadb/server/lifecycle.ts';
 import { connect, type Connection, rowsOf } from '../mariadb/server/sql.ts';
 import { compare, inTurns, timed } from './figures.ts';
 import type { BenchOptions } from './options.ts';
-import { prepareTransactions, sessions, writeTransactions } from './transactions.ts';
 
 const run = promisify(execFile);
 const quiet = (): void => undefined;
 const log = { debug: quiet, info: quiet, warn: quiet, error: quiet };
 const account = { user: userInfo().username, password: '' };
+const sessions = 4;
+const rowsEach = 50_000;
 /** Of one call, so that what is written can be followed. */
 const batch = 5_000;
+
+/** What sysbench's oltp_write_only does in a transaction; each session has rows of its own. */
+const writing = `CREATE PROCEDURE bench.writing(session INT, n INT)
+  BEGIN
+    DECLARE one INT;
+    FOR i IN 1..n DO
+      SET one = session * ${rowsEach} + 1 + FLOOR(RAND() * (${rowsEach} - 4));
+      START TRANSACTION;
+      UPDATE bench.t SET k = k + 1 WHERE id = one;
+      UPDATE bench.t SET c = LEFT(SHA2(RAND(), 512), 120) WHERE id = one + 1;
+      DELETE FROM bench.t WHERE id = one + 2;
+      REPLACE INTO bench.t VALUES (one + 2, i, LEFT(SHA2(i, 512), 120), SHA2(i, 224));
+      COMMIT;
+    END FOR;
+  END`;
 
 interface Subject {
   folder: string;
@@ -100,7 +116,15 @@ async function write(folder: string, transactions: number): Promise<Subject> {
     }
   };
   await serving(async (connection) => {
-    await prepareTransactions(connection);
+    await connection.query('CREATE DATABASE bench');
+    await connection.query('USE bench');
+    await connection.query(
+      'CREATE TABLE bench.t (id INT PRIMARY KEY AUTO_INCREMENT, k INT, c CHAR(120), pad CHAR(60), KEY (k))',
+    );
+    await connection.query(
+      `INSERT INTO bench.t (k, c, pad) SELECT seq, LEFT(SHA2(seq, 512), 120), SHA2(seq, 224) FROM seq_1_to_${sessions * rowsEach + 4}`,
+    );
+    await connection.query(writing);
   });
   await run('cp', ['-a', sample.dataDirectory, base]);
   const written = await serving(async (connection) => {
@@ -126,8 +150,10 @@ async function write(folder: string, transactions: number): Promise<Subject> {
 
 async function inSession(settings: ServerSettings, session: number, transactions: number): Promise<void> {
   await using connection = await connect(settings, account);
-  const count = Math.floor(transactions / sessions) + (session < transactions % sessions ? 1 : 0);
-  await writeTransactions(connection, session, { count, batch });
+  const all = Math.floor(transactions / sessions) + (session < transactions % sessions ? 1 : 0);
+  for (let done = 0; done < all; done += batch) {
+    await connection.query('CALL bench.writing(?, ?)', [session, Math.min(batch, all - done)]);
+  }
 }
 
 async function standing(connection: Connection): Promise<ArchivePoint> {

@@ -127,31 +127,6 @@ test('backups to a store and restores from it are measured in both ways, with ag
   });
 });
 
-test('a load is measured with and without its binlog being followed', async () => {
-  const figures = await bench(['follow', '--size', '0', '--rate', '200', '--seconds', '2']);
-  expect(figures).toEqual({
-    bench: 'follow',
-    size_bytes: 0,
-    runs: 1,
-    offered_per_second: 200,
-    seconds: 2,
-    transactions_per_second: [positive],
-    bare_transactions_per_second: [positive],
-    ratio: positive,
-    server_us_per_transaction: positive,
-    bare_server_us_per_transaction: positive,
-    server_ratio: positive,
-    lag_median_ms: positive,
-    lag_p99_ms: positive,
-    caught_up_ms: [positive],
-    binlog_mb_per_second: positive,
-    catching_up_mb_per_second: [positive],
-    agent_cpu_s: [positive],
-    agent_cpu_s_per_gb: positive,
-    memory_bytes: { 'agent-sample-1': positive },
-  });
-});
-
 test('binlogs are read whole, by us and by others', async () => {
   const figures = {
     bytes: positive,
