@@ -65,12 +65,19 @@ export async function* unzstd(
   }
 }
 
-/** Each write is awaited: the memory of a piece is used again once the next one is asked for. */
+/**
+ * Each write is awaited: the memory of a piece is used again once the next one is asked for. One that a decoder fails at is
+ * never answered, so its end counts, too.
+ */
 async function feed(source: Bytes, into: Writable): Promise<undefined> {
+  const closed = Promise.withResolvers<void>();
+  into.once('close', () => closed.resolve());
   for await (const piece of source) {
-    await new Promise<void>((resolve, reject) => {
+    const written = new Promise<void>((resolve, reject) => {
       into.write(piece, (error) => (error ? reject(error) : resolve()));
     });
+    await Promise.race([written, closed.promise]);
+    if (into.destroyed) return undefined;
   }
   into.end();
   return undefined;
