@@ -103,7 +103,13 @@ function refuseNotRestorable(backup: BackupRecord): void {
   );
 }
 
-function refusePart({ id, type, dumpWhole }: BackupRecord): void {
+function refusePart({ id, type, dumpWhole, dumpLoose }: BackupRecord): void {
+  if (dumpLoose) {
+    throw new TidemarkError(
+      'backup_not_restorable',
+      `The dump "${id}" has tables of engines without transactions, which are not of its place in the binlog: restore it without ${pointFields.join(', ')}, or name the service as id, for a base that binlogs can be replayed onto.`,
+    );
+  }
   if (type !== 'dump' || dumpWhole !== false) return;
   throw new TidemarkError(
     'backup_not_restorable',

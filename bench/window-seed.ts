@@ -193,6 +193,7 @@ function backupRow(n: number, year: YearOf): BackupRow {
     binlog_position: position,
     binlog_gtid: gtid,
     dump_whole: inTurn === 7 ? 1 : null,
+    dump_loose: null,
     timeline: stretch < 0 ? null : timelineOf(stretch),
     stored_bytes: 1_000_000,
     uncompressed_bytes: 3_000_000,

@@ -39,6 +39,7 @@ export function adoptionIn(database: Database): AdoptionCatalog {
             binlog_gtid: backup.binlog?.gtid ?? null,
             timeline: backup.timeline ?? null,
             dump_whole: backup.dumpWhole === undefined ? null : Number(backup.dumpWhole),
+            dump_loose: backup.dumpLoose ? 1 : null,
             stored_bytes: backup.storedBytes,
             uncompressed_bytes: backup.uncompressedBytes,
             manifest_sha256: backup.manifestSha256,

@@ -161,6 +161,7 @@ function changesOf(patch: BackupPatch): Partial<BackupRow> {
     binlog_gtid: binlog?.gtid,
     timeline: patch.timeline,
     dump_whole: patch.dumpWhole === undefined ? undefined : Number(patch.dumpWhole),
+    dump_loose: patch.dumpLoose && 1,
     stored_bytes: patch.storedBytes,
     uncompressed_bytes: patch.uncompressedBytes,
     manifest_sha256: patch.manifestSha256,
@@ -194,6 +195,7 @@ export function recordOf(row: BackupRow): BackupRecord {
       binlog: binlogOf(row),
       timeline: row.timeline,
       dumpWhole: row.dump_whole === null ? undefined : row.dump_whole === 1,
+      dumpLoose: row.dump_loose === 1 ? true : undefined,
       progress: row.progress === null ? undefined : (JSON.parse(row.progress) as BackupRecord['progress']),
     }),
   };

@@ -26,6 +26,7 @@ import { up as undo } from './migrations/0026-undo.ts';
 import { up as restoreSources } from './migrations/0027-restore-sources.ts';
 import { up as restorePart } from './migrations/0028-restore-part.ts';
 import { up as proofs } from './migrations/0029-proofs.ts';
+import { up as looseDumps } from './migrations/0032-loose-dumps.ts';
 import type { Tables } from './schema.ts';
 
 /** A name, once released, never changes, and neither does what is behind it: databases remember it. */
@@ -54,6 +55,7 @@ const migrations: Record<string, Migration> = {
   '0027-restore-sources': { up: restoreSources },
   '0028-restore-part': { up: restorePart },
   '0029-proofs': { up: proofs },
+  '0032-loose-dumps': { up: looseDumps },
 };
 
 /**

@@ -98,6 +98,7 @@ async function backupsOf(db: Kysely<Tables>, serviceId: string): Promise<Archive
       'backups.binlog_file',
       'backups.binlog_position',
       'backups.binlog_gtid',
+      'backups.dump_loose',
       'backups.timeline',
       'backups.uncompressed_bytes',
       'verifications.known_damaged',
@@ -119,7 +120,10 @@ async function backupsOf(db: Kysely<Tables>, serviceId: string): Promise<Archive
       uncompressedBytes: row.uncompressed_bytes,
       damaged: row.known_damaged === 1,
     };
-    if (file !== null && position !== null) backup.binlog = { file, position, gtid: row.binlog_gtid ?? '' };
+    // A dump whose tables are not of one instant restores to its own alone.
+    const goesOn = row.dump_loose !== 1;
+    if (goesOn && file !== null && position !== null)
+      backup.binlog = { file, position, gtid: row.binlog_gtid ?? '' };
     if (row.timeline !== null) backup.timeline = row.timeline;
     backups.push(backup);
   }

@@ -132,6 +132,7 @@ export interface BackupsTable {
   timeline: string | null;
   /** Of a dump: whether it holds all of its server. Null where nobody knows. */
   dump_whole: number | null;
+  dump_loose: number | null;
   stored_bytes: number;
   uncompressed_bytes: number;
   manifest_sha256: string;

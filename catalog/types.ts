@@ -82,6 +82,8 @@ export interface BackupRecord {
   timeline?: string;
   /** Of a dump: whether it holds all of its server, and not some databases alone. Left out where nobody knows. */
   dumpWhole?: boolean;
+  /** Of a dump with tables that are not of one instant: no binlog can be replayed onto it. */
+  dumpLoose?: true;
   storedBytes: number;
   uncompressedBytes: number;
   manifestSha256: string;
@@ -167,6 +169,7 @@ export type BackupPatch = Partial<
     | 'binlog'
     | 'timeline'
     | 'dumpWhole'
+    | 'dumpLoose'
     | 'storedBytes'
     | 'uncompressedBytes'
     | 'manifestSha256'

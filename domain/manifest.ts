@@ -22,6 +22,11 @@ export interface DumpContent {
   databases: string[];
   /** All that the server has, users included: a restore replaces the server. Else it replaces these databases alone. */
   whole: boolean;
+  /**
+   * Tables of engines without transactions, as `db`.`table`: in it as they were when their turn came, and not at its place
+   * in the binlog, so that no binlog can be replayed onto it. Left out where there is none.
+   */
+  looseTables?: string[];
 }
 
 export interface PartRecord {
@@ -123,6 +128,8 @@ export interface BackupSummary {
   timeline?: string;
   /** Of a dump; left out by agents of an earlier version, whose dumps may hold some databases alone. */
   dumpWhole?: boolean;
+  /** Of a dump with tables that are not of one instant. */
+  dumpLoose?: true;
   serverVersion: string;
   startedAt: string;
   endedAt: string;

@@ -152,6 +152,7 @@ function recordOf(
     ...(manifest.binlog && { binlog: manifest.binlog }),
     ...(timeline !== undefined && { timeline }),
     ...(manifest.dump && { dumpWhole: manifest.dump.whole }),
+    ...(manifest.dump?.looseTables && { dumpLoose: true }),
     storedBytes: manifest.storedBytes,
     // As it is recorded when one is taken: what a restore needs.
     uncompressedBytes:

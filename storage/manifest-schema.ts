@@ -56,7 +56,13 @@ export const manifestSchema: z.ZodType<Manifest> = z.strictObject({
   server: z.strictObject({ version: z.string(), name: z.string(), layout: layoutSchema }),
   tool: z.strictObject({ name: z.string(), version: z.string() }),
   range: z.strictObject({ timeline: z.string(), from: point, to: point }).optional(),
-  dump: z.strictObject({ databases: z.array(z.string()), whole: z.boolean() }).optional(),
+  dump: z
+    .strictObject({
+      databases: z.array(z.string()),
+      whole: z.boolean(),
+      looseTables: z.array(z.string()).exactOptional(),
+    })
+    .optional(),
   memoryTables: z.array(z.string()),
   pipeline: z.strictObject({ compression: z.literal('zstd'), recipients: z.array(z.string()) }),
   uncompressedBytes: size,

@@ -124,6 +124,7 @@ async function updateBackup(
       ...(summary.binlog && { binlog: summary.binlog }),
       ...(summary.timeline !== undefined && { timeline: summary.timeline }),
       ...(summary.dumpWhole !== undefined && { dumpWhole: summary.dumpWhole }),
+      ...(summary.dumpLoose && { dumpLoose: true }),
     }),
   });
   if (status === 'Succeeded') {

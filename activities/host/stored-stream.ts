@@ -90,6 +90,7 @@ export function summarize(manifest: Manifest, sha256: string, warnings: string[]
     ...(manifest.binlog && { binlog: manifest.binlog }),
     ...(manifest.lineage.timeline !== undefined && { timeline: manifest.lineage.timeline }),
     ...(manifest.dump && { dumpWhole: manifest.dump.whole }),
+    ...(manifest.dump?.looseTables && { dumpLoose: true }),
     serverVersion: manifest.server.version,
     startedAt: manifest.startedAt,
     endedAt: manifest.endedAt,

@@ -53,16 +53,32 @@ export async function inspectSubject(connection: Connection, filter: DumpFilter)
     [content.databases, [...transactional, ...rowless]],
   );
   const tables = loose.map(({ db, name, engine }) => ({ table: `${quote(db)}.${quote(name)}`, engine }));
+  // What a replay leaves out does not stand in its way.
+  const memory = tables.filter(({ engine }) => engine === 'MEMORY').map(({ table }) => table);
+  const looseTables = tables.filter(({ engine }) => engine !== 'MEMORY').map(({ table }) => table);
   if (tables.length > 0) {
+    const follows = looseTables.length > 0 ? ' No binlog can be replayed onto the dump.' : '';
     warnings.push(
-      `Tables of engines without transactions are dumped as they are when their turn comes, not as of one instant: ${listed(tables.map(({ table }) => table))}.`,
+      `Tables of engines without transactions are dumped as they are when their turn comes, not as of one instant: ${listed(tables.map(({ table }) => table))}.${follows}`,
+    );
+  }
+  const floats = await rowsOf<{ db: string; name: string; field: string }>(
+    connection,
+    'SELECT TABLE_SCHEMA AS db, TABLE_NAME AS name, COLUMN_NAME AS field FROM information_schema.COLUMNS ' +
+      "WHERE TABLE_SCHEMA IN (?) AND DATA_TYPE = 'float' ORDER BY 1, 2, 3",
+    [content.databases],
+  );
+  if (floats.length > 0) {
+    const names = floats.map(({ db, name, field }) => `${quote(db)}.${quote(name)}.${quote(field)}`);
+    warnings.push(
+      `mariadb-dump writes six digits of a FLOAT; a full backup keeps all of them, and so does DOUBLE. It concerns ${listed(names)}.`,
     );
   }
   return {
-    content,
+    content: { ...content, ...(looseTables.length > 0 && { looseTables }) },
     rowBytes: Number(sizes?.rowBytes ?? 0),
     dataBytes: Number(sizes?.dataBytes ?? 0),
-    memoryTables: tables.filter(({ engine }) => engine === 'MEMORY').map(({ table }) => table),
+    memoryTables: memory,
     warnings,
   };
 }

@@ -134,4 +134,12 @@ describe('what cannot be had', () => {
     expect([answer.status, answer.errors]).toEqual([409, ['backup_not_restorable']]);
     expect(answer.messages).toContain('some databases alone');
   });
+
+  test('nor does one with tables that are not of its place in the binlog', async () => {
+    const facts = { type: 'dump', dumpWhole: true, dumpLoose: true } as const;
+    const dump = await succeededBackup(api.catalog, service, 'e', facts);
+    const answer = await ask({ id: dump.id, latest: true });
+    expect([answer.status, answer.errors]).toEqual([409, ['backup_not_restorable']]);
+    expect(answer.messages).toContain('engines without transactions');
+  });
 });

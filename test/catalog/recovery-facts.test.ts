@@ -86,4 +86,21 @@ describeOnBoth('what a recovery window is computed of', (database) => {
     expect(backups.map(({ id }) => id)).toEqual([whole.id]);
     expect(await catalog.findBackup(whole.id)).toMatchObject({ dumpWhole: true });
   });
+
+  test('a dump with tables that are not of its place in the binlog restores to its own instant alone', async () => {
+    const { catalog } = database;
+    const service = await registered(catalog);
+    const binlog = { file: 'bin.000001', position: 4, gtid: '' };
+    const exact = await taken(service, 'dump', { dumpWhole: true, binlog });
+    const loose = await taken(service, 'dump', { dumpWhole: true, dumpLoose: true, binlog });
+    const { backups } = await catalog.recoveryFacts(service.serviceId);
+    expect(new Map(backups.map((backup) => [backup.id, backup.binlog]))).toEqual(
+      new Map([
+        [exact.id, binlog],
+        [loose.id, undefined],
+      ]),
+    );
+    expect(await catalog.findBackup(loose.id)).toMatchObject({ dumpLoose: true, binlog });
+    expect(await catalog.findBackup(exact.id)).not.toHaveProperty('dumpLoose');
+  });
 });

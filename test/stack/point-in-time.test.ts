@@ -43,11 +43,13 @@ beforeAll(async () => {
   await server.query(
     'CREATE TABLE shop.orders (id INT PRIMARY KEY AUTO_INCREMENT, who INT, note VARCHAR(40), KEY (who))',
   );
-  await server.query('CREATE TABLE shop.log (id INT PRIMARY KEY AUTO_INCREMENT, note TEXT) ENGINE=Aria');
+  await server.query('CREATE TABLE shop.log (id INT PRIMARY KEY AUTO_INCREMENT, note TEXT)');
   await server.query('CREATE TABLE shop.sessions (id INT PRIMARY KEY) ENGINE=MEMORY');
   full = await stack.takeBackup('shop-1');
   await write(0);
   dump = await stack.takeBackup('shop-1', 'dump');
+  // Where it had been so before, no binlog could be replayed onto the dump.
+  await server.query('ALTER TABLE shop.log ENGINE=Aria');
   for (let round = 1; round <= 3; round += 1) {
     await write(round);
     moments.push(await moment());

@@ -5,6 +5,8 @@ import { runVariable } from './run.ts';
 /** A process of a run, as the system's process table has it. */
 export interface RunProcess {
   pid: number;
+  /** The process that started it, if that is still there. */
+  parent: number;
   /** The first 200 characters of its command line. */
   command: string;
 }
@@ -36,6 +38,7 @@ export function processesOfRun(folder: string): RunProcess[] {
     // A program that the agent started sees little of the environment: TMPDIR is in it.
     const marked = [runVariable, 'TMPDIR'].some((name) => environment.includes(`${name}=${folder}`));
     if (!marked && !command.includes(`${folder}/`)) return [];
-    return [{ pid: Number(pid), command: command.replaceAll('\0', ' ').trim().slice(0, 200) }];
+    const parent = Number(/^PPid:\t(\d+)$/m.exec(read(`/proc/${pid}/status`))?.[1]);
+    return [{ pid: Number(pid), parent, command: command.replaceAll('\0', ' ').trim().slice(0, 200) }];
   });
 }
