@@ -24,8 +24,8 @@ import { up as recovery } from './migrations/0023-recovery.ts';
 import { up as restoreRecovery } from './migrations/0024-restore-recovery.ts';
 import { up as undo } from './migrations/0026-undo.ts';
 import { up as restoreSources } from './migrations/0027-restore-sources.ts';
-import { up as restorePart } from './migrations/0028-restore-part.ts';
 import { up as proofs } from './migrations/0029-proofs.ts';
+import { up as restorePart } from './migrations/0030-restore-part.ts';
 import { up as looseDumps } from './migrations/0032-loose-dumps.ts';
 import type { Tables } from './schema.ts';
 
@@ -53,8 +53,8 @@ const migrations: Record<string, Migration> = {
   '0024-restore-recovery': { up: restoreRecovery },
   '0026-undo': { up: undo },
   '0027-restore-sources': { up: restoreSources },
-  '0028-restore-part': { up: restorePart },
   '0029-proofs': { up: proofs },
+  '0030-restore-part': { up: restorePart },
   '0032-loose-dumps': { up: looseDumps },
 };
 
