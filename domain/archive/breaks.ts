@@ -48,7 +48,8 @@ function breakOfTimeline(
   known: readonly TimelineFacts[],
 ): ArchiveBreak[] {
   // Instants of the catalog have more digits than those of a report: as text they have no order.
-  const isEarlier = (other: TimelineFacts): boolean => microseconds(other.createdAt) < microseconds(createdAt);
+  const isEarlier = (other: TimelineFacts): boolean =>
+    microseconds(other.createdAt) < microseconds(createdAt);
   if (cause === 'first' && !known.some(isEarlier)) return [];
   const message = timelineMessages[cause];
   return [{ id: `timeline/${id}`, cause, message, alarming: cause !== 'restore', foundAt: createdAt }];
