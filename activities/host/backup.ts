@@ -47,6 +47,8 @@ export function backupActivities(
         if (earlier) return earlier;
         // The server's programs need no store to begin with.
         const cleared = clear(store, order, trial.signal);
+        // Awaited further on: one that fails before must not end the process.
+        cleared.catch(() => undefined);
         try {
           const summary = await copy(host, { store, cleared }, order, trial);
           await rm(trial.folder, { recursive: true, force: true });
