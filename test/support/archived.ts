@@ -6,6 +6,7 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import { expect } from '@jest/globals';
 import { meeting, type SegmentArchive, type SegmentHeader } from '../../domain/archive/header.ts';
+import { TidemarkError } from '../../domain/errors.ts';
 import type { TestServer } from './mariadb.ts';
 import { runFolder } from './run.ts';
 import { until } from './until.ts';
@@ -42,8 +43,29 @@ export async function headersOf(
   return headers;
 }
 
-/** A file as its segments have it. Each is checked against what its header says. @param identity a file of age's */
+/**
+ * A file as its segments have it. Each is checked against what its header says. Read anew, some times, where small ones
+ * were joined meanwhile, and are gone.
+ *
+ * @param identity a file of age's
+ */
 export async function rebuilt(
+  archive: SegmentArchive,
+  timeline: string,
+  file: string,
+  identity?: string,
+  attempts = 5,
+): Promise<Buffer> {
+  try {
+    return await readOnce(archive, timeline, file, identity);
+  } catch (error) {
+    const gone = error instanceof TidemarkError && error.code === 'object_missing';
+    if (!gone || attempts === 1) throw error;
+    return await rebuilt(archive, timeline, file, identity, attempts - 1);
+  }
+}
+
+async function readOnce(
   archive: SegmentArchive,
   timeline: string,
   file: string,
