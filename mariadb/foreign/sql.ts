@@ -177,11 +177,17 @@ const orders = [
   'STOP ALL SLAVES',
   'START ALL SLAVES',
 ];
-const longestOrder = Math.max(...orders.map((order) => order.length));
+/**
+ * What stands around the body of a stored routine, in which a line may begin like an order and is none. The client takes
+ * it in small letters, too.
+ */
+const delimiters = ['DELIMITER ', 'delimiter '];
+/** As much of a line says what it is. The tools write `DELIMITER ;;`, and people nothing that is much longer. */
+const tellingBytes = 40;
 
 /**
  * The dump as it is loaded: into the database that it was made of, where it does not name it, and with what it orders of
- * replication as comments.
+ * replication as comments. The bodies of stored routines are as they were.
  */
 export async function* asLoaded(bytes: Bytes, unnamed: string | undefined): AsyncGenerator<Uint8Array> {
   if (unnamed !== undefined) {
@@ -191,31 +197,44 @@ export async function* asLoaded(bytes: Bytes, unnamed: string | undefined): Asyn
   // What is held back: a line that has only begun, and may be an order.
   let held: Buffer = Buffer.from('\n');
   let begun = false;
+  const comments = new Comments();
   for await (const piece of bytes) {
     const text = Buffer.concat([held, piece]);
     const lineAt = text.lastIndexOf(newline);
-    const cut = lineAt >= 0 && text.length - lineAt <= longestOrder ? lineAt : text.length;
-    const whole = commented(text.subarray(0, cut));
+    const cut = lineAt >= 0 && text.length - lineAt <= tellingBytes ? lineAt : text.length;
+    const whole = comments.put(text.subarray(0, cut));
     held = text.subarray(cut);
     // The first line's end is ours.
     const ready = begun ? whole : whole.subarray(1);
     begun ||= whole.length > 0;
     if (ready.length > 0) yield ready;
   }
-  const rest = commented(held);
+  const rest = comments.put(held);
   if (rest.length > 0) yield begun ? rest : rest.subarray(1);
 }
 
-function commented(text: Buffer): Buffer {
-  const places = orders.flatMap((order) => placesOf(text, `\n${order}`)).toSorted((a, b) => a - b);
-  if (places.length === 0) return text;
-  const parts: Buffer[] = [];
-  let from = 0;
-  for (const place of places) {
-    parts.push(text.subarray(from, place + 1), Buffer.from('-- '));
-    from = place + 1;
+/** Makes comments of orders, of text that comes in pieces; each begins with the end of a line, or within a long one. */
+class Comments {
+  /** In the body of a routine: another delimiter than `;` is in force. */
+  #within = false;
+
+  put(text: Buffer): Buffer {
+    const places = [...orders, ...delimiters]
+      .flatMap((begin) => placesOf(text, `\n${begin}`))
+      .toSorted((a, b) => a - b);
+    const parts: Buffer[] = [];
+    let from = 0;
+    for (const place of places) {
+      const line = text.toString('latin1', place + 1, place + tellingBytes);
+      const [, delimiter] = /^delimiter +(\S*)/i.exec(line) ?? [];
+      if (delimiter !== undefined) this.#within = delimiter !== ';';
+      else if (!this.#within) {
+        parts.push(text.subarray(from, place + 1), Buffer.from('-- '));
+        from = place + 1;
+      }
+    }
+    return parts.length === 0 ? text : Buffer.concat([...parts, text.subarray(from)]);
   }
-  return Buffer.concat([...parts, text.subarray(from)]);
 }
 
 function placesOf(text: Buffer, wanted: string): number[] {

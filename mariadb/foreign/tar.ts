@@ -21,8 +21,7 @@ export async function unpackTar(reader: ByteReader, into: Unpacked): Promise<voi
   for (;;) {
     const header = Buffer.from(await reader.read(block));
     if (header.length < block) throw cutShort();
-    // The end of an archive is at least one block of zeros. What follows only fills up.
-    if (header.every((byte) => byte === 0)) return;
+    if (isZero(header)) return await requireEnd(reader);
     if (!isTarHeader(header)) {
       throw new TidemarkError(
         'source_damaged',
@@ -38,6 +37,30 @@ export async function unpackTar(reader: ByteReader, into: Unpacked): Promise<voi
       said = {};
     }
   }
+}
+
+/**
+ * The end of an archive is two blocks of zeros, and more of them may fill up. Any other byte belongs to what would be
+ * left out: a header before it was lost, or archives were put one behind the other.
+ */
+async function requireEnd(reader: ByteReader): Promise<void> {
+  const at = reader.position - block;
+  const second = await reader.read(block);
+  if (second.length < block) throw cutShort();
+  for (let piece = second; piece.length > 0; piece = await reader.some(pieceBytes)) {
+    if (isZero(piece)) continue;
+    throw new TidemarkError(
+      'source_damaged',
+      `The tar archive has zeros at byte ${at}, where a header should be, and goes on behind them: it is damaged, or several ` +
+        'archives were put together in one object.',
+    );
+  }
+}
+
+const zeros = Buffer.alloc(pieceBytes);
+
+function isZero(bytes: Buffer): boolean {
+  return bytes.equals(zeros.subarray(0, bytes.length));
 }
 
 async function unpackEntry(

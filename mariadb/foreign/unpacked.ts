@@ -32,8 +32,12 @@ const lookEvery = 64 * 1024 ** 2;
 const mostEntries = 2_000_000;
 const longestSegment = 255;
 const longestPath = 1000;
+/** What the names of all of them may come to, which are held in memory. Bytes. */
+const mostNameBytes = 128 * 1024 ** 2;
 /** What is kept of a tool's own file; they are some lines. */
-const keptBytes = 1024 ** 2;
+const keptBytes = 64 * 1024;
+/** The most files of the tools; a backup has three. */
+const mostNotes = 64;
 const keptNames = /^((xtrabackup|mariadb_backup)_(checkpoints|info)|backup-my\.cnf)$/;
 
 /** @throws from every method: source_unsafe, source_damaged, source_too_large, disk_full */
@@ -45,6 +49,8 @@ export class Unpacked {
   bytes = 0;
   readonly #options: UnpackedOptions;
   #made = new Set<string>();
+  #nameBytes = 0;
+  #notes = 0;
   #lookedAt = 0;
 
   constructor(options: UnpackedOptions) {
@@ -56,8 +62,8 @@ export class Unpacked {
     const safe = this.#enter(name);
     if (isOurs(safe)) return ignored;
     if (this.names.has(safe)) throw unsafe(name, 'it comes twice');
-    this.names.add(safe);
-    const noted = keptNames.test(path.basename(safe)) ? new Noted() : undefined;
+    this.#name(safe);
+    const noted = keptNames.test(path.basename(safe)) ? this.#noted() : undefined;
     const handle = await this.#open(safe);
     return {
       write: async (bytes, position) => {
@@ -86,7 +92,7 @@ export class Unpacked {
     const [source, target] = [this.#enter(from), this.#enter(to)];
     if (!this.names.delete(source)) throw unsafe(from, 'it is renamed and has not come');
     if (this.names.has(target)) throw unsafe(to, 'it comes twice');
-    this.names.add(target);
+    this.#name(target);
     const { directory } = this.#options;
     if (directory === undefined) return;
     await this.#makeFolder(path.dirname(target));
@@ -114,6 +120,7 @@ export class Unpacked {
   async #makeFolder(folder: string): Promise<void> {
     if (folder === '.' || this.#made.has(folder)) return;
     this.#made.add(folder);
+    this.#countName(folder);
     this.#limitEntries();
     const { directory } = this.#options;
     if (directory === undefined) return;
@@ -139,6 +146,31 @@ export class Unpacked {
     }
     this.#limitEntries();
     return safe;
+  }
+
+  /** @throws source_too_large */
+  #name(safe: string): void {
+    this.names.add(safe);
+    this.#countName(safe);
+  }
+
+  #countName(safe: string): void {
+    this.#nameBytes += Buffer.byteLength(safe);
+    if (this.#nameBytes <= mostNameBytes) return;
+    throw new TidemarkError(
+      'source_too_large',
+      `The names of the backup's files and folders come to more than ${bytesForPeople(mostNameBytes)}.`,
+    );
+  }
+
+  /** @throws source_no_backup */
+  #noted(): Noted {
+    this.#notes += 1;
+    if (this.#notes <= mostNotes) return new Noted();
+    throw new TidemarkError(
+      'source_no_backup',
+      `There are several backups in it: it has more than ${mostNotes} files such as xtrabackup_info. Name one alone.`,
+    );
   }
 
   #limitEntries(): void {
@@ -182,9 +214,10 @@ class Noted {
   #length = 0;
 
   write(bytes: Uint8Array, position: number): void {
-    if (position + bytes.length > keptBytes) return;
-    this.#memory.set(bytes, position);
-    this.#length = Math.max(this.#length, position + bytes.length);
+    if (position >= keptBytes) return;
+    const kept = bytes.subarray(0, keptBytes - position);
+    this.#memory.set(kept, position);
+    this.#length = Math.max(this.#length, position + kept.length);
   }
 
   text(): string {

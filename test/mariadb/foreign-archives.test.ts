@@ -5,6 +5,7 @@ import { mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { randomBytes } from 'node:crypto';
 import path from 'node:path';
 import { crc32 } from 'node:zlib';
+import { Unpacked } from '../../mariadb/foreign/unpacked.ts';
 import { shell, unpackFile } from '../support/foreign.ts';
 import { processesOfRun, type RunProcess } from '../support/leftovers.ts';
 import { runFolder } from '../support/run.ts';
@@ -131,6 +132,24 @@ describe('what is bad', () => {
       'cp b.tar bad; printf XX | dd of=bad bs=1 seek=3 conv=notrunc status=none',
       'source_no_backup',
     ],
+    [
+      'a tar archive in which the header of a file is zeros',
+      'cp b.tar bad; at=$(tar tRf b.tar | grep ibdata1 | sed "s/^block \\([0-9]*\\):.*/\\1/"); ' +
+        'dd if=/dev/zero of=bad bs=512 seek=$at count=1 conv=notrunc status=none',
+      'source_damaged',
+    ],
+    [
+      'a tar archive with two zeroed blocks in it',
+      'cp b.tar bad; at=$(tar tRf b.tar | grep ibdata1 | sed "s/^block \\([0-9]*\\):.*/\\1/"); ' +
+        'dd if=/dev/zero of=bad bs=512 seek=$at count=2 conv=notrunc status=none',
+      'source_damaged',
+    ],
+    ['two tar archives in one file', 'cat b.tar b.tar > bad', 'source_damaged'],
+    [
+      'a tar archive cut between the two blocks of its end',
+      'tar cf bad --record-size=512 -C src ibdata1; truncate -s -512 bad',
+      'source_damaged',
+    ],
     ['a file of gzip that is cut', cut('b.tar.gz', 300_000), 'source_damaged'],
     [
       'a file of gzip with a changed byte',
@@ -240,6 +259,35 @@ describe('what is bad', () => {
       expect(ownDecoders()).toEqual([]);
     },
   );
+
+  test('many files of the tools are several backups, and take no memory', async () => {
+    await shell(
+      folder,
+      'mkdir -p many; for i in $(seq 70); do mkdir many/$i; echo x > many/$i/xtrabackup_info; done; tar cf many.tar many',
+    );
+    await expect(unpackFile(fileOf('many.tar'))).rejects.toMatchObject({
+      code: 'source_no_backup',
+      message: expect.stringContaining('several backups'),
+    });
+  });
+
+  test('of a file of the tools no more is kept than it ever has', async () => {
+    await shell(
+      folder,
+      'mkdir -p long; head -c 300000 < <(yes a=b) > long/xtrabackup_info; tar cf long.tar long',
+    );
+    const { into } = await unpackFile(fileOf('long.tar'));
+    expect(into.notes.get('long/xtrabackup_info')).toBe('a=b\n'.repeat(16_384));
+  });
+
+  test('names that come to very much are refused', async () => {
+    const into = new Unpacked({ mostBytes: 1, keepFree: 0 });
+    const name = (at: number): string => [String(at), ...Array<string>(4).fill('x'.repeat(240))].join('/');
+    const enter = async (): Promise<void> => {
+      for (let at = 0; at < 200_000; at += 1) await (await into.create(name(at))).close();
+    };
+    await expect(enter()).rejects.toMatchObject({ code: 'source_too_large' });
+  });
 
   test('a bomb is stopped where the limit is, and without a limit where the room ends', async () => {
     await shell(folder, 'mkdir -p bomb; truncate -s 100M bomb/zeros; tar c bomb | zstd -q > bomb.zst');

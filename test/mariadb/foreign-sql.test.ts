@@ -98,6 +98,20 @@ describe('what is loaded', () => {
     },
   );
 
+  test.each([1_000_000, 64, 5, 1])(
+    'in pieces of %i bytes, bodies of routines stay as they are',
+    async (size) => {
+      const body = 'BEGIN\nSTOP SLAVE;\nSET GLOBAL gtid_slave_pos = "0-1-1";\nSTART SLAVE;\nEND';
+      const routine = (mark: string): string =>
+        `DELIMITER ${mark}\nCREATE PROCEDURE \`p\`()\n${body} ${mark}\nDELIMITER ;\n`;
+      const text = `${routine(';;')}STOP SLAVE;\n${routine('//').replaceAll('DELIMITER', 'delimiter')}START SLAVE;\n`;
+      const wanted = text
+        .replace('\nDELIMITER ;\nSTOP', '\nDELIMITER ;\n-- STOP')
+        .replace(/START SLAVE;\n$/, '-- $&');
+      expect(await loaded(text, size)).toBe(wanted);
+    },
+  );
+
   test('a dump that does not name its database is loaded into it', async () => {
     expect(await loaded(table, 10, 'sh`op')).toBe(
       `CREATE DATABASE IF NOT EXISTS \`sh\`\`op\`;\nUSE \`sh\`\`op\`;\n${table}`,
