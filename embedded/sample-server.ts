@@ -131,6 +131,8 @@ function optionFile(server: SampleServer, index: number, account: Account): stri
     `datadir = ${server.dataDirectory}`,
     `pid-file = ${server.pidFile}`,
     `log-error = ${server.errorLog}`,
+    // Where the system's is, or TMPDIR says, the server's user need not be able to write.
+    `tmpdir = ${dirname(server.errorLog)}`,
     'skip-networking',
     `server_id = ${index}`,
     'log_bin = binlog',
