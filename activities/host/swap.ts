@@ -79,9 +79,10 @@ export function swapActivities(host: Host): SwapActivities {
     async emptyData(order) {
       await attempt(host, whole(order, 'stopping'), async (trial) => {
         const swap = await swapOf(host, order);
-        await noteReplacement(host, order, trial);
         const owner = await serverOwner(swap.server, dataDirectory(swap.layout));
-        await emptyData({ ...swap, owner });
+        // Of one that is refused, nothing may be told: its server goes on with the data and the binlog that it has.
+        const beforeRemoval = (): Promise<void> => noteReplacement(host, order, trial);
+        await emptyData({ ...swap, owner, beforeRemoval });
       });
     },
 

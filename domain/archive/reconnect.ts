@@ -200,6 +200,8 @@ async function afterRestore(
   const whole = common !== undefined || /\D0*1$/.test(begins.file);
   if (!parent || !whole) return unknownBefore(current, 'restore', begins);
   const { timeline, branch } = parent;
+  // Then something was written in between, which leads from the one to the other and is in none of them.
+  if (compareGtids(begins.gtid, branch.gtid) === 'ahead') return unknownBefore(current, 'restore', begins);
   return { kind: 'new_timeline', timeline: { cause: 'restore', parent: timeline, branch, begins } };
 }
 

@@ -3,6 +3,7 @@ import type { ServerSettings } from '../../config/agent.ts';
 import { TidemarkError } from '../../domain/errors.ts';
 import type { Layout } from '../../domain/layout.ts';
 import type { Log } from '../context.ts';
+import { forgetRestoreOf } from '../follow/restored.ts';
 import { isMissing, removeIfEmpty } from '../restore/files.ts';
 import { closeInPlace, readInPlace } from '../restore/in-place-record.ts';
 import { removeStaging, stagingFor } from '../restore/staging.ts';
@@ -41,6 +42,7 @@ export async function putBack(options: PutBackOptions): Promise<{ serving: boole
   const inPlace = await readInPlace(stateDirectory);
   const own = inPlace?.restoreId === restoreId;
   if (own && !inPlace.emptied) {
+    await forgetRestoreOf(stateDirectory, options.workflowId);
     if (inPlace.served) await startServer(server, { log });
     await closeInPlace(stateDirectory);
   }

@@ -39,14 +39,19 @@ export async function forgetRestore(stateDirectory: string): Promise<void> {
   await removeDurably(fileOf(stateDirectory));
 }
 
+/** As `forgetRestore`, where the note is of this restore: what it was to replace goes on. */
+export async function forgetRestoreOf(stateDirectory: string, workflowId: string): Promise<void> {
+  const note = await readNote(stateDirectory);
+  if (note?.workflowId === workflowId) await forgetRestore(stateDirectory);
+}
+
 /**
  * The restore that no timeline was begun for yet; undefined where there is none, or what it replaced is back.
  *
  * @throws archive_failed while it is not decided
  */
 export async function restoredSince(stateDirectory: string): Promise<RestoredNote | undefined> {
-  const file = fileOf(stateDirectory);
-  const note = await readRecord(file, schema, `The note ${file} of a restore cannot be read: remove it.`);
+  const note = await readNote(stateDirectory);
   if (!note) return undefined;
   switch (await outcomeOf(stateDirectory, note)) {
     case 'open':
@@ -60,6 +65,11 @@ export async function restoredSince(stateDirectory: string): Promise<RestoredNot
     case 'done':
       return note;
   }
+}
+
+async function readNote(stateDirectory: string): Promise<RestoredNote | undefined> {
+  const file = fileOf(stateDirectory);
+  return await readRecord(file, schema, `The note ${file} of a restore cannot be read: remove it.`);
 }
 
 async function outcomeOf(

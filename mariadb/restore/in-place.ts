@@ -52,12 +52,15 @@ export async function emptyData(options: {
   stateDirectory: string;
   restoreId: number;
   log: Log;
+  /** Called once there is no way back, before the first file goes. May be called again. */
+  beforeRemoval?: (() => Promise<void>) | undefined;
 }): Promise<void> {
   const { server, layout, stateDirectory, restoreId, log } = options;
   await requireNoOpenCutOver(stateDirectory);
   await requireGone(server, momentMs);
   const earlier = await readInPlace(stateDirectory);
   await writeInPlace(stateDirectory, { restoreId, served: earlier?.served ?? false, emptied: true });
+  await options.beforeRemoval?.();
   await raiseGuard(stateDirectory, restoreId);
   await createStaging(stagingInPlace(layout, restoreId), options.owner);
   for (const member of layout.members) {

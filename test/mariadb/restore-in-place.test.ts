@@ -4,9 +4,10 @@ import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { restoreSettings } from '../../config/agent.ts';
 import { putBack } from '../../mariadb/cutover/put-back.ts';
+import { noteRestore, restoredSince } from '../../mariadb/follow/restored.ts';
 import { checkCopy } from '../../mariadb/restore/check.ts';
 import { beginInPlace, emptyData } from '../../mariadb/restore/in-place.ts';
-import { closeInPlace, inPlaceOpen } from '../../mariadb/restore/in-place-record.ts';
+import { closeInPlace, inPlaceOpen, readInPlace } from '../../mariadb/restore/in-place-record.ts';
 import { prepareCopy } from '../../mariadb/restore/prepare.ts';
 import { stagingFor } from '../../mariadb/restore/staging.ts';
 import { inspectLayout } from '../../mariadb/server/layout.ts';
@@ -43,7 +44,13 @@ test('the data is emptied and restored where it is; foreign files stay, and each
   };
 
   await beginInPlace(work);
-  await expect(emptyData(work)).rejects.toMatchObject({ code: 'server_stop_failed' });
+  const told: boolean[] = [];
+  const beforeRemoval = async (): Promise<void> => {
+    told.push((await readInPlace(stateDirectory))?.emptied === true && existsSync(key));
+  };
+  await expect(emptyData({ ...work, beforeRemoval })).rejects.toMatchObject({ code: 'server_stop_failed' });
+  // Whoever follows the binlog must hear nothing of a restore that is refused.
+  expect(told).toEqual([]);
   await server.stop();
   // As a restore that died while it laid its files out leaves it. With this mark no file would be checked again.
   const ownFolder = path.join(server.dataDirectory, '.tidemark');
@@ -54,7 +61,8 @@ test('the data is emptied and restored where it is; foreign files stay, and each
   for (const name of await readdir(lost)) await rm(path.join(lost, name));
   await mkdir(path.join(server.dataDirectory, 'haproxy'));
   await writeFile(path.join(server.dataDirectory, 'haproxy', 'haproxy.cfg'), 'global');
-  await emptyData(work);
+  await emptyData({ ...work, beforeRemoval });
+  expect(told).toEqual([true]);
   expect(await inPlaceOpen(stateDirectory)).toBe(true);
   expect((await readdir(server.dataDirectory)).sort()).toEqual(['haproxy', 'server-key.pem', 'shop']);
   for (const kind of ['innodb', 'redo', 'binlog'])
@@ -98,10 +106,14 @@ test('put back before it was emptied, the server serves as before; after that it
   };
   await beginInPlace(work);
   await server.stop();
+  // As an agent of an earlier version left it.
+  const note = { restoreId: 7, workflowId: 'restore/of-a-test', mode: 'in-place' as const };
+  await noteRestore(stateDirectory, note);
   expect(await putBack({ ...work, workflowId: 'restore/of-a-test' })).toEqual({
     serving: true,
     emptied: false,
   });
+  expect(await restoredSince(stateDirectory)).toBeUndefined();
   expect(await inPlaceOpen(stateDirectory)).toBe(false);
 
   await beginInPlace(work);

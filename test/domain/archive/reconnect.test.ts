@@ -284,6 +284,16 @@ describe('after it connected again, a follower', () => {
     expect(archive.reached()).toEqual([world.state.data]);
   });
 
+  test('does not believe a restore whose server has written more than what it was restored to', async () => {
+    const { world, archive } = await after(write, write, rotate, write);
+    const branch = { file: 'bin.000001', position: 110, gtid: '0-1-1' };
+    world.rotate();
+    const restored = { parent: { timeline: 'line 0', branch } };
+    const verdict = await archive.follow(world, restored);
+    expect(verdict).toMatchObject({ timeline: { cause: 'restore' }, hole: { cause: 'unarchived' } });
+    expect(verdict).not.toHaveProperty('timeline.parent');
+  });
+
   test('goes on behind what cannot be read', async () => {
     const { world, archive } = await after(write, rotate, write);
     const told = archivedOf('line 0', archive.current.begins, archive.current.files);
