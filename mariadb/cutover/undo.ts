@@ -4,10 +4,11 @@
  *
  * Until that look is over, an interruption leads back to the restored data; from there on, to the replaced one.
  */
+import path from 'node:path';
 import type { ServerSettings } from '../../config/agent.ts';
 import { messageOf, TidemarkError } from '../../domain/errors.ts';
 import { dataDirectory, type Layout } from '../../domain/layout.ts';
-import { refuseWritten, type UndoInspection } from '../../domain/undo.ts';
+import { refuseWritten, type UndoInspection, type WrittenSince } from '../../domain/undo.ts';
 import type { Log } from '../context.ts';
 import { isMissing, removeIfEmpty } from '../restore/files.ts';
 import { readInPlace } from '../restore/in-place-record.ts';
@@ -58,7 +59,7 @@ export interface UndoResult {
 export async function inspectUndo(place: UndoPlace): Promise<UndoInspection> {
   const journal = await undoable(place);
   return {
-    since: await writtenSince(place.layout, journal.binlog),
+    since: await changedSince(place.layout, journal),
     keptUntil: new Date(journal.keepUntil ?? 0).toISOString(),
     serving: await isServing(place.server),
   };
@@ -97,7 +98,7 @@ export async function undoRestore(options: UndoOptions): Promise<UndoResult> {
 async function begin(options: UndoOptions): Promise<Journal> {
   const { server, layout, stateDirectory, restoreId, undoId, force, log } = options;
   const committed = await undoable(options);
-  if (!force) refuseWritten(restoreId, await writtenSince(layout, committed.binlog));
+  if (!force) refuseWritten(restoreId, await changedSince(layout, committed));
   const served = committed.undoing?.served ?? (await isThere(server));
   let journal: Journal = { ...committed, undoing: { workflowId: undoId, served } };
   await writeJournal(stateDirectory, journal);
@@ -107,7 +108,7 @@ async function begin(options: UndoOptions): Promise<Journal> {
     journal = { ...journal, undoing: { workflowId: undoId, served, notServingSince } };
     await options.onStopped?.();
     await options.onStep?.('after stop');
-    if (!force) refuseWritten(restoreId, await writtenSince(layout, committed.binlog));
+    if (!force) refuseWritten(restoreId, await changedSince(layout, committed));
     await options.beforeMoves?.();
   } catch (error) {
     await abandonUndo(journal, options);
@@ -136,9 +137,20 @@ async function undoable({ layout, stateDirectory, restoreId, workflowId }: UndoP
     );
   }
   // A restore in place leaves no journal, and somebody may have replaced the data by hand.
-  if ((await identityOf(dataDirectory(layout))) !== journal.newData)
+  if (!(await isLost(layout)) && (await identityOf(dataDirectory(layout))) !== journal.newData)
     throw refused(restoreId, "the server's data is no longer what it put there");
   return journal;
+}
+
+/** Whether the server's data is not there any more, or without what every server has: a day on which an undo is wanted. */
+async function isLost(layout: Layout): Promise<boolean> {
+  return await isMissing(path.join(dataDirectory(layout), 'mysql'));
+}
+
+/** What is left of lost data may be anybody's, and its binlogs prove nothing. */
+async function changedSince(layout: Layout, { binlog }: Journal): Promise<WrittenSince> {
+  if (!(await isLost(layout))) return await writtenSince(layout, binlog);
+  return { written: 'unknown', reason: `The data that it put into ${dataDirectory(layout)} is lost.` };
 }
 
 async function laterThan(stateDirectory: string, { committedAt = '' }: Journal): Promise<string | undefined> {

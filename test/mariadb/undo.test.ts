@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { cutOver } from '../../mariadb/cutover/cut-over.ts';
 import { guardName } from '../../mariadb/cutover/guard.ts';
@@ -147,6 +147,21 @@ test('what was written since is lost only when that is asked for, also when it c
   await expect(undoRestore(undoing(place))).rejects.toThrow(/are not all there any more/);
   await undoRestore(undoing(place, { force: true }));
   expect(await server.checksums()).toEqual(old);
+});
+
+test('restored data that was damaged or lost since is undone where that is asked for', async () => {
+  for (const lost of ['mysql', '.']) {
+    const place = await restore();
+    await server.stop();
+    await rm(path.join(server.dataDirectory, lost), { recursive: true });
+    expect(await inspectUndo(place)).toMatchObject({
+      since: { written: 'unknown', reason: expect.stringMatching(/is lost\.$/) },
+      serving: false,
+    });
+    await expect(undoRestore(undoing(place))).rejects.toMatchObject({ code: 'written_since' });
+    expect(await undoRestore(undoing(place, { force: true }))).toMatchObject({ serving: true });
+    expect(await server.checksums()).toEqual(old);
+  }
 });
 
 test('of two restores the later is undone first, also with the server stopped by hand', async () => {
