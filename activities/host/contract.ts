@@ -208,7 +208,11 @@ export interface HostControlActivities {
   startServer(input: HostRestoreInput): Promise<void>;
   /** Whether the running server takes a part at all. @throws part_conflict, privilege_missing, database_unreachable */
   examinePart(input: HostRestoreInput): Promise<void>;
-  /** The end of a part: takes away what was not brought back, and what the copy took. Repeatable. */
+  /**
+   * The end of a part: takes away what was not brought back, and what the copy took. Repeatable.
+   *
+   * @throws put_back_failed while the server refuses it
+   */
   leavePart(input: HostRestoreInput): Promise<{ outcome: 'untouched' | 'exchanged' }>;
 }
 

@@ -85,7 +85,7 @@ export function partActivities(host: Host): PartActivities {
       return await attempt(host, whole, async (trial) => {
         const { folder, log } = trial;
         const { workflowId } = order;
-        const outcome = await explaining(leavePart({ server, folder, workflowId, ...patience, log }));
+        const outcome = await leavePart({ server, folder, workflowId, ...patience, log });
         await removeStaging((await enterSite(host, order)).staging);
         await rm(folder, { recursive: true, force: true });
         return { outcome };

@@ -12,7 +12,7 @@ import type { Attempt } from '../context.ts';
 import { type Connection, rowsOf } from '../server/sql.ts';
 import { carryOut, triggerStatement } from './definitions.ts';
 import { finishPart } from './finish.ts';
-import { connectToLive } from './live.ts';
+import { connectToLive, untilItWorks } from './live.ts';
 import { quoted } from './names.ts';
 import { contentOf } from './objects.ts';
 import { type PartRecord, readPart, writePart } from './record.ts';
@@ -31,7 +31,8 @@ export interface ExchangeOptions {
  *
  * @returns what a person should know, each a sentence
  * @throws part_locked when others did not let go of the tables, load_failed when a trigger cannot be made: nothing was
- *   changed then; database_unreachable; the signal's reason
+ *   changed then; put_back_failed when what is left to do after the exchange is refused: the next call goes on;
+ *   database_unreachable; the signal's reason
  */
 export async function exchangePart(options: ExchangeOptions): Promise<string[]> {
   const { server, attempt, lockWaitMs } = options;
@@ -54,9 +55,13 @@ export async function exchangePart(options: ExchangeOptions): Promise<string[]> 
     await exchange(live, record, options);
   }
   await writePart(attempt.folder, { ...record, state: 'exchanged' });
-  const warnings = [...record.warnings, ...(await finishPart(live, record, options))];
-  await writePart(attempt.folder, { ...record, state: 'done', warnings });
-  return warnings;
+  try {
+    const warnings = [...record.warnings, ...(await finishPart(live, record, options))];
+    await writePart(attempt.folder, { ...record, state: 'done', warnings });
+    return warnings;
+  } catch (error) {
+    throw untilItWorks(error, 'What came back is there, and not yet all that belongs to it');
+  }
 }
 
 /** Whether the tables have changed places: the statement that does it is carried out whole or not at all. */

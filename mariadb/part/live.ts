@@ -1,6 +1,6 @@
 /** The running server that a part is brought back into: how it is spoken to, and what has to be true of it. */
 import type { ServerSettings } from '../../config/agent.ts';
-import { TidemarkError } from '../../domain/errors.ts';
+import { messageOf, TidemarkError } from '../../domain/errors.ts';
 import type { PartRequest } from '../../domain/part.ts';
 import { requireForReplacing } from '../dump/replace.ts';
 import { connect, type Connection, rowsOf } from '../server/sql.ts';
@@ -29,6 +29,18 @@ export function explained(error: unknown): unknown {
   return new TidemarkError('load_failed', `The server refused a statement: ERROR ${errno}: ${said}`, {
     cause: error,
   });
+}
+
+/**
+ * For where there is no way back, or nobody would come again: what a server refuses there may pass, as the locks of
+ * others do, or be mended by somebody. An unreadable record is not: its message says what is to be done by hand.
+ *
+ * @returns an error that is tried again
+ */
+export function untilItWorks(error: unknown, what: string): unknown {
+  const told = explained(error);
+  if (told instanceof TidemarkError && (told.retryable || told.code === 'cut_over_failed')) return told;
+  return new TidemarkError('put_back_failed', `${what}: ${messageOf(told)}`, { cause: error });
 }
 
 /**

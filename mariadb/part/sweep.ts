@@ -6,7 +6,7 @@ import { removeDurably } from '../restore/files.ts';
 import { type Connection, rowsOf } from '../server/sql.ts';
 import { isExchanged } from './exchange.ts';
 import { finishPart } from './finish.ts';
-import { connectToLive } from './live.ts';
+import { connectToLive, untilItWorks } from './live.ts';
 import { quoted } from './names.ts';
 import { contentOf } from './objects.ts';
 import { type PartDatabase, partFile, readPart, writePart } from './record.ts';
@@ -17,6 +17,11 @@ interface SweepOptions {
   folder: string;
   workflowId: string;
   lockWaitMs: number;
+}
+
+interface LeaveOptions extends SweepOptions {
+  giveUpMs: number;
+  log: Log;
 }
 
 /** What an attempt left that loaded: it is begun again. @throws database_unreachable */
@@ -37,11 +42,18 @@ export type PartOutcome = 'untouched' | 'exchanged';
 /**
  * The end of a part, however far it went. What has changed places stays, and what belongs to it is made.
  *
- * @throws database_unreachable while the server is away
+ * @throws database_unreachable while the server is away, put_back_failed while it refuses what is to be done: the next
+ *   call goes on; cut_over_failed
  */
-export async function leavePart(
-  options: SweepOptions & { giveUpMs: number; log: Log },
-): Promise<PartOutcome> {
+export async function leavePart(options: LeaveOptions): Promise<PartOutcome> {
+  try {
+    return await leave(options);
+  } catch (error) {
+    throw untilItWorks(error, 'What was brought to the server could not be settled yet');
+  }
+}
+
+async function leave(options: LeaveOptions): Promise<PartOutcome> {
   const { server, folder, workflowId, lockWaitMs, log } = options;
   const record = await readPart(folder);
   if (record?.workflowId === workflowId && record.state === 'done') return 'exchanged';

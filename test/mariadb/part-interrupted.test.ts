@@ -136,3 +136,37 @@ test('what a broken load left is taken away, or loaded anew', async () => {
     { same: 1 },
   ]);
 }, 60_000);
+
+test('while the server refuses to drop what was loaded, its end is tried again', async () => {
+  const before = await live.checksums();
+  const part = await testPart(copy, live, { include: ['shop.orders'] });
+  await part.bring();
+  await using holder = await asRoot(live);
+  await holder.query('FLUSH TABLES WITH READ LOCK');
+  await expect(part.leave()).rejects.toMatchObject({
+    code: 'put_back_failed',
+    retryable: true,
+    message: expect.stringContaining('ERROR 1205') as unknown,
+  });
+  await holder.query('UNLOCK TABLES');
+  expect(await part.leave()).toBe('untouched');
+  expect(await live.checksums()).toEqual(before);
+  expect(await leftovers(live)).toEqual([]);
+}, 60_000);
+
+test('while the server refuses what is left to do behind the exchange, it is tried again', async () => {
+  const patience = { lockWaitMs: 1_000, giveUpMs: 1_000 };
+  const part = await testPart(copy, live, { include: ['shop.notes'] }, patience);
+  await part.bring();
+  await part.exchange();
+  // As when it ended behind the exchange.
+  const file = path.join(part.attempt.folder, 'part.json');
+  await writeFile(file, (await readFile(file, 'utf8')).replace('"state":"done"', '"state":"exchanged"'));
+  await using holder = await asRoot(live);
+  await holder.query('FLUSH TABLES WITH READ LOCK');
+  await expect(part.exchange()).rejects.toMatchObject({ code: 'put_back_failed', retryable: true });
+  await holder.query('UNLOCK TABLES');
+  expect(await part.exchange()).toEqual([]);
+  expect(await part.leave()).toBe('exchanged');
+  expect(await leftovers(live)).toEqual([]);
+}, 60_000);
