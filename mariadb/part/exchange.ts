@@ -10,6 +10,7 @@ import { listed } from '../../domain/dump.ts';
 import { messageOf, TidemarkError } from '../../domain/errors.ts';
 import type { Attempt } from '../context.ts';
 import { type Connection, rowsOf } from '../server/sql.ts';
+import { becomeAlone } from './alone.ts';
 import { carryOut, triggerStatement } from './definitions.ts';
 import { finishPart } from './finish.ts';
 import { connectToLive, untilItWorks } from './live.ts';
@@ -32,7 +33,7 @@ export interface ExchangeOptions {
  * @returns what a person should know, each a sentence
  * @throws part_locked when others did not let go of the tables, load_failed when a trigger cannot be made: nothing was
  *   changed then; put_back_failed when what is left to do after the exchange is refused: the next call goes on;
- *   database_unreachable; the signal's reason
+ *   host_busy while an earlier attempt's statement is not over; database_unreachable; the signal's reason
  */
 export async function exchangePart(options: ExchangeOptions): Promise<string[]> {
   const { server, attempt, lockWaitMs } = options;
@@ -45,6 +46,7 @@ export async function exchangePart(options: ExchangeOptions): Promise<string[]> 
   }
   if (record.state === 'done') return record.warnings;
   await using live = await connectToLive(server, lockWaitMs);
+  await becomeAlone(live, record, lockWaitMs);
   let { state } = record;
   if (state === 'exchanging' && (await isExchanged(live, record))) state = 'exchanged';
   if (state !== 'exchanged') {

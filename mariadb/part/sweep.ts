@@ -4,6 +4,7 @@ import type { Log } from '../context.ts';
 import { lowerPacket } from '../dump/packet.ts';
 import { removeDurably } from '../restore/files.ts';
 import { type Connection, rowsOf } from '../server/sql.ts';
+import { becomeAlone } from './alone.ts';
 import { isExchanged } from './exchange.ts';
 import { finishPart } from './finish.ts';
 import { connectToLive, untilItWorks } from './live.ts';
@@ -43,7 +44,7 @@ export type PartOutcome = 'untouched' | 'exchanged';
  * The end of a part, however far it went. What has changed places stays, and what belongs to it is made.
  *
  * @throws database_unreachable while the server is away, put_back_failed while it refuses what is to be done: the next
- *   call goes on; cut_over_failed
+ *   call goes on; host_busy, cut_over_failed
  */
 export async function leavePart(options: LeaveOptions): Promise<PartOutcome> {
   try {
@@ -59,6 +60,7 @@ async function leave(options: LeaveOptions): Promise<PartOutcome> {
   if (record?.workflowId === workflowId && record.state === 'done') return 'exchanged';
   if (record?.workflowId === workflowId && ['exchanging', 'exchanged'].includes(record.state)) {
     await using live = await connectToLive(server, lockWaitMs);
+    await becomeAlone(live, record, lockWaitMs);
     if (record.state === 'exchanged' || (await isExchanged(live, record))) {
       const warnings = await finishPart(live, record, options);
       if (warnings.length > 0) log.warn({ warnings }, 'A part came back, and not all that belongs to it.');

@@ -170,3 +170,23 @@ test('while the server refuses what is left to do behind the exchange, it is tri
   expect(await part.leave()).toBe('exchanged');
   expect(await leftovers(live)).toEqual([]);
 }, 60_000);
+
+test('an exchange that still waits in the server is over before anybody looks whether it was carried out', async () => {
+  const patience = { lockWaitMs: 60_000, giveUpMs: 60_000 };
+  const part = await testPart(copy, live, { include: ['shop.notes'] }, patience);
+  await part.bring();
+  await using holder = await asRoot(live);
+  await holder.query('BEGIN');
+  await holder.query('SELECT * FROM shop.notes');
+  const exchanging = part.exchange();
+  await until(waiting);
+  // Another attempt, as after the death of the agent: its statement is in the server all the same.
+  const leaving = part.leave();
+  await until(async () => {
+    const rows = await live.query("SELECT 1 FROM information_schema.PROCESSLIST WHERE STATE = 'User lock'");
+    return rows.length > 0;
+  }, 30_000).finally(() => holder.query('COMMIT'));
+  expect(await exchanging).toEqual([]);
+  expect(await leaving).toBe('exchanged');
+  expect(await leftovers(live)).toEqual([]);
+}, 90_000);
