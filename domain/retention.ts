@@ -24,7 +24,7 @@ interface Court extends Clock {
   policy: RetentionPolicy;
   pins: ReadonlyMap<string, string>;
   newestFulls: ReadonlySet<string>;
-  /** Of a service that has no good full. */
+  /** Where no good full is newer. */
   newestDumps: ReadonlySet<string>;
   byPeriod: ReadonlyMap<string, string>;
 }
@@ -81,12 +81,15 @@ export function judge(
 }
 
 /**
- * The backup of a service that older ones may be removed for: its newest full, or the dump that it is brought back with
- * where it has no good one. A full that is known to be damaged is none, unless there is nothing else: it is better than
- * nothing.
+ * The backup of a service that older ones may be removed for: its newest full, or the newer dump of all databases. A full
+ * that is known to be damaged is none, unless there is nothing else: it is better than nothing. One of some databases
+ * stands for no full.
  */
 export function newestGood(candidates: readonly RetentionCandidate[]): RetentionCandidate | undefined {
-  return dumpsInPlaceOfFulls(candidates, 1)[0] ?? newestGoodFulls(candidates, 1)[0];
+  const [full] = newestGoodFulls(candidates, 1);
+  const [dump] = dumpsInPlaceOfFulls(candidates, 1);
+  const isBehind = dump?.partial === true && full !== undefined && full.damaged !== true;
+  return isBehind ? full : (dump ?? full);
 }
 
 function newestGoodFulls(candidates: readonly RetentionCandidate[], count: number): RetentionCandidate[] {
@@ -98,13 +101,14 @@ function newestGoodFulls(candidates: readonly RetentionCandidate[], count: numbe
 }
 
 /**
- * Where there is no good full, dumps are what a service is brought back with: the newest of all databases, or where there
- * is none, the newest of some.
+ * Dumps that no good full is newer than are what a service is brought back with: the newest of all databases, or where
+ * there is none, the newest of some.
  */
 function dumpsInPlaceOfFulls(candidates: readonly RetentionCandidate[], count: number): RetentionCandidate[] {
   const good = candidates.filter(({ status, damaged }) => status === 'Succeeded' && damaged !== true);
-  if (good.some(({ type }) => type === 'full')) return [];
-  const dumps = good.filter(({ type }) => type === 'dump').toSorted(later);
+  const newestFirst = good.filter(({ type }) => type === 'dump' || type === 'full').toSorted(later);
+  const newestFull = newestFirst.findIndex(({ type }) => type === 'full');
+  const dumps = newestFull === -1 ? newestFirst : newestFirst.slice(0, newestFull);
   const whole = dumps.filter(({ partial }) => partial !== true);
   return (whole.length > 0 ? whole : dumps).slice(0, count);
 }
@@ -168,7 +172,7 @@ function lastGoodFull({ id }: RetentionCandidate, { newestFulls, policy }: Court
 
 function lastGoodDump({ id }: RetentionCandidate, { newestDumps }: Court): string | undefined {
   if (!newestDumps.has(id)) return undefined;
-  return 'It is one of the newest dumps of a service that has no good full backup, and is kept until there is one.';
+  return 'It is one of the newest dumps of the service, which has no newer good full backup, and is kept until there is one.';
 }
 
 function onlyJustDue({ dueSince }: RetentionCandidate, { now, graceMs }: Court): string | undefined {

@@ -57,10 +57,10 @@ describe('a policy of days', () => {
     });
   });
 
-  test('keeps the newest dump where there is no good full, and no longer than that', () => {
+  test('keeps the newest dump until there is a newer good full, and no longer than that', () => {
     const dumps = [full('older', 40, { type: 'dump' }), full('newest', 30, { type: 'dump' })];
     const kept =
-      'keep: It is one of the newest dumps of a service that has no good full backup, and is kept until there is one.';
+      'keep: It is one of the newest dumps of the service, which has no newer good full backup, and is kept until there is one.';
     const broken = [
       full('failed', 20, { status: 'Failed' }),
       full('later', 20, { type: 'dump', damaged: true }),
@@ -77,6 +77,34 @@ describe('a policy of days', () => {
     });
   });
 
+  test('keeps the newest dump of a service that went over from fulls to dumps', () => {
+    const candidates = [
+      full('full', 700),
+      full('first', 10, { type: 'dump' }),
+      full('second', 9, { type: 'dump' }),
+      full('damaged', 8, { type: 'dump', damaged: true }),
+    ];
+    const kept = {
+      full: expect.stringMatching(/^keep/),
+      first: expect.stringMatching(/^remove/),
+      second: expect.stringMatching(/^keep: It is one of the newest dumps/),
+      damaged: expect.stringMatching(/^remove/),
+    };
+    expect(verdicts(candidates)).toEqual(kept);
+    expect(newestGood(candidates)?.id).toBe('second');
+    expect(verdicts(candidates, [], { now, graceMs: 0 }, { days: 7, minFulls: 2 })).toEqual({
+      ...kept,
+      first: kept.second,
+    });
+    // The newest full is what older ones go for, not a dump of some databases.
+    const some = [full('older', 40), full('full', 30), full('some', 10, { type: 'dump', partial: true })];
+    expect(verdicts(some)).toMatchObject({
+      older: expect.stringMatching(/^remove/),
+      some: expect.stringMatching(/^keep/),
+    });
+    expect(newestGood(some)?.id).toBe('full');
+  });
+
   test('takes a dump of some databases for the last good one only where there is none of all', () => {
     const some = full('some', 20, { type: 'dump', partial: true });
     const all = full('all', 30, { type: 'dump' });
@@ -86,7 +114,8 @@ describe('a policy of days', () => {
     });
     expect(verdicts([some])).toMatchObject({ some: expect.stringMatching(/^keep/) });
     expect(newestGood([some, all])?.id).toBe('all');
-    expect(newestGood([some, all, full('full', 40)])?.id).toBe('full');
+    expect(newestGood([some, all, full('full', 40)])?.id).toBe('all');
+    expect(newestGood([some, all, full('full', 10)])?.id).toBe('full');
   });
 
   test('keeps what is under way, and what somebody uses, with the words of who does', () => {
@@ -311,13 +340,16 @@ function model({ candidates, pins }: RetentionFacts, rules: RetentionPolicy): Se
   const { days, keep = {}, minFulls = 1 } = rules;
   const fulls = candidates.filter(({ type, status }) => type === 'full' && status === 'Succeeded');
   const good = candidates.filter(({ status, damaged }) => status === 'Succeeded' && damaged !== true);
-  const allDumps = good.some(({ type }) => type === 'full') ? [] : good.filter(({ type }) => type === 'dump');
-  const wholeDumps = allDumps.filter(({ partial }) => !partial);
-  const dumps = wholeDumps.length > 0 ? wholeDumps : allDumps;
   const kind = ({ type, partial }: RetentionCandidate): string =>
     type === 'dump' ? (partial ? 'some' : 'all') : 'files';
   const isNewer = (one: RetentionCandidate, other: RetentionCandidate): boolean =>
     one.createdAt > other.createdAt || (one.createdAt === other.createdAt && one.id > other.id);
+  const allDumps = good.filter(
+    (backup) =>
+      backup.type === 'dump' && !good.some((other) => other.type === 'full' && isNewer(other, backup)),
+  );
+  const wholeDumps = allDumps.filter(({ partial }) => !partial);
+  const dumps = wholeDumps.length > 0 ? wholeDumps : allDumps;
   const periodOf: Record<string, (time: Date) => string> = {
     daily: (time) => time.toISOString().slice(0, 10),
     weekly: (time) => {
