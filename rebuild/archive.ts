@@ -12,9 +12,17 @@ import type { Findings } from './findings.ts';
 /** So many segments are written down in one transaction. */
 const atOnce = 500;
 
+interface ArchivePlace {
+  catalog: Catalog;
+  store: ObjectStore;
+  serviceId: string;
+  /** Alone these timelines, found while the service is followed: their breaks are told. */
+  only?: ReadonlySet<string>;
+}
+
 /** @throws what the store or the catalog refuses; what is wrong with one object is a finding */
 export async function rebuildArchive(
-  { catalog, store, serviceId }: { catalog: Catalog; store: ObjectStore; serviceId: string },
+  { catalog, store, serviceId, only }: ArchivePlace,
   findings: Findings,
   signal?: AbortSignal,
 ): Promise<void> {
@@ -22,12 +30,15 @@ export async function rebuildArchive(
   const timelines = await tolerant(findings, objectKeys.timelinesFolder(serviceId), async () =>
     archive.timelines(signal),
   );
-  const known = new Map((timelines ?? []).map((timeline) => [timeline.id, timeline]));
+  const isWanted = (id: string): boolean => only?.has(id) ?? true;
+  const known = new Map(
+    (timelines ?? []).filter(({ id }) => isWanted(id)).map((timeline) => [timeline.id, timeline]),
+  );
   findings.timelines += known.size;
   // Newest last: where its archive ends is where the service is taken to stand.
   const ids = [...known.keys()];
   for await (const id of namesBelow(store, objectKeys.timelinesFolder(serviceId), signal)) {
-    if (!known.has(id)) ids.unshift(id);
+    if (isWanted(id) && !known.has(id)) ids.unshift(id);
   }
   for (const id of ids) {
     let first = known.get(id);
@@ -39,7 +50,8 @@ export async function rebuildArchive(
       const state = stateAfter(id, first, segments);
       if (state) {
         const begun = first ? [first] : [];
-        await catalog.recordArchive(serviceId, { timelines: begun, segments, joined: [], holes: [], state });
+        const report = { timelines: begun, segments, joined: [], holes: [], state };
+        await catalog.recordArchive(serviceId, report, { alarm: only !== undefined });
       }
       findings.segments += segments.length;
       segments = [];

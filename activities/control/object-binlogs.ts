@@ -1,7 +1,7 @@
 /**
  * Archived binlogs: headers without a row are taken up, bodies without a header removed, and rows of what is gone are
  * forgotten, so that the recovery window promises nothing that cannot be had. What a follower may be at work on is left
- * alone: the file that it is in, and the last one of any other timeline, where it may go on one day.
+ * alone: the file that it is in, and what is there of the last one of any other timeline, where it may go on one day.
  */
 import type { FollowReport, FollowState, SegmentFacts } from '../../domain/archive/facts.ts';
 import { factsOf } from '../../domain/archive/header.ts';
@@ -37,7 +37,10 @@ export async function compareBinlogs(look: Look): Promise<void> {
     const { timeline, file } = objects;
     if (quiet(timeline, file)) await settled(look, file, () => compareFile(look, objects, state));
   }
-  await forgetFiles(look, (timeline, file) => !files.has(`${timeline}/${file}`) && quiet(timeline, file));
+  // By the listing nothing is quiet of a timeline that is gone, nor what came after the last file that is left of it.
+  const isLeft = (timeline: string, file: string): boolean =>
+    timeline !== state.timeline || quiet(timeline, file);
+  await forgetFiles(look, (timeline, file) => !files.has(`${timeline}/${file}`) && isLeft(timeline, file));
 }
 
 /** Whether nobody writes to a file any more. */
@@ -51,17 +54,15 @@ function isQuiet(
   return fileNumber(file) < last;
 }
 
-/** Whole timelines that no row tells of. */
+/** Whole timelines that no row tells of. What they break is told here: who reports them later tells nothing new. */
 async function adoptTimelines({ plane, service, signal }: Look): Promise<void> {
   const { catalog, store, log } = plane;
   const { serviceId } = service;
   const known = new Set((await catalog.archiveFacts(serviceId)).timelines.map(({ id }) => id));
   const found = await openArchive(store, serviceId).timelines(signal);
-  const unknown = found.filter(({ id }) => !known.has(id));
-  if (unknown.length === 0) return;
-  const findings = noFindings();
-  await rebuildArchive({ catalog, store, serviceId }, findings, signal);
-  const timelines = unknown.map(({ id }) => id);
+  const timelines = found.map(({ id }) => id).filter((id) => !known.has(id));
+  if (timelines.length === 0) return;
+  await rebuildArchive({ catalog, store, serviceId, only: new Set(timelines) }, noFindings(), signal);
   log.warn(
     { service: serviceId, timelines },
     'Timelines without a row were found in the store, and are known again.',

@@ -126,10 +126,14 @@ describe('archived binlogs', () => {
     );
   });
 
-  async function put(number: number, [start, end]: readonly [number, number]): Promise<SegmentFacts> {
+  async function put(
+    number: number,
+    [start, end]: readonly [number, number],
+    timeline = line,
+  ): Promise<SegmentFacts> {
     const header = headerOf({
       serviceId: service.serviceId,
-      timeline: line,
+      timeline,
       file: fileName(number),
       start,
       end,
@@ -184,6 +188,26 @@ describe('archived binlogs', () => {
     expect(said()).toContain(`"timelines":["${other}"]`);
   });
 
+  test('that break off are told of, though the report of it comes later', async () => {
+    const { catalog } = deployment;
+    const reset = '2'.repeat(32);
+    const begins = { file: fileName(1), position: 0, gtid: '' };
+    const timeline = { id: reset, begins, cause: 'reset' as const, createdAt: instantAt(9, 0) };
+    await archive.createTimeline(timeline);
+    const shipped = await put(1, ranges[0], reset);
+    await look();
+    const rows = await catalog.segmentsOfFile(service.serviceId, fileName(1));
+    expect(rows.filter((row) => row.timeline === reset)).toHaveLength(1);
+    const told = { [service.serviceId]: [{ cause: 'reset', alarming: true }] };
+    const breaks = async (): Promise<unknown> =>
+      Object.fromEntries(await catalog.openBreaks([service.serviceId]));
+    expect(await breaks()).toMatchObject(told);
+    expect(await catalog.servicesWithUndecidedBreaks()).toEqual([service.serviceId]);
+    const late = report(reset, { timelines: [timeline], segments: [shipped] });
+    await catalog.recordArchive(service.serviceId, late, { alarm: true });
+    expect(await breaks()).toMatchObject(told);
+  });
+
   test('whose header never came are removed once that was seen twice, and nothing that somebody may write', async () => {
     const odd = [5_000_000, 6_000_000] as const;
     const orphans = [1, 4].map((number) => body(number, odd));
@@ -214,6 +238,39 @@ describe('archived binlogs', () => {
     // A header without its body is not taken up again.
     await look(4 * hour);
     expect(await rowsOf(2)).toBe(0);
+  });
+
+  test('of a timeline that was left are promised no more, whatever of its end is gone', async () => {
+    const { catalog } = deployment;
+    const next = '2'.repeat(32);
+    const begins = { file: fileName(1), position: 0, gtid: '' };
+    const timeline = { id: next, begins, cause: 'reset' as const, createdAt: instantAt(9, 0) };
+    await archive.createTimeline(timeline);
+    const followed = [await put(1, ranges[0], next), await put(1, ranges[1], next)];
+    const later = { ...report(next).state, lookedAt: instantAt(99, 0) };
+    const going = report(next, { timelines: [timeline], segments: followed, state: later });
+    await catalog.recordArchive(service.serviceId, going);
+    const promised = async (): Promise<string[]> =>
+      (await catalog.archiveFacts(service.serviceId)).stretches.map(
+        (stretch) => `${stretch.timeline[0]} ${stretch.fromFile} ${stretch.endFile}`,
+      );
+    const all = [`1 ${fileName(1)} ${fileName(4)}`, `2 ${fileName(1)} ${fileName(1)}`];
+    const remove = async (lineId: string, number: number): Promise<void> => {
+      const folder = objectKeys.binlogFolder(service.serviceId, lineId, fileName(number));
+      for (const key of await keysOf(deployment.store, `${folder}/`)) await deployment.store.delete(key);
+    };
+    for (const number of [3, 4]) await remove(line, number);
+    // The follower is in this one.
+    await remove(next, 1);
+    await look();
+    expect(await promised()).toEqual(all);
+    await look(2 * hour);
+    expect(await promised()).toEqual([`1 ${fileName(1)} ${fileName(2)}`, all[1]]);
+    for (const number of [1, 2]) await remove(line, number);
+    await look(3 * hour);
+    await look(5 * hour);
+    expect(await promised()).toEqual([all[1]]);
+    expect(said()).toContain('is promised no more');
   });
 
   test('in small segments beside the large one that took their place lose those', async () => {
