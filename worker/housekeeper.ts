@@ -56,10 +56,11 @@ async function operationsOf(stateDirectory: string): Promise<string[]> {
 
 /** Until the signal. */
 export async function keepHouse(host: Host, signal: AbortSignal): Promise<void> {
-  const { server, state_directory: stateDirectory, restore } = host.settings;
+  const { server, state_directory: stateDirectory, restore, prover } = host.settings;
   while (!signal.aborted) {
     await sleep(intervalMs, undefined, { signal }).catch(() => undefined);
-    if (signal.aborted || [...host.attempts.values()].some(({ beside }) => !beside)) continue;
+    const attempts = [...host.attempts.values()];
+    if (signal.aborted || attempts.some(({ beside }) => !beside)) continue;
     try {
       const owner = { operation: 'housekeeping', waitMs: 0 };
       await using _lock = await lockServer({ server, stateDirectory, log: host.log, ...owner });
@@ -68,7 +69,10 @@ export async function keepHouse(host: Host, signal: AbortSignal): Promise<void> 
         await settleOpenJournals({ server, stateDirectory, log: host.log });
       }
       const { min_free: minFreeBytes } = restore;
-      const removed = await removeExpired({ stateDirectory, minFreeBytes, now: Date.now(), log: host.log });
+      // A drill goes before what a restore has kept: it ends by itself when room is short.
+      const givingBack = attempts.length > 0 ? prover?.directory : undefined;
+      const expiry = { stateDirectory, minFreeBytes, now: Date.now(), log: host.log };
+      const removed = await removeExpired({ ...expiry, ...(givingBack !== undefined && { givingBack }) });
       if (removed.length > 0) host.announceNow();
     } catch (error) {
       if (error instanceof TidemarkError && error.code === 'host_busy') continue;

@@ -4,6 +4,7 @@ import { planSources } from '../../domain/copies.ts';
 import { TidemarkError } from '../../domain/errors.ts';
 import { type Phase, startOf } from '../../domain/progress.ts';
 import type { ProofReport, ProofSeconds } from '../../domain/proofs/types.ts';
+import type { ReplayFacts } from '../../domain/restore-plan.ts';
 import { checkEveryTable } from '../../mariadb/proof/tables.ts';
 import { makeProofPlace, removeProofPlaces } from '../../mariadb/proof/place.ts';
 import { giveTree, requireSystemTables } from '../../mariadb/restore/check.ts';
@@ -24,6 +25,7 @@ import type { HostProofActivities, HostProofInput } from './contract.ts';
 import type { ProofSite } from './site.ts';
 import { planOnProver, requireRoom, settingsOf } from './plan.ts';
 import { inspectReplay, replayForProof } from './replay.ts';
+import { whileThereIsRoom } from './room.ts';
 import { linksOf } from '../host/site.ts';
 import { sourcesFor } from '../host/sources.ts';
 
@@ -70,7 +72,16 @@ function restoreOf(
 }
 
 async function prove(site: ProofSite): Promise<ProofReport> {
-  const { host, order, trial, place } = site;
+  const { host, order, trial } = site;
+  const replay = await inspectReplay(site);
+  await requireRoom(host, await planOnProver(host, order, replay, trial));
+  return await whileThereIsRoom(host, trial, async (watched) => {
+    return await bringBack({ ...site, trial: watched }, replay);
+  });
+}
+
+async function bringBack(site: ProofSite, replay: ReplayFacts | undefined): Promise<ProofReport> {
+  const { order, trial, place } = site;
   const begun = Date.now();
   const warnings: string[] = [];
   const seconds: ProofSeconds = { fetching: 0, preparing: 0, replaying: 0, checking: 0, total: 0 };
@@ -81,8 +92,6 @@ async function prove(site: ProofSite): Promise<ProofReport> {
     seconds[phase] += (Date.now() - start) / 1000;
     return result;
   };
-  const replay = await inspectReplay(site);
-  await requireRoom(host, await planOnProver(host, order, replay, trial));
   if (order.facts.dump) {
     warnings.push(...(await timed('fetching', () => load(site))));
   } else {

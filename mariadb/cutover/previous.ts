@@ -1,5 +1,5 @@
 /** The data that a restore replaced: kept for a while, so that it can be put back, and then removed. */
-import { rm, writeFile } from 'node:fs/promises';
+import { rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Log } from '../context.ts';
 import { isMissing } from '../restore/files.ts';
@@ -51,6 +51,8 @@ export interface ExpiryOptions {
   stateDirectory: string;
   /** With less than this free on its file system, replaced data goes before its time, but not at once. */
   minFreeBytes: number;
+  /** Of work that goes on and gives its room back when it is short: on its file system nothing goes before its time. */
+  givingBack?: string;
   /** Milliseconds since 1970. */
   now: number;
   log: Log;
@@ -85,13 +87,21 @@ export async function removeExpired(options: ExpiryOptions): Promise<number[]> {
   return removed;
 }
 
-async function isDue(journal: Journal, { now, minFreeBytes }: ExpiryOptions): Promise<boolean> {
+async function isDue(journal: Journal, { now, minFreeBytes, givingBack }: ExpiryOptions): Promise<boolean> {
   if (now - Date.parse(journal.committedAt ?? '') < leastKeptMs) return false;
   if (now >= (journal.keepUntil ?? 0)) return true;
-  for (const member of journal.members) {
-    if ((await freeBytes(member.previous)) < minFreeBytes && !(await isMissing(member.previous))) return true;
+  const spared = await deviceOf(givingBack);
+  for (const { previous } of journal.members) {
+    const device = await deviceOf(previous);
+    if (device === undefined || device === spared) continue;
+    if ((await freeBytes(previous)) < minFreeBytes) return true;
   }
   return false;
+}
+
+/** The file system of what is there. */
+async function deviceOf(file: string | undefined): Promise<number | undefined> {
+  return file === undefined || (await isMissing(file)) ? undefined : (await stat(file)).dev;
 }
 
 /** Half-removed data must never be put back: the journal says so before the first file goes. */

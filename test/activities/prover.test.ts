@@ -180,6 +180,21 @@ describe('a prover', () => {
   });
 });
 
+test('a drill ends as soon as less is free than is to stay free, and gives its room back', async () => {
+  const order = await orderOf('1');
+  const narrowing = await proverWith({ restore: { ...opening(), min_free: '1M' } });
+  let looks = 0;
+  // Others fill the disk once the drill has seen that there is room.
+  Object.defineProperty(narrowing.settings.restore, 'min_free', {
+    get: () => ((looks += 1) === 1 ? 1024 ** 2 : 900 * 1024 ** 4),
+  });
+  await expect(prove(narrowing, order)).rejects.toMatchObject({
+    code: 'disk_full',
+    message: expect.stringMatching(/^The drill was ended: \d+ bytes are free on the file system of .*proofs/),
+  });
+  expect(await readdir(directory())).toEqual([]);
+}, 60_000);
+
 describe('a restore on the host of a prover', () => {
   const restoring = { operation: 'restore-9', phase: 'fetching' as const };
   const proving = { operation: 'proof-9', phase: 'planning' as const, beside: true };

@@ -118,7 +118,10 @@ test('replaced data is kept for its time, goes early where room is short, and ca
   const short = { ...expiry, minFreeBytes: Number.MAX_SAFE_INTEGER };
   expect(await removeExpired(short)).toEqual([]);
   expect(existsSync(kept)).toBe(true);
-  expect(await removeExpired({ ...short, now: Date.now() + hourMs / 4 })).toEqual([restoreId]);
+  const later = { ...short, now: Date.now() + hourMs / 4 };
+  expect(await removeExpired({ ...later, givingBack: server.folder })).toEqual([]);
+  expect(existsSync(kept)).toBe(true);
+  expect(await removeExpired(later)).toEqual([restoreId]);
   expect(existsSync(path.join(server.folder, '.tidemark'))).toBe(false);
   expect(await removeExpired({ ...expiry, now: Date.now() + 2 * hourMs })).toEqual([]);
   await expect(putBack(order)).rejects.toMatchObject({ code: 'previous_gone' });
