@@ -11,7 +11,8 @@ export const transactionsQuery = z.strictObject({
     .regex(/^[^.]{1,64}\.[^.]{1,64}$/, 'a table as database.table')
     .optional()
     .openapi({
-      description: 'Only those that touch it, and those of which nobody can tell what they touch',
+      description:
+        'Only those that touch it, and those of which nobody can tell what they touch. Not those that touch it by a foreign key alone: ask for the table that it refers to as well',
       example: 'shop.orders',
     }),
   timeline: text('the id of a timeline').optional().openapi({
@@ -42,7 +43,10 @@ export const transactions = z
         tables: z
           .array(z.string())
           .openapi({ example: ['shop.orders'], description: '`database.*` of a database as a whole' }),
-        tables_known: z.boolean().openapi({ description: 'Whether these are all' }),
+        tables_known: z.boolean().openapi({
+          description:
+            'Whether these are all that its events name. False where it is kept as a statement that changes rows, whose triggers and functions may change other tables. Rows that a foreign key changes along (`ON DELETE CASCADE`) are in no binlog: their tables are not named',
+        }),
         size_bytes: z.int(),
         binlog_file: z.string(),
         binlog_position: z.int(),

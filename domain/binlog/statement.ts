@@ -2,6 +2,7 @@
  * What a statement does and to which tables: its first words and the names of tables, and nothing else of it, because
  * statements hold data and passwords. No parser of SQL: where a statement cannot be read for certain, that is said.
  */
+import { objects } from './statement-objects.ts';
 import { type Token, Tokens } from './tokens.ts';
 
 export interface StatementFacts {
@@ -78,7 +79,8 @@ class Reading {
       case 'OPTIMIZE':
       case 'REPAIR':
         tokens.skipAny('NO_WRITE_TO_BINLOG', 'LOCAL');
-        tokens.skipAny('TABLE', 'TABLES');
+        // ANALYZE of another statement does what that one does.
+        if (!tokens.skip('TABLE') && !tokens.skip('TABLES')) return this.#unknown(verb);
         this.#names();
         return `${verb} TABLE`;
       case 'XA':
@@ -120,12 +122,21 @@ class Reading {
       const { word } = tokens;
       tokens.take();
       if (word === 'TEMPORARY') temporary = 'TEMPORARY ';
+      if (word === 'DEFINER') this.#account();
       const kind = objects[word];
       if (kind === undefined) continue;
       this.#object(verb, kind);
       return `${verb} ${temporary}${kind}`;
     }
     return this.#unknown(verb);
+  }
+
+  /** Goes behind `= user@host`, whose names may be words that say what is made. */
+  #account(): void {
+    const tokens = this.#tokens;
+    tokens.skip('=');
+    const user = tokens.take();
+    if (user?.text.endsWith('@') || tokens.skip('@')) tokens.take();
   }
 
   #object(verb: string, kind: string): void {
@@ -165,7 +176,7 @@ class Reading {
         this.#name();
         if (this.#tokens.skip(',')) this.#name();
       }
-    } else if (verb === 'ALTER' && kind === 'TABLE') this.#alterations();
+    } else if (verb === 'ALTER' && kind !== 'VIEW') this.#alterations();
   }
 
   /** Other tables that an ALTER TABLE has to do with: its new name, and those that partitions become or come from. */
@@ -208,21 +219,24 @@ class Reading {
   /** Tables joined with one another, up to a word. */
   #references(end: string): void {
     const tokens = this.#tokens;
-    let depth = 0;
+    // Of each bracket that is open whether tables stand in it, and no condition, column or partition.
+    const ofTables: boolean[] = [];
     let expected = true;
     for (let count = 0; count < farthest && tokens.next; count += 1) {
       const { word } = tokens;
-      if (depth === 0 && word === end) return;
+      if (ofTables.length === 0 && word === end) return;
       if (expected && word !== '(') {
-        if (word === 'SELECT' || word === 'WITH') this.#known = false;
-        else this.#name();
+        if (word === 'SELECT' || word === 'WITH') {
+          this.#known = false;
+          if (ofTables.length > 0) ofTables[ofTables.length - 1] = false;
+        } else this.#name();
         expected = false;
         continue;
       }
       tokens.take();
-      if (word === '(') depth += 1;
-      else if (word === ')') depth -= 1;
-      else if ((word === ',' && depth === 0) || word === 'JOIN' || word === 'STRAIGHT_JOIN') expected = true;
+      if (word === '(') ofTables.push(expected);
+      else if (word === ')') ofTables.pop();
+      else if (separators.has(word)) expected = ofTables.at(-1) ?? true;
     }
     if (end === 'SET') this.#known = false;
   }
@@ -272,24 +286,8 @@ class Reading {
   }
 }
 
-/** What can be made, changed and dropped, by the words that say so. */
-const objects: Partial<Record<string, string>> = {
-  TABLE: 'TABLE',
-  TABLES: 'TABLE',
-  DATABASE: 'DATABASE',
-  SCHEMA: 'DATABASE',
-  INDEX: 'INDEX',
-  VIEW: 'VIEW',
-  TRIGGER: 'TRIGGER',
-  SEQUENCE: 'SEQUENCE',
-  PROCEDURE: 'PROCEDURE',
-  FUNCTION: 'FUNCTION',
-  PACKAGE: 'PACKAGE',
-  EVENT: 'EVENT',
-  USER: 'USER',
-  ROLE: 'ROLE',
-  SERVER: 'SERVER',
-};
+/** Between tables that are joined. */
+const separators = new Set([',', 'JOIN', 'STRAIGHT_JOIN']);
 
 /** Undefined for what is none, and for what was written in another character set than is read here. */
 function nameOf(token: Token | undefined): string | undefined {

@@ -27,7 +27,10 @@ export interface Transaction extends Omit<GtidBody, 'kind'> {
    * that is made, changed or dropped as a whole. Where the reader was asked for names, as is what follows.
    */
   tables: string[];
-  /** Whether these are all: not every statement can be read for certain. */
+  /**
+   * Whether these are all: not every statement can be read for certain, and one that changes rows may do more by triggers
+   * and functions. What foreign keys change along with rows is in no binlog.
+   */
   tablesKnown: boolean;
   /** What is done, each once, such as `INSERT` or `DROP TABLE`; rows are inserted, updated and deleted likewise. */
   verbs: string[];
@@ -98,7 +101,7 @@ export class TransactionTracker {
     if (controls.has(verb)) return;
     if (verb !== '') verbs.add(verb);
     for (const table of named) tables.add(table);
-    if (!known) transaction.tablesKnown = false;
+    if (!known || changing.has(verb)) transaction.tablesKnown = false;
   }
 
   #close(ending: TransactionEnding): Transaction | undefined {
@@ -120,6 +123,9 @@ function closed({ transaction, tables, verbs }: Open, ending: TransactionEnding)
 
 /** Statements that are about the transaction itself. */
 const controls = new Set(['BEGIN', 'COMMIT', 'ROLLBACK', 'SAVEPOINT', 'RELEASE', 'XA']);
+
+/** Statements that fire triggers and call functions: what these do is not in the binlog, where the statement is. */
+const changing = new Set(['INSERT', 'REPLACE', 'UPDATE', 'DELETE', 'LOAD DATA']);
 
 /** Events of the file itself. A checkpoint may stand anywhere between transactions, never in one. */
 function standsAlone(type: number): boolean {

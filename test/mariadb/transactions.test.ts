@@ -211,9 +211,9 @@ describe('of what a server has written', () => {
     ['rows', ['DML INSERT,UPDATE,DELETE shop.orders,shop.order lines']],
     [
       'statements',
-      ['DML INSERT shop.orders', 'DML UPDATE shop.orders,shop.order lines', 'DML DELETE shop.order lines'],
+      ['DML INSERT shop.orders?', 'DML UPDATE shop.orders,shop.order lines?', 'DML DELETE shop.order lines?'],
     ],
-    ['compressed', ['DML INSERT shop.orders', 'DML INSERT shop.orders', 'DDL DROP TABLE shop.gone']],
+    ['compressed', ['DML INSERT shop.orders', 'DML INSERT shop.orders?', 'DDL DROP TABLE shop.gone']],
     [
       'xa',
       [
@@ -258,7 +258,12 @@ describe('of what a server has written', () => {
 
 describe('what is asked for', () => {
   test('may be one table; what drops its database is among it', async () => {
-    const of = async (table: string): Promise<string[]> => (await page({ table })).transactions.map(brief);
+    const listed = async (table: string): Promise<string[]> =>
+      (await page({ table })).transactions.map(brief);
+    const of = async (table: string): Promise<string[]> =>
+      (await listed(table)).filter((told) => !told.endsWith('?'));
+    // What triggers do is not known.
+    expect(await listed('shop.nothing')).toContain('DML DELETE shop.order lines?');
     expect(await of('OLD.t')).toEqual([
       'DDL CREATE DATABASE old.*',
       'DDL CREATE TABLE old.t',

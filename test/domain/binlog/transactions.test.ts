@@ -69,6 +69,17 @@ describe('a transaction', () => {
     expect(tracker.open).toBeUndefined();
   });
 
+  test.each([
+    ["INSERT INTO t VALUES ('a')", false],
+    ['DELETE FROM t', false],
+    ["LOAD DATA INFILE 'a' INTO TABLE t", false],
+    ['TRUNCATE TABLE t', true],
+    ['CREATE TABLE t (i INT)', true],
+  ])('of the statement %s says whether triggers may have done more', (statement, known) => {
+    const { found } = transactionsOf(new BinlogBuilder().gtid(0, 1n, 4).query(statement).xid(1n));
+    expect(found).toMatchObject([{ tables: ['shop.t'], tablesKnown: known }]);
+  });
+
   test('has the time of its start and of its last event', () => {
     const builder = new BinlogBuilder()
       .gtid(0, 1n, 4, undefined, { timestamp: 100 })
