@@ -121,7 +121,7 @@ async function main(settings: AgentSettings): Promise<void> {
     waitMs: 5_000,
   });
   const identity = await loadIdentity(settings.state_directory);
-  await settleLeftovers({ settings, log });
+  await settleLeftovers({ agentId: identity.agentId, settings, log });
   // Whether the database runs is not the store's to decide.
   const meter = storeMeter();
   const waits = new Waits();

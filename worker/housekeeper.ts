@@ -17,14 +17,15 @@ import { lockServer } from '../mariadb/server-lock.ts';
 const intervalMs = 15_000;
 
 /** At the agent's start, before any order is taken; the caller holds the lock of the agent. */
-export async function settleLeftovers(host: Pick<Host, 'settings' | 'log'>): Promise<void> {
+export async function settleLeftovers(host: Pick<Host, 'agentId' | 'settings' | 'log'>): Promise<void> {
   const { server, state_directory: stateDirectory, prover } = host.settings;
   for (const operation of await operationsOf(stateDirectory)) {
     const ended = await endLeftovers(operationFolder(stateDirectory, operation));
     if (ended > 0) host.log.warn({ operation, ended }, 'Ended processes that a killed agent had left.');
   }
   if (prover) {
-    await removeProofPlaces(prover.directory).catch((error: unknown) => {
+    const mine = { directory: prover.directory, agentId: host.agentId };
+    await removeProofPlaces(mine).catch((error: unknown) => {
       host.log.warn(
         { reason: messageOf(error) },
         'What a drill left could not be removed; the next one tries again.',

@@ -37,14 +37,14 @@ export function proofActivities(host: Host): HostProofActivities {
     async proveService(order) {
       const operation = `proof-${order.proofId}`;
       return await attempt(host, { operation, phase: 'planning', beside: true }, async (trial) => {
-        const { directory } = settingsOf(host);
+        const mine = { directory: settingsOf(host).directory, agentId: host.agentId };
         try {
           const layout = await inspectLayout(host.settings.server);
           const owner = await serverOwner(host.settings.server, dataDirectory(layout));
-          const place = await makeProofPlace(directory, order.proofId, owner);
+          const place = await makeProofPlace(mine, order.proofId, owner);
           return await prove({ host, order, restore: restoreOf(host, order), trial, place, owner });
         } finally {
-          await removeProofPlaces(directory);
+          await removeProofPlaces(mine);
           await rm(trial.folder, { recursive: true, force: true });
         }
       });

@@ -7,6 +7,14 @@ import type { Owner } from '../restore/staging.ts';
 
 const prefix = 'tidemark-proof-';
 
+/**
+ * Whose drill a folder is of: agents may share a directory, and each removes its own folders alone.
+ */
+export interface ProofOwner {
+  directory: string;
+  agentId: string;
+}
+
 /** The folders of one drill, all of the server's user. */
 export interface ProofPlace {
   data: string;
@@ -17,14 +25,14 @@ export interface ProofPlace {
 /**
  * Makes the place of a drill. What others left goes first: a prover works on one at a time.
  *
- * @param directory of the settings
  * @throws invalid_setting when the server's user could not get there
  */
-export async function makeProofPlace(directory: string, proofId: number, owner: Owner): Promise<ProofPlace> {
-  await removeProofPlaces(directory);
+export async function makeProofPlace(of: ProofOwner, proofId: number, owner: Owner): Promise<ProofPlace> {
+  await removeProofPlaces(of);
+  const { directory, agentId } = of;
   await mkdir(directory, { recursive: true, mode: 0o711 });
   await refuseClosed(directory, owner);
-  const folder = path.join(directory, `${prefix}${proofId}`);
+  const folder = path.join(directory, `${prefix}${agentId}-${proofId}`);
   const place = {
     data: path.join(folder, 'data'),
     incremental: path.join(folder, 'incremental'),
@@ -37,11 +45,12 @@ export async function makeProofPlace(directory: string, proofId: number, owner: 
   return place;
 }
 
-/** Removes whatever drills have left. */
-export async function removeProofPlaces(directory: string): Promise<void> {
+/** Removes whatever drills of this agent have left. */
+export async function removeProofPlaces({ directory, agentId }: ProofOwner): Promise<void> {
+  const own = `${prefix}${agentId}-`;
   if (await isMissing(directory)) return;
   for (const name of await namesIn(directory)) {
-    if (new RegExp(`^${prefix}\\d+$`).test(name))
+    if (name.startsWith(own) && /^\d+$/.test(name.slice(own.length)))
       await rm(path.join(directory, name), { recursive: true, force: true });
   }
 }

@@ -1,7 +1,7 @@
 /** A service brought back by another agent's activity: chains and dumps, encrypted; and what keeps a prover from it. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { once } from 'node:events';
-import { chmod, readdir, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import path from 'node:path';
 import { attempt } from '../../activities/host/attempt.ts';
@@ -178,6 +178,16 @@ describe('a prover', () => {
     }
     expect(await readdir(directory())).toEqual([]);
   });
+});
+
+test('a drill leaves alone what another agent has in the same directory', async () => {
+  const others = ['tidemark-proof-another-1', 'tidemark-proof-1'];
+  for (const name of others) await mkdir(path.join(directory(), name), { recursive: true });
+  await mkdir(path.join(directory(), `tidemark-proof-${prover.agentId}-1`));
+  const narrow = await proverWith({ restore: { ...opening(), min_free: '900T' } });
+  await expect(prove(narrow, await orderOf('1'))).rejects.toMatchObject({ code: 'disk_full' });
+  expect((await readdir(directory())).toSorted()).toEqual(others.toSorted());
+  for (const name of others) await rm(path.join(directory(), name), { recursive: true });
 });
 
 test('a drill ends as soon as less is free than is to stay free, and gives its room back', async () => {
