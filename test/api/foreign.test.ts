@@ -117,11 +117,16 @@ test.each([
   { point_in_time: '2024-03-26 17:18:21' },
   { gtid: '0-1-42' },
   { latest: true },
-  { include: ['shop'] },
 ])('%j beside it makes no sense', async (fields) => {
   const answer = await restore({ id: '/a.tar', external_source: from, ...fields });
   expect([answer.status, answer.errors]).toEqual([400, ['invalid_request']]);
   expect(answer.messages).toContain(`"${Object.keys(fields)[0]}"`);
+});
+
+test('a part of it is not there yet', async () => {
+  const answer = await restore({ id: '/a.tar', external_source: from, include: ['shop'] });
+  expect([answer.status, answer.errors]).toEqual([400, ['not_available']]);
+  expect(answer.messages).toContain('"include"');
 });
 
 test('an endpoint that the deployment does not list is refused', async () => {

@@ -148,7 +148,6 @@ describe('POST /restores/lookup', () => {
 describe('what is described and not there yet', () => {
   const paths = (restoreId: number): [string, string][] => [
     ['GET', `/restores/${restoreId}/events`],
-    ['GET', `/services/${service.serviceId}/transactions?from=2024-03-26T17:18:57Z&table=a.b`],
   ];
 
   test('says so, and not before it is known that what is named exists for the one who asks', async () => {
