@@ -14,7 +14,8 @@ import { type Selection, selectSegments } from '../../mariadb/replay/select.ts';
 import { type Replayed, replayedTo } from '../../mariadb/restore/applied.ts';
 import { writeDurably } from '../../mariadb/restore/files.ts';
 import { identitiesFor, identityFor } from '../../mariadb/restore/identity.ts';
-import { createForBinlogs } from '../../mariadb/restore/staging.ts';
+import { freeBytes } from '../../mariadb/restore/room.ts';
+import { createForBinlogs, removeBinlogs } from '../../mariadb/restore/staging.ts';
 import { currentBoot } from '../../mariadb/restore/unpacked.ts';
 import { serverOwner } from '../../mariadb/server/owner.ts';
 import { openArchive } from '../../storage/segments.ts';
@@ -71,16 +72,23 @@ export function recipientsOf({ files }: Selection): string[][] {
   return [...once.values()];
 }
 
-/** Reads every segment that the order replays and compares its digest: before an in-place restore empties anything. */
+/**
+ * Reads every segment that the order replays, and compares its digest: before an in-place restore empties anything. Where
+ * there is room for them beside the server's data, they are proven, too, as they are once more before the replay.
+ *
+ * @returns for whom they are encrypted
+ */
 export async function verifyBinlogs(
   host: Host,
-  { replay }: HostRestoreInput,
-  { signal, report }: Attempt,
-): Promise<void> {
-  if (!replay) return;
-  const { files } = await select(host, replay, signal);
+  order: HostRestoreInput,
+  trial: Attempt,
+): Promise<string[][]> {
+  const { replay } = order;
+  const { signal, report } = trial;
+  if (!replay) return [];
+  const selection = await select(host, replay, signal);
   const archive = archiveOf(host, replay);
-  const segments = segmentsOf(files);
+  const segments = segmentsOf(selection.files);
   const total = segments.reduce((sum, { storedBytes }) => sum + storedBytes, 0);
   const begun = Date.now();
   let read = 0;
@@ -88,6 +96,23 @@ export async function verifyBinlogs(
     read += (await archive.body(segment, signal)).length;
     report(measure('planning', read, total, Date.now() - begun), read);
   }
+  const { staging } = await enterSite(host, order);
+  const bytes = segments.reduce((sum, { start, end }) => sum + end - start, 0);
+  // The server goes on meanwhile, and needs what is free.
+  if ((await freeBytes(staging.binlogs)) < 2 * bytes + host.settings.restore.min_free) {
+    host.log.warn(
+      { bytes },
+      'There is no room to prove the binlogs before the data is emptied: only their digests are.',
+    );
+    return recipientsOf(selection);
+  }
+  try {
+    await makeReady(host, order, replay, trial);
+  } finally {
+    await rm(fileOf(trial.folder), { force: true });
+    await removeBinlogs(staging);
+  }
+  return recipientsOf(selection);
 }
 
 /** Fetches and proves what the order replays; nothing where it replays nothing. */

@@ -94,9 +94,10 @@ export function restoreActivities(host: Host): RestoreActivities {
           });
           before += manifest.storedBytes;
         }
-        await verifyBinlogs(host, order, trial);
+        const ofBinlogs = await verifyBinlogs(host, order, trial);
         // Asked for again when all was read, which can take hours: next, the data goes.
-        const encrypted = links.map(({ pipeline }) => pipeline.recipients).filter((all) => all.length > 0);
+        const ofLinks = links.map(({ pipeline }) => pipeline.recipients).filter((all) => all.length > 0);
+        const encrypted = [...ofLinks, ...ofBinlogs];
         if (encrypted.length === 0) return;
         // Not as the fetch asks: to try again would be to read all once more, and nothing is lost yet.
         const identities = await inspectIdentities(host.settings.restore, trial);

@@ -1,5 +1,6 @@
 /** A copy onto which binlogs were being replayed when its agent died: it is made anew, and comes to the same place. */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { existsSync } from 'node:fs';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { backupActivities } from '../../activities/host/backup.ts';
@@ -13,6 +14,7 @@ import type { Layout } from '../../domain/layout.ts';
 import { Follower } from '../../mariadb/follow/follower.ts';
 import { appliedTo, markReplaying, replayedTo } from '../../mariadb/restore/applied.ts';
 import { stagingFor } from '../../mariadb/restore/staging.ts';
+import { inspectLayout } from '../../mariadb/server/layout.ts';
 import { openArchive } from '../../storage/segments.ts';
 import { runActivity } from '../support/activity.ts';
 import { openHost } from '../support/host.ts';
@@ -97,12 +99,18 @@ test('is made anew, and ends where the binlogs end', async () => {
     },
   };
   const folder = operationFolder(host.settings.state_directory, operationOf(order));
-  const { fetchBackup, prepareBackup, checkCopy } = restoreActivities(host);
+  const { verifyObjects, fetchBackup, prepareBackup, checkCopy } = restoreActivities(host);
   const { selectBinlogs, replayBinlogs } = replayActivities(host);
   expect(await run(() => selectBinlogs(order))).toMatchObject({
     files: 1,
     stop: { file: archived.file, position: archived.position },
   });
+  // In place, what does not follow the copy is seen while the data is there.
+  const inPlace = { ...order, restoreId: 2, mode: 'in-place' as const };
+  await run(() => verifyObjects(inPlace));
+  const other = { ...order.replay, start: { ...start, gtid: '0-1-999' } };
+  await expect(run(() => verifyObjects({ ...inPlace, replay: other }))).rejects.toThrow();
+  expect(existsSync(stagingFor(await inspectLayout(server.settings), 2).binlogs)).toBe(false);
   await run(() => fetchBackup(order));
   await run(() => prepareBackup(order));
   await expect(run(() => checkCopy(order))).rejects.toMatchObject({ code: 'replay_failed' });
