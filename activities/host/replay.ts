@@ -10,7 +10,7 @@ import { measure } from '../../domain/progress.ts';
 import type { Attempt } from '../../mariadb/context.ts';
 import { fetchBinlogs, segmentBytes } from '../../mariadb/replay/fetch.ts';
 import { proveBinlogs, type ProvenReplay } from '../../mariadb/replay/prove.ts';
-import { type Selection, selectSegments } from '../../mariadb/replay/select.ts';
+import { type Selection, selectSegments, whileJoined } from '../../mariadb/replay/select.ts';
 import { type Replayed, replayedTo } from '../../mariadb/restore/applied.ts';
 import { writeDurably } from '../../mariadb/restore/files.ts';
 import { identitiesFor, identityFor } from '../../mariadb/restore/identity.ts';
@@ -22,9 +22,6 @@ import { openArchive } from '../../storage/segments.ts';
 import type { HostReplay, HostRestoreInput } from './contract.ts';
 import type { Host } from './host.ts';
 import { enterSite } from './site.ts';
-
-/** How often a selection is made anew because small segments were joined under it. */
-const selections = 3;
 
 /** What is fetched and proven, as it is written down. */
 export interface ReadyReplay {
@@ -86,18 +83,21 @@ export async function verifyBinlogs(
   const { replay } = order;
   const { signal, report } = trial;
   if (!replay) return [];
-  const selection = await select(host, replay, signal);
-  const archive = archiveOf(host, replay);
-  const segments = segmentsOf(selection.files);
-  const total = segments.reduce((sum, { storedBytes }) => sum + storedBytes, 0);
-  const begun = Date.now();
-  let read = 0;
-  for (const segment of segments) {
-    read += (await archive.body(segment, signal)).length;
-    report(measure('planning', read, total, Date.now() - begun), read);
-  }
+  const selection = await whileJoined(async () => {
+    const found = await select(host, replay, signal);
+    const archive = archiveOf(host, replay);
+    const stored = segmentsOf(found.files);
+    const total = stored.reduce((sum, { storedBytes }) => sum + storedBytes, 0);
+    const begun = Date.now();
+    let read = 0;
+    for (const segment of stored) {
+      read += (await archive.body(segment, signal)).length;
+      report(measure('planning', read, total, Date.now() - begun), read);
+    }
+    return found;
+  });
   const { staging } = await enterSite(host, order);
-  const bytes = segments.reduce((sum, { start, end }) => sum + end - start, 0);
+  const bytes = segmentsOf(selection.files).reduce((sum, { start, end }) => sum + end - start, 0);
   // The server goes on meanwhile, and needs what is free.
   if ((await freeBytes(staging.binlogs)) < 2 * bytes + host.settings.restore.min_free) {
     host.log.warn(
@@ -140,29 +140,23 @@ async function makeReady(
   const { layout, staging } = await enterSite(host, order);
   const owner = await serverOwner(host.settings.server, dataDirectory(layout));
   await createForBinlogs(staging, owner);
-  for (let tries = 1; ; tries += 1) {
+  return await whileJoined(async () => {
     const selection = await select(host, replay, trial.signal);
     const recipients = recipientsOf(selection);
     const identity =
       recipients.length > 0 ? await identitiesFor(host.settings.restore, recipients, trial) : undefined;
-    try {
-      const files = await fetchBinlogs(selection.files, {
-        server: host.settings.server,
-        archive: archiveOf(host, replay),
-        identity,
-        folder: staging.binlogs,
-        owner,
-        attempt: trial,
-      });
-      const { start } = replay;
-      const proven = await proveBinlogs({ files, start, stop: selection.stop }, { signal: trial.signal });
-      return await writeReady(trial.folder, proven, selection);
-    } catch (error) {
-      // Joined into a larger one since it was listed.
-      const joined = error instanceof TidemarkError && error.code === 'object_missing';
-      if (!joined || tries === selections) throw error;
-    }
-  }
+    const files = await fetchBinlogs(selection.files, {
+      server: host.settings.server,
+      archive: archiveOf(host, replay),
+      identity,
+      folder: staging.binlogs,
+      owner,
+      attempt: trial,
+    });
+    const { start } = replay;
+    const proven = await proveBinlogs({ files, start, stop: selection.stop }, { signal: trial.signal });
+    return await writeReady(trial.folder, proven, selection);
+  });
 }
 
 async function writeReady(

@@ -1,21 +1,17 @@
 /** The archived binlogs of a drill: which are needed, and their replay onto the copy. */
 import type { SegmentArchive } from '../../domain/archive/header.ts';
-import { TidemarkError } from '../../domain/errors.ts';
 import { measure, startOf } from '../../domain/progress.ts';
 import type { ProofReport } from '../../domain/proofs/types.ts';
 import type { ReplayFacts } from '../../domain/restore-plan.ts';
 import { fetchBinlogs } from '../../mariadb/replay/fetch.ts';
 import { proveBinlogs, type ProvenReplay } from '../../mariadb/replay/prove.ts';
 import { replayBinlogs } from '../../mariadb/replay/replay.ts';
-import { type Selection, selectSegments } from '../../mariadb/replay/select.ts';
+import { type Selection, selectSegments, whileJoined } from '../../mariadb/replay/select.ts';
 import { identitiesFor } from '../../mariadb/restore/identity.ts';
 import { openArchive } from '../../storage/segments.ts';
 import { recipientsOf, segmentsOf } from '../host/replay.ts';
 import { requireIdentities } from './plan.ts';
 import type { ProofSite } from './site.ts';
-
-/** How often a selection is made anew because small segments were joined under it. */
-const selections = 3;
 
 type Asking = Pick<ProofSite, 'host' | 'order' | 'trial'>;
 
@@ -80,27 +76,21 @@ async function fetchProven(site: ProofSite): Promise<{ proven: ProvenReplay; sel
   const { host, order, trial, place, owner } = site;
   const { binlog: start } = order.facts;
   if (!start) throw new Error('a replay onto a copy that stands nowhere');
-  for (let tries = 1; ; tries += 1) {
+  return await whileJoined(async () => {
     const selection = await select(site);
     const recipients = recipientsOf(selection);
     const identity =
       recipients.length > 0 ? await identitiesFor(host.settings.restore, recipients, trial) : undefined;
-    try {
-      const files = await fetchBinlogs(selection.files, {
-        server: host.settings.server,
-        archive: archiveOf(site),
-        identity,
-        folder: place.binlogs,
-        owner,
-        attempt: trial,
-        onProgress: (bytes) => trial.report(startOf('replaying'), bytes),
-      });
-      const proven = await proveBinlogs({ files, start, stop: selection.stop }, { signal: trial.signal });
-      return { proven, selection };
-    } catch (error) {
-      // Joined into a larger one since it was listed.
-      const joined = error instanceof TidemarkError && error.code === 'object_missing';
-      if (!joined || tries === selections) throw error;
-    }
-  }
+    const files = await fetchBinlogs(selection.files, {
+      server: host.settings.server,
+      archive: archiveOf(site),
+      identity,
+      folder: place.binlogs,
+      owner,
+      attempt: trial,
+      onProgress: (bytes) => trial.report(startOf('replaying'), bytes),
+    });
+    const proven = await proveBinlogs({ files, start, stop: selection.stop }, { signal: trial.signal });
+    return { proven, selection };
+  });
 }

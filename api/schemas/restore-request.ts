@@ -18,7 +18,7 @@ const source = z
   });
 
 const point = 'a point in time: YYYY-MM-DD hh:mm:ss in UTC, or RFC 3339, with up to six digits of a second';
-const gtid = 'a GTID position such as 0-1-42';
+const gtid = 'one GTID, such as 0-1-42';
 const included = 'a list of databases and tables: ["db", "db.table"]';
 
 /** What a request names besides the backup itself: how far to go, from where, how much of it. */
@@ -30,7 +30,7 @@ const furtherFields = {
     .openapi({ example: '2024-03-26 17:18:21' }),
   gtid: z
     .string({ error: gtid })
-    .regex(/^\d{1,10}-\d{1,10}-\d{1,20}(,\d{1,10}-\d{1,10}-\d{1,20}){0,99}$/, gtid)
+    .regex(/^\d{1,10}-\d{1,10}-\d{1,20}$/, gtid)
     .optional()
     .openapi({ description: 'Stops just after it' }),
   before_gtid: z

@@ -56,6 +56,8 @@ export class DumpScan {
   readonly #positions: string[] = [];
   #last = '';
   #tables = false;
+  /** Within a CREATE TABLE. */
+  #creating = false;
 
   add(piece: Uint8Array): void {
     this.bytes += piece.length;
@@ -77,6 +79,7 @@ export class DumpScan {
     this.#line = Buffer.alloc(0);
     if (line.length === 0) return;
     const first = String.fromCharCode(line[0] ?? 0);
+    if (this.#creating) this.#definition(line.toString('utf8'), first);
     // Of most lines, which are data, no text is made.
     if (!'-CUS'.includes(first)) {
       this.#last = '';
@@ -88,8 +91,23 @@ export class DumpScan {
     else if (first === 'U') this.#use(text);
     else if (first === 'C') {
       if (/^CREATE (TABLE|DATABASE)\b/.test(text)) this.#tables = true;
+      this.#creating = /^CREATE TABLE\b/.test(text);
       if (/^CHANGE MASTER\b/.test(text)) this.#positions.push(`-- ${text}`);
     } else if (/^SET GLOBAL gtid_slave_pos=/.test(text)) this.#positions.push(`-- ${text}`);
+  }
+
+  /** Its options, and its partitions; not its columns. @throws source_unsafe */
+  #definition(text: string, first: string): void {
+    this.#creating = ' )(/'.includes(first);
+    if (!this.#creating || !/^\)|^[ (]*(?:SUB)?PARTITION /.test(text)) return;
+    // What stands between quotation marks is a comment, or the place itself.
+    const bare = text.replaceAll(/'(?:[^'\\]|\\.|'')*'/g, "''");
+    if (!/\b(?:DATA|INDEX) DIRECTORY\b/.test(bare)) return;
+    throw new TidemarkError(
+      'source_unsafe',
+      'The dump has a table with a DATA DIRECTORY or an INDEX DIRECTORY, outside of the data directory. Take the clause ' +
+        'out of the dump.',
+    );
   }
 
   #comment(text: string): void {

@@ -11,6 +11,11 @@ export function eventKey(database: string, name: string): string {
 const token =
   /\/\*[^!M][^]*?\*\/|--\s[^\n]*|#[^\n]*|`(?:[^`]|``)*`|'(?:[^'\\]|\\[^]|'')*'|"(?:[^"\\]|\\[^]|"")*"|[\w$\u0080-\uffff]+|[^\s]/g;
 
+/** Of a statement, without its comments. */
+export function tokensOf(statement: string): string[] {
+  return (statement.match(token) ?? []).filter((text) => !/^(?:\/\*|--\s|#)/.test(text));
+}
+
 /**
  * Reads CREATE, ALTER and DROP EVENT, and DROP DATABASE.
  *
@@ -21,7 +26,7 @@ export function eventChange(
   statement: string,
   database: string,
 ): ((statuses: Map<string, EventStatus>) => void) | undefined {
-  const tokens = (statement.match(token) ?? []).filter((text) => !/^(?:\/\*|--\s|#)/.test(text));
+  const tokens = tokensOf(statement);
   const words = tokens.map((text) => text.toUpperCase());
   const verb = words.find((word) => /^[A-Z]+$/.test(word));
   if (verb === 'DROP' && (words[1] === 'DATABASE' || words[1] === 'SCHEMA'))
@@ -91,6 +96,6 @@ function dropDatabase(
   };
 }
 
-function unquoted(name: string): string {
+export function unquoted(name: string): string {
   return name.startsWith('`') ? name.slice(1, -1).replaceAll('``', '`') : name;
 }

@@ -61,7 +61,7 @@ export async function settleEvents(
 }
 
 /** The statements that define something, of the binlogs' own bytes. */
-async function* statementsOf(
+export async function* statementsOf(
   places: readonly DefinitionPlace[],
 ): AsyncGenerator<{ database: string; statement: string }, void, undefined> {
   for (const { path, position, end, checksum } of places) {

@@ -6,6 +6,8 @@ import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { replayRedoBytes } from '../../domain/restore-plan.ts';
 
+/** Engines whose tables write to other servers, or to files elsewhere. */
+export const outsideEngines = ['FEDERATED', 'SPIDER', 'CONNECT', 'S3'];
 const threadsPerCore = 4;
 const mostThreads = 32;
 
@@ -48,6 +50,9 @@ export function replayArguments({ folder, serverId, bytes, threads }: ReplayOpti
     '--gtid-ignore-duplicates=OFF',
     '--log-slave-updates=OFF',
     '--loose-rpl-semi-sync-slave-enabled=OFF',
+    // What was written to other servers and to outside files is there: nothing may write it a second time.
+    // By their long names: `--connect` alone would be taken for `--connect-timeout`.
+    ...outsideEngines.map((engine) => `--loose-plugin-${engine.toLowerCase()}=OFF`),
     // What a statement may do here it may have done there.
     '--transaction-read-only=OFF',
     '--transaction-isolation=REPEATABLE-READ',

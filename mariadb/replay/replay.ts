@@ -15,10 +15,11 @@ import { type PrivateServer, withPrivateServer } from '../restore/private-server
 import { usedBytes } from '../restore/room.ts';
 import { type Owner, workFolder } from '../restore/staging.ts';
 import { type Connection, rowsOf } from '../server/sql.ts';
-import { eventStatuses, settleEvents } from './events.ts';
-import { replayArguments, unlike } from './options.ts';
+import { eventStatuses, settleEvents, statementsOf } from './events.ts';
+import { madeElse } from './left-out.ts';
+import { outsideEngines, replayArguments, unlike } from './options.ts';
 import { replayByPipe } from './pipe.ts';
-import type { ProvenReplay } from './prove.ts';
+import { proveBinlogs, type ProvenReplay } from './prove.ts';
 import {
   attachRelayLog,
   detachRelayLog,
@@ -95,7 +96,7 @@ export async function replayBinlogs(options: ReplayOptions): Promise<ReplayResul
 async function run(options: ReplayOptions, target: PrivateServer, folder: string): Promise<ReplayResult> {
   const { proven } = options;
   const { connection } = target;
-  const notes = await ignoreMemoryTables(connection);
+  const notes = await leaveOut(connection, proven);
   const before = await eventStatuses(connection);
   await rowsOf(connection, 'SET GLOBAL gtid_slave_pos = ?', [proven.start.gtid]);
   let way = options.way ?? 'relay';
@@ -105,6 +106,7 @@ async function run(options: ReplayOptions, target: PrivateServer, folder: string
     if (way === 'pipe') await byPipe(options, target, folder, begin);
     else if (reason) {
       way = 'pipe';
+      await requireStopped(options, connection, reason);
       notes.push(reason.text);
       await byPipe(options, target, folder, reason);
     }
@@ -174,6 +176,19 @@ function tell({ proven, onProgress }: ReplayOptions, { number, position }: Relay
   onProgress?.(before + Math.min(Math.max(0, position - file.begin), file.end - file.begin), looks);
 }
 
+/** Where threads of several domains stopped, one may be ahead of the place: going on there would apply it twice. */
+async function requireStopped(
+  { proven, attempt }: ReplayOptions,
+  connection: Connection,
+  { number, position }: { number: number; position: number },
+): Promise<void> {
+  await rowsOf(connection, 'STOP SLAVE');
+  const files = proven.files.slice(0, number + 1);
+  const stop = { at: { file: files.at(-1)?.name ?? '', position } };
+  const here = await proveBinlogs({ files, start: proven.start, stop }, { signal: attempt.signal });
+  await requireGtid(connection, here.stop);
+}
+
 /** The client leaves no trace of GTIDs on a server without a binlog: they are set. */
 async function byPipe(
   { server, attempt, proven }: ReplayOptions,
@@ -188,27 +203,64 @@ async function byPipe(
 }
 
 /**
- * They came back empty, so that no row of theirs can be changed or removed: that would end the replay. Also takes away
- * what the user's own file leaves out of a replication.
+ * Leaves out the tables of which the copy has no rows: no row of theirs can be changed or removed, that would end the
+ * replay. MEMORY tables came back empty; those of other engines reach outside of the copy. Also takes away what the user's
+ * own file leaves out of a replication.
+ *
+ * @throws replay_failed where a statement makes something else of such a table
  */
-async function ignoreMemoryTables(connection: Connection): Promise<string[]> {
+async function leaveOut(connection: Connection, proven: ProvenReplay): Promise<string[]> {
   const filters = await rowsOf<{ name: string }>(
     connection,
     "SELECT LOWER(VARIABLE_NAME) AS name FROM information_schema.SYSTEM_VARIABLES WHERE VARIABLE_NAME LIKE 'replicate\\_%' " +
       "AND VARIABLE_NAME RLIKE '_(DB|TABLE)$' AND READ_ONLY = 'NO'",
   );
   for (const { name } of filters) await rowsOf(connection, `SET GLOBAL ${name} = ''`);
-  const tables = await rowsOf<{ name: string }>(
+  // The server does not have the engines that reach elsewhere here: it knows their names alone.
+  const tables = await rowsOf<{ name: string; engine: string | null }>(
     connection,
-    "SELECT CONCAT(TABLE_SCHEMA, '.', TABLE_NAME) AS name FROM information_schema.TABLES WHERE ENGINE = 'MEMORY' " +
+    "SELECT CONCAT(TABLE_SCHEMA, '.', TABLE_NAME) AS name, ENGINE AS engine FROM information_schema.TABLES " +
+      `WHERE (ENGINE IN ('MEMORY', ?) OR (ENGINE IS NULL AND TABLE_COMMENT RLIKE ?)) ` +
       "AND TABLE_SCHEMA NOT IN ('information_schema', 'performance_schema', 'sys') ORDER BY 1",
+    [outsideEngines, `'(${outsideEngines.join('|')})'`],
   );
   if (tables.length === 0) return [];
   const names = tables.map(({ name }) => name);
-  await rowsOf(connection, 'SET GLOBAL replicate_ignore_table = ?', [names.join(',')]);
+  await requireLeftAlone(proven, new Set(names));
+  // A name with a comma cannot be told: its first row that is changed ends the replay.
+  await rowsOf(connection, 'SET GLOBAL replicate_ignore_table = ?', [
+    names.filter((name) => !name.includes(',')).join(','),
+  ]);
+  const isEmpty = ({ engine }: { engine: string | null }): boolean => engine === 'MEMORY';
+  const empty = tables.filter(isEmpty).map(({ name }) => name);
+  const outside = tables.filter((table) => !isEmpty(table)).map(({ name }) => name);
   return [
-    `Tables of the engine MEMORY are empty, and as they were defined in the backup: ${names.join(', ')}.`,
+    ...(empty.length === 0
+      ? []
+      : [
+          `Tables of the engine MEMORY are empty, and as they were defined in the backup: ${empty.join(', ')}.`,
+        ]),
+    ...(outside.length === 0
+      ? []
+      : [
+          'Tables whose rows lie elsewhere are as they were defined in the backup, and nothing was written to them: ' +
+            `${outside.join(', ')}.`,
+        ]),
   ];
+}
+
+/** The server leaves out a statement on such a table as a whole, with all else that it does. */
+async function requireLeftAlone({ definitions }: ProvenReplay, names: ReadonlySet<string>): Promise<void> {
+  for await (const { database, statement } of statementsOf(definitions)) {
+    const name = madeElse(statement, database, names);
+    if (name === undefined) continue;
+    throw new TidemarkError(
+      'replay_failed',
+      `The replay leaves out the table ${name}, whose rows no backup has, and a statement in the binlogs makes another ` +
+        'table of it, or changes others with it. Begin with a backup that was taken after that, or stop before it. ' +
+        'The target was not touched.',
+    );
+  }
 }
 
 async function requireGtid(connection: Connection, { gtid, file, position }: ArchivePoint): Promise<void> {

@@ -29,12 +29,42 @@ export interface Selection {
   notAfter?: string;
 }
 
+/** How often a selection is made anew because small segments were joined under it. */
+const selections = 3;
+
 /**
  * Goes through the headers of the ranges, as far as the stop.
  *
  * @throws binlog_gap when segments do not meet; what reading the archive throws
  */
 export async function selectSegments(
+  archive: SegmentArchive,
+  ranges: readonly BinlogRange[],
+  stop: RecoveryStop,
+  signal: AbortSignal,
+): Promise<Selection> {
+  return await whileJoined(() => selectOnce(archive, ranges, stop, signal));
+}
+
+/**
+ * Works on a selection of segments, and anew where some of them are not there: small ones are joined into a larger one
+ * at any time, which a new selection finds.
+ */
+export async function whileJoined<T>(work: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await work();
+    } catch (error) {
+      const joined = error instanceof TidemarkError && joinedCodes.has(error.code);
+      if (!joined || tries === selections) throw error;
+    }
+  }
+}
+
+/** What is said where segments are gone: of their bodies, of a hole, of a last one after which there is nothing. */
+const joinedCodes = new Set<string>(['object_missing', 'binlog_gap', 'target_not_found']);
+
+async function selectOnce(
   archive: SegmentArchive,
   ranges: readonly BinlogRange[],
   stop: RecoveryStop,
@@ -107,6 +137,13 @@ async function selectFile(
     throw new TidemarkError(
       'binlog_gap',
       `The archive has no bytes ${gap.from} to ${gap.to} of the binlog ${name} (timeline ${timeline}).`,
+    );
+  }
+  const reached = segments.at(-1)?.end ?? 0;
+  if (reached < end) {
+    throw new TidemarkError(
+      'binlog_gap',
+      `The archive has the binlog ${name} up to ${reached}, and not up to ${end} (timeline ${timeline}).`,
     );
   }
   // Where the first one begins inside of an event, those before it are needed too.

@@ -44,6 +44,8 @@ export function privateArguments(options: PrivateOptions): string[] {
     `--aria-log-dir-path=${directory}`,
     '--loose-rocksdb-datadir=./#rocksdb',
     '--loose-rocksdb-wal-dir=',
+    // A table's DATA DIRECTORY is left out: no file is made outside of the copy.
+    '--skip-symbolic-links',
     // What it writes beside the data, and where it listens.
     `--socket=${privateFolder}/s`,
     `--pid-file=${directory}/${privateFolder}/pid`,

@@ -68,6 +68,28 @@ test.each([
   expect(() => scan(text)).toThrow(expect.objectContaining({ code }));
 });
 
+describe('a table outside of the data directory', () => {
+  const made = (columns: string, options: string): string =>
+    `${head('shop')}CREATE TABLE \`t\` (\n  \`a\` int${columns}\n) ENGINE=InnoDB${options};\n` +
+    `INSERT INTO \`t\` VALUES\n(1,'x'),\n(2,' PARTITION DATA DIRECTORY ');\n${tail}`;
+
+  test.each([
+    [" DATA DIRECTORY='/mnt/fast/'"],
+    [" COMMENT='it''s' INDEX DIRECTORY='/mnt/fast/'"],
+    [
+      '\n PARTITION BY RANGE (`a`)\n(PARTITION `p0` VALUES LESS THAN (1) ENGINE = InnoDB,\n ' +
+        "PARTITION `p1` VALUES LESS THAN (9) DATA DIRECTORY = '/mnt/fast' ENGINE = InnoDB)",
+    ],
+  ])('is refused: %s', (options) => {
+    expect(() => scan(made('', options), 7)).toThrow(expect.objectContaining({ code: 'source_unsafe' }));
+  });
+
+  test('is not one that has the words as a text', () => {
+    const text = made(" COMMENT ') DATA DIRECTORY='", " COMMENT='DATA DIRECTORY=''/x'''");
+    expect(scan(text).dump.databases).toEqual(['shop']);
+  });
+});
+
 test('a dump without comments is taken, and said to be of unknown length', () => {
   const { dump, warnings } = scan(database('shop'));
   expect(dump).toMatchObject({ databases: ['shop'], whole: false, serverVersion: '' });
