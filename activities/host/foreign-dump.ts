@@ -1,11 +1,13 @@
 /** Loading a dump that Tidemark did not make: into a fresh server's data, or into the running server. */
 import { dataDirectory, type Layout } from '../../domain/layout.ts';
+import type { ForeignDump } from '../../domain/foreign.ts';
 import type { DumpContent } from '../../domain/manifest.ts';
 import { bytesWrittenBy } from '../../mariadb/backup/estimate.ts';
 import type { Attempt } from '../../mariadb/context.ts';
 import { loadFresh } from '../../mariadb/dump/fresh.ts';
 import { replaceDatabases, requireForReplacing } from '../../mariadb/dump/replace.ts';
 import { asLoaded } from '../../mariadb/foreign/sql.ts';
+import { watchTrial } from '../../mariadb/foreign/trial.ts';
 import type { Extraction } from '../../mariadb/restore/extract.ts';
 import { workingMemory } from '../../mariadb/restore/memory.ts';
 import { findServerProcess } from '../../mariadb/server/lifecycle.ts';
@@ -31,7 +33,8 @@ export async function loadForeign(
   { directory, layout, ...loading }: Loading & { directory: string; layout: Layout },
 ): Promise<string[]> {
   const { server, restore } = host.settings;
-  const content = contentOf(loading.order);
+  const dump = dumpOf(loading.order);
+  const content = contentOf(dump);
   if (!content.whole) await requireForReplacing(server);
   const useful = leastMemoryBytes + (foreignOf(loading.order).facts?.unpackedBytes ?? 0);
   return await loadFresh(
@@ -45,6 +48,7 @@ export async function loadForeign(
       plain: true,
       memoryBytes: await workingMemory(restore.memory_share, useful),
       attempt: loading.trial,
+      watch: (connection) => watchTrial(connection, dump, server),
     },
     (load, pid) => feedDump(host, { ...loading, phase: 'fetching', pid }, load),
   );
@@ -54,17 +58,21 @@ export async function loadForeign(
 export async function replaceByForeign(host: Host, order: HostRestoreInput, trial: Attempt): Promise<void> {
   const { server } = host.settings;
   const place = await openPlace(host, order, trial.signal);
-  const { databases } = contentOf(order);
+  const { databases } = dumpOf(order);
   const pid = await findServerProcess(server);
   await replaceDatabases({ server, databases, identity: undefined, plain: true, attempt: trial }, (load) =>
     feedDump(host, { order, place, trial, phase: 'cutting_over', pid }, load),
   );
 }
 
-function contentOf(order: HostRestoreInput): DumpContent {
+function dumpOf(order: HostRestoreInput): ForeignDump {
   const { dump } = foreignOf(order).facts ?? {};
   if (!dump) throw new Error('a dump that was not looked at');
-  return { databases: dump.databases, whole: dump.whole };
+  return dump;
+}
+
+function contentOf({ databases, whole }: ForeignDump): DumpContent {
+  return { databases, whole };
 }
 
 async function feedDump(

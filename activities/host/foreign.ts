@@ -1,4 +1,6 @@
 /** A look at what Tidemark did not make, before anything is done with it. */
+import { listed } from '../../domain/dump.ts';
+import { TidemarkError } from '../../domain/errors.ts';
 import type { ForeignFacts } from '../../domain/foreign.ts';
 import type { Attempt } from '../../mariadb/context.ts';
 import { giveUp } from '../../mariadb/foreign/bytes.ts';
@@ -38,6 +40,13 @@ async function examineDump(
   const { mostBytes } = await limitsOf(host, order, await inspectLayout(host.settings.server));
   const onBytes = (read: number): void => void (scanned = read);
   const { dump, warnings, bytes: unpackedBytes } = await scanDump(bytes, { mostBytes, onBytes }, tooLarge);
+  if (order.mode === 'in-place' && !dump.whole) {
+    throw new TidemarkError(
+      'source_unsafe',
+      `It is a dump of ${listed(dump.databases)}, and goes into the running server only once it was tried beside it: restore it with ` +
+        'mode "side-by-side". The server was not touched.',
+    );
+  }
   return { form, storedBytes: place.storedBytes, unpackedBytes, dump, warnings };
 }
 

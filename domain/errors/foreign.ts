@@ -23,8 +23,8 @@ export const foreignErrors = {
   source_unsafe: entry(
     409,
     false,
-    'A backup that was made elsewhere has something in it that would reach out of its own folder.',
-    'The message names it. Make the archive again without it; the server was not touched.',
+    'A backup that was made elsewhere has something in it that would reach out of its own folder, or of its own databases.',
+    'The message names it. Make the backup again without it; the server was not touched.',
   ),
   source_too_large: entry(
     409,

@@ -33,6 +33,8 @@ export interface FreshOptions {
   plain?: boolean;
   memoryBytes: number;
   attempt: Attempt;
+  /** Called before some databases are loaded; what it answers, when they were. Throws what is against the dump. */
+  watch?: (connection: Connection) => Promise<() => Promise<void>>;
 }
 
 /**
@@ -62,6 +64,7 @@ export async function loadFresh(
   const warnings = await withPrivateServer({ ...options, further: loadingArguments }, async (target) => {
     // A whole server brings its own.
     if (content.whole) await replaceAccounts(target.connection);
+    const loaded = content.whole ? undefined : await options.watch?.(target.connection);
     const load = await startLoad({
       server,
       account: target.account,
@@ -78,6 +81,7 @@ export async function loadFresh(
     // A whole server is looked at later, with its accounts.
     if (content.whole) return load.warnings();
     await requireOnly(target.connection, content.databases);
+    await loaded?.();
     await openTables(target.connection, directory, attempt);
     return [];
   });
