@@ -1,4 +1,5 @@
 /** Loading a dump that Tidemark did not make: into a fresh server's data, or into the running server. */
+import { isDeepStrictEqual } from 'node:util';
 import { dataDirectory, type Layout } from '../../domain/layout.ts';
 import type { ForeignDump } from '../../domain/foreign.ts';
 import type { DumpContent } from '../../domain/manifest.ts';
@@ -6,7 +7,8 @@ import { bytesWrittenBy } from '../../mariadb/backup/estimate.ts';
 import type { Attempt } from '../../mariadb/context.ts';
 import { loadFresh } from '../../mariadb/dump/fresh.ts';
 import { replaceDatabases, requireForReplacing } from '../../mariadb/dump/replace.ts';
-import { asLoaded } from '../../mariadb/foreign/sql.ts';
+import type { Bytes } from '../../mariadb/foreign/bytes.ts';
+import { asLoaded, DumpScan } from '../../mariadb/foreign/sql.ts';
 import { watchTrial } from '../../mariadb/foreign/trial.ts';
 import type { Extraction } from '../../mariadb/restore/extract.ts';
 import { workingMemory } from '../../mariadb/restore/memory.ts';
@@ -15,7 +17,14 @@ import { serverOwner } from '../../mariadb/server/owner.ts';
 import type { RestorePhase } from '../../domain/progress.ts';
 import type { HostRestoreInput } from './contract.ts';
 import { pour } from './fetch.ts';
-import { type ForeignPlace, foreignOf, openObject, openPlace, teller } from './foreign-source.ts';
+import {
+  changedSince,
+  type ForeignPlace,
+  foreignOf,
+  openKnownPlace,
+  openObject,
+  teller,
+} from './foreign-source.ts';
 import type { Host } from './host.ts';
 
 /** What a private server that loads has even for a small dump. */
@@ -57,7 +66,7 @@ export async function loadForeign(
 /** Replaces the databases that the dump holds in the running server. */
 export async function replaceByForeign(host: Host, order: HostRestoreInput, trial: Attempt): Promise<void> {
   const { server } = host.settings;
-  const place = await openPlace(host, order, trial.signal);
+  const place = await openKnownPlace(host, order, trial.signal);
   const { databases } = dumpOf(order);
   const pid = await findServerProcess(server);
   await replaceDatabases({ server, databases, identity: undefined, plain: true, attempt: trial }, (load) =>
@@ -90,8 +99,22 @@ async function feedDump(
   const telling = setInterval(() => report(read, of), 1_000);
   try {
     const { bytes } = await openObject(host, place, { trial, tell });
-    await pour(asLoaded(bytes, foreignOf(order).facts?.dump?.unnamed), load, trial.signal);
+    const { unnamed } = dumpOf(order);
+    await pour(asLoaded(asExamined(bytes, order), unnamed), load, trial.signal);
   } finally {
     clearInterval(telling);
   }
+}
+
+/** Fails at its end when it is not the dump that was looked at: the object is read again for each load. */
+async function* asExamined(bytes: Bytes, order: HostRestoreInput): AsyncGenerator<Uint8Array> {
+  const { facts } = foreignOf(order);
+  const scan = new DumpScan();
+  for await (const piece of bytes) {
+    scan.add(piece);
+    yield piece;
+  }
+  // As an order brings it, which has passed through JSON.
+  const dump: unknown = JSON.parse(JSON.stringify(scan.end().dump));
+  if (scan.bytes !== facts?.unpackedBytes || !isDeepStrictEqual(dump, facts.dump)) throw changedSince();
 }

@@ -26,6 +26,28 @@ export interface ForeignPlace {
   storedBytes: number;
 }
 
+/**
+ * The place that was looked at, as it was then as far as its size tells.
+ *
+ * @throws source_damaged; what `openPlace` does
+ */
+export async function openKnownPlace(
+  host: Host,
+  order: HostRestoreInput,
+  signal: AbortSignal,
+): Promise<ForeignPlace> {
+  const place = await openPlace(host, order, signal);
+  if (foreignOf(order).facts?.storedBytes !== place.storedBytes) throw changedSince();
+  return place;
+}
+
+export function changedSince(): TidemarkError {
+  return new TidemarkError(
+    'source_damaged',
+    'The backup was changed since it was looked at. Order the restore again.',
+  );
+}
+
 /** The most objects that a folder may have. */
 const mostObjects = 1_000_000;
 

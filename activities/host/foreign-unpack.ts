@@ -19,7 +19,7 @@ import { serverOwner } from '../../mariadb/server/owner.ts';
 import type { FetchReport, HostRestoreInput } from './contract.ts';
 import { loadForeign } from './foreign-dump.ts';
 import { foreignManifest } from './foreign-manifest.ts';
-import { foreignOf, openPlace, unpackPlace } from './foreign-source.ts';
+import { foreignOf, openKnownPlace, unpackPlace } from './foreign-source.ts';
 import type { Host } from './host.ts';
 import { keepManifest } from './kept-manifest.ts';
 
@@ -47,7 +47,7 @@ export async function unpackForeign(
 ): Promise<FetchReport> {
   await forgetApplied(trial.folder);
   const { server } = host.settings;
-  const place = await openPlace(host, order, trial.signal);
+  const place = await openKnownPlace(host, order, trial.signal);
   const report = { readFrom: [place.source.location], refusals: [] };
   if (order.mode === 'side-by-side') {
     await createStaging(staging, await serverOwner(server, dataDirectory(layout)));
@@ -104,12 +104,7 @@ function layoutOf({ innodbPageSize, innodbDataFiles }: ForeignFiles, target: Lay
 
 /** Sees once more that it is there, and as it was: before a restore in place stops the server, or drops databases of it. */
 export async function verifyForeign(host: Host, order: HostRestoreInput, trial: Attempt): Promise<void> {
-  const { storedBytes } = await openPlace(host, order, trial.signal);
+  await openKnownPlace(host, order, trial.signal);
   const { facts } = foreignOf(order);
   if (facts?.dump?.whole === false) await requireForReplacing(host.settings.server);
-  if (facts?.storedBytes === storedBytes) return;
-  throw new TidemarkError(
-    'source_damaged',
-    'The backup was changed since it was looked at. Order the restore again.',
-  );
 }

@@ -128,3 +128,23 @@ test('one with all tables, routines and events of its database goes in', async (
   await run(() => replaceActivities(host).replaceDatabases(order));
   expect(await orders()).toEqual([{ id: 7 }]);
 }, 90_000);
+
+test('one that was replaced since it was looked at is refused before anything is dropped', async () => {
+  const text = `${head}${named}${tableOf('orders')}${tail}`;
+  const before = await orders();
+  const order = await examined(text);
+  const changed = {
+    code: 'source_damaged',
+    message: expect.stringContaining('changed since it was looked at'),
+  };
+  await put(`${text}\n${tail}`);
+  await expect(run(() => restoreActivities(host).fetchBackup(order))).rejects.toMatchObject(changed);
+  await expect(run(() => replaceActivities(host).replaceDatabases(order))).rejects.toMatchObject(changed);
+  await put(text.replace('10.11.19', '10.11.18'));
+  await expect(run(() => restoreActivities(host).fetchBackup(order))).rejects.toMatchObject(changed);
+  await put(text.replace('-- Dump completed', '-- Some remark..'));
+  await expect(run(() => restoreActivities(host).fetchBackup(order))).rejects.toMatchObject({
+    code: 'source_damaged',
+  });
+  expect(await orders()).toEqual(before);
+}, 90_000);
