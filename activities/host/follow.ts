@@ -3,6 +3,7 @@ import { Context } from '@temporalio/activity';
 import type { FollowReport } from '../../domain/archive/facts.ts';
 import { isNews } from '../../domain/archive/following.ts';
 import { joinedEncryption, requireRecipients } from '../../domain/encryption.ts';
+import { TidemarkError } from '../../domain/errors.ts';
 import { Follower } from '../../mariadb/follow/follower.ts';
 import { openArchive } from '../../storage/segments.ts';
 import { ownStore } from './bucket.ts';
@@ -18,6 +19,7 @@ const idleReportMs = 60_000;
 export function followActivities(host: Host): HostFollowActivities {
   return {
     async followBinlog(order) {
+      const session = sessionOf(order);
       const context = Context.current();
       const beat = (): void => context.heartbeat(host.following.state);
       beat();
@@ -26,7 +28,7 @@ export function followActivities(host: Host): HostFollowActivities {
         const { settings, log } = host;
         const encryption = joinedEncryption(settings.backup, order.encryption);
         requireRecipients(encryption, order.serviceId);
-        const teller = new Teller(host, order);
+        const teller = new Teller(host, order.workflowId, session);
         return await host.following.follow(
           (signal) =>
             new Follower({
@@ -53,27 +55,44 @@ export function followActivities(host: Host): HostFollowActivities {
 }
 
 /**
+ * What is reported of an order without a session is taken by nobody. The workflow that gave it orders anew once it is
+ * refused.
+ *
+ * @throws order_outdated
+ */
+function sessionOf({ session }: HostFollowInput): string {
+  if (session !== undefined && session !== '') return session;
+  throw new TidemarkError(
+    'order_outdated',
+    'The order to follow the binlog is of a control worker of an earlier version, which nothing can be reported to. ' +
+      'It is ordered anew within 5 minutes; if this comes again, upgrade the control workers.',
+  );
+}
+
+/**
  * Says what a follower reports: each report that has news, and now and then where it stands. What Temporal does not take
  * is told again by the follower.
  */
 class Teller {
   readonly #host: Host;
-  readonly #order: HostFollowInput;
+  readonly #workflowId: string;
+  readonly #session: string;
   /** A later attempt begins behind all of this one. */
   #sequence = Context.current().info.attempt * 2 ** 32;
   #toldAt = 0;
   #trouble: string | undefined;
 
-  constructor(host: Host, order: HostFollowInput) {
+  constructor(host: Host, workflowId: string, session: string) {
     this.#host = host;
-    this.#order = order;
+    this.#workflowId = workflowId;
+    this.#session = session;
   }
 
   async tell(report: FollowReport): Promise<void> {
     const { trouble } = report.state;
     const due = Date.now() - this.#toldAt >= idleReportMs;
     if (!isNews(report) && !due && trouble === this.#trouble) return;
-    const { workflowId, session = '' } = this.#order;
+    const [workflowId, session] = [this.#workflowId, this.#session];
     for (const piece of piecesOf(report)) {
       const told = { workflowId, session, sequence: (this.#sequence += 1), report: piece };
       await this.#host.signal(workflowId, 'report', this.#host.signReport(told));

@@ -8,29 +8,36 @@ import { identityFor } from '../../mariadb/restore/identity.ts';
 import { listTransactions } from '../../mariadb/transactions/list.ts';
 import { openArchive } from '../../storage/segments.ts';
 import type { HostControlActivities } from './contract.ts';
-import { type Host, operationFolder, Turn } from './host.ts';
+import { type Host, operationFolder } from './host.ts';
 
 /** A little less than the activity has. */
 const longestMs = 18_000;
 
 export function transactionActivities(host: Host): Pick<HostControlActivities, 'readTransactions'> {
-  // One list at a time: each may hold some segments in memory.
-  const turn = new Turn();
+  // One list at a time: each may hold some segments in memory. None waits here, where restores have their orders.
+  let reading = false;
   return {
     readTransactions: async (order) => {
+      if (reading) {
+        throw new TidemarkError(
+          'agent_busy',
+          `The agent of service "${order.serviceId}" reads another list of transactions. Ask again in some seconds.`,
+        );
+      }
+      reading = true;
       const late = AbortSignal.timeout(longestMs);
-      return await turn.take(async () => {
-        try {
-          return await read(host, order, AbortSignal.any([late, Context.current().cancellationSignal]));
-        } catch (error) {
-          if (!late.aborted) throw error;
-          throw new TidemarkError(
-            'storage_timeout',
-            `The transactions could not be read from ${host.store.location} within ${longestMs / 1000} s.`,
-            { cause: error },
-          );
-        }
-      });
+      try {
+        return await read(host, order, AbortSignal.any([late, Context.current().cancellationSignal]));
+      } catch (error) {
+        if (!late.aborted) throw error;
+        throw new TidemarkError(
+          'storage_timeout',
+          `The transactions could not be read from ${host.store.location} within ${longestMs / 1000} s.`,
+          { cause: error },
+        );
+      } finally {
+        reading = false;
+      }
     },
   };
 }

@@ -24,6 +24,7 @@ export const listTransactions = operation({
     'agent_unavailable',
     'agent_revoked',
     'agent_outdated',
+    'agent_busy',
     'identity_unavailable',
     'identity_command_failed',
     'binlog_damaged',

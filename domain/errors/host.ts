@@ -44,6 +44,18 @@ export const hostErrors = {
     'The agent of the service is of a version that cannot do what was ordered.',
     'Bring the agent to the version of the deployment, then order it again.',
   ),
+  agent_busy: entry(
+    503,
+    true,
+    'The agent of the service reads another list of transactions; it reads one at a time.',
+    'Ask again after `Retry-After` seconds.',
+  ),
+  order_outdated: entry(
+    409,
+    false,
+    'The agent was given an order by a control worker of an earlier version, which it cannot report to any more.',
+    'Nothing: it is ordered anew. If it comes again, upgrade the control workers.',
+  ),
   sealed_for_another: entry(
     409,
     false,

@@ -207,6 +207,7 @@ describe('an agent', () => {
     const given = {
       serviceId: 'own-1',
       workflowId: 'follow/own-1',
+      session: 'a-session',
       deploymentId,
       intervalMs: 1_000,
       encryption: noEncryption,
