@@ -202,7 +202,10 @@ describe('an agent', () => {
     await recognizeStorage(first, catalog);
     const host = await unmounted();
     const told = Promise.withResolvers<FollowReport>();
-    host.signal = async (_, __, report) => told.resolve(report as FollowReport);
+    host.signReport = ({ report }) => {
+      told.resolve(report);
+      return { report: '', signature: '' };
+    };
     const { deploymentId } = await order();
     const given = {
       serviceId: 'own-1',
