@@ -102,7 +102,7 @@ test.each([
   started = startStackProgram(data, ['--storage', other], bucket.variables);
   expect(await started.ended).toBe(2);
   expect(started.stderr()).toContain(
-    `The storage ${other} has none of the backups that the catalog lists. They are in ${bucket.location}:`,
+    `The storage ${other} does not have the newest of the backups that the catalog lists. They are in ${bucket.location}:`,
   );
   expect((await bucket.objects()).filter((name) => name.startsWith('of/none/'))).toEqual([]);
 });
