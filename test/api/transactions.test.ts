@@ -59,13 +59,19 @@ async function answered(
   return { order, answer };
 }
 
-async function asking<T>(
+/** Asks again where the agent of the test has not begun to take questions in the time that one waits for it. */
+async function asking(
   { agentId }: ServiceRecord,
   activities: Record<string, (...asked: never[]) => Promise<unknown>>,
-  work: () => Promise<T>,
-): Promise<T> {
+  work: () => Promise<Answer>,
+): Promise<Answer> {
   return await workers.during('tidemark', undefined, async () =>
-    workers.during(agentTaskQueue(agentId, 'control'), activities, work),
+    workers.during(agentTaskQueue(agentId, 'control'), activities, async () => {
+      for (let tries = 1; ; tries += 1) {
+        const answer = await work();
+        if (tries === 10 || !answer.errors.includes('agent_unavailable')) return answer;
+      }
+    }),
   );
 }
 
