@@ -144,7 +144,8 @@ describe('with a million rows', () => {
 
   test('archived binlogs are found without looking at the others', async () => {
     const archive = archiveIn(database);
-    const key = /PRIMARY KEY|autoindex_(stretches|timelines|archive_holes|follow_states|recovery_marks)/;
+    const key =
+      /PRIMARY KEY|autoindex_(stretches|timelines|archive_holes|follow_states|recovery_marks|prunings)/;
     const range = {
       timeline,
       from: { file: 'binlog.000001', position: 0 },
