@@ -113,15 +113,14 @@ test.each(['', '/', '//a', '/a/../b', '/a/./b', '/a\\b', `/${'a'.repeat(256)}`])
   },
 );
 
-test.each([
-  { point_in_time: '2024-03-26 17:18:21' },
-  { gtid: '0-1-42' },
-  { latest: true },
-])('%j beside it makes no sense', async (fields) => {
-  const answer = await restore({ id: '/a.tar', external_source: from, ...fields });
-  expect([answer.status, answer.errors]).toEqual([400, ['invalid_request']]);
-  expect(answer.messages).toContain(`"${Object.keys(fields)[0]}"`);
-});
+test.each([{ point_in_time: '2024-03-26 17:18:21' }, { gtid: '0-1-42' }, { latest: true }])(
+  '%j beside it makes no sense',
+  async (fields) => {
+    const answer = await restore({ id: '/a.tar', external_source: from, ...fields });
+    expect([answer.status, answer.errors]).toEqual([400, ['invalid_request']]);
+    expect(answer.messages).toContain(`"${Object.keys(fields)[0]}"`);
+  },
+);
 
 test('a part of it is not there yet', async () => {
   const answer = await restore({ id: '/a.tar', external_source: from, include: ['shop'] });

@@ -146,9 +146,7 @@ describe('POST /restores/lookup', () => {
 });
 
 describe('what is described and not there yet', () => {
-  const paths = (restoreId: number): [string, string][] => [
-    ['GET', `/restores/${restoreId}/events`],
-  ];
+  const paths = (restoreId: number): [string, string][] => [['GET', `/restores/${restoreId}/events`]];
 
   test('says so, and not before it is known that what is named exists for the one who asks', async () => {
     const { id } = await restoreOf('Succeeded');

@@ -49,7 +49,9 @@ test('services lists what is managed as a table, and get shows one', async () =>
   const listed = await tidemark.run('services');
   expect(listed).toMatchObject({ code: 0, stderr: '' });
   const [head = '', row = ''] = listed.stdout.split('\n');
-  expect(head).toMatch(/^SERVICE_ID +SERVICE_NAME +SERVER_VERSION +SERVER +AGENT +LAST_SEEN_AT +HOSTNAME +LAST_PROVEN$/);
+  expect(head).toMatch(
+    /^SERVICE_ID +SERVICE_NAME +SERVER_VERSION +SERVER +AGENT +LAST_SEEN_AT +HOSTNAME +LAST_PROVEN$/,
+  );
   expect(row).toMatch(
     /^cli-one +cli-one +\d+\.\d+\.\S+ +running +alive +\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ +\S+ *$/,
   );
