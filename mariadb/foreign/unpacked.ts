@@ -136,8 +136,7 @@ export class Unpacked {
     if (name.startsWith('/')) throw unsafe(name, 'it is absolute');
     const segments = name.split('/').filter((segment) => segment !== '' && segment !== '.');
     if (segments.includes('..')) throw unsafe(name, 'it leads out of the folder');
-    // eslint-disable-next-line no-control-regex
-    if (/[\x00-\x1f\x7f\\]/.test(name)) throw unsafe(name, 'it has a character that no name has');
+    if (/[\p{Cc}\\]/u.test(name)) throw unsafe(name, 'it has a character that no name has');
     const safe = segments.join('/');
     const long = segments.some((segment) => Buffer.byteLength(segment) > longestSegment);
     if (long || Buffer.byteLength(safe) > longestPath) throw unsafe(name, 'it is too long');
