@@ -43,7 +43,7 @@ test('a dump of a whole server is listed with its position, and restored to anot
   const lookup = await stack.request('POST', '/restores/lookup', { backup_id: dump.id });
   expect(JSON.stringify(lookup.body)).toContain('dump-2');
   const id = await stack.orderRestore(dump.id, 'dump-2');
-  expect(await stack.restoreEnd(id)).toMatchObject({
+  expect(await stack.restored(id)).toMatchObject({
     status: 'Succeeded',
     type: 'logical',
     message:
@@ -72,7 +72,7 @@ describe('a dump of some databases', () => {
     await service.server.query('CREATE DATABASE beside');
     await service.server.query('CREATE TABLE beside.stays (id INT)');
     const id = await stack.orderRestore(dump.id, 'dump-1');
-    expect(await stack.restoreEnd(id)).toMatchObject({
+    expect(await stack.restored(id)).toMatchObject({
       status: 'Succeeded',
       type: 'logical',
       message: 'Restore has succeeded!',

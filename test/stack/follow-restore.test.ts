@@ -95,7 +95,7 @@ test('has all that was written before it and after, to the last transaction', as
   const first = await caughtUp();
   const stopWriting = beginWriting();
   const id = await stack.orderRestore(backup.id, 'restored-1');
-  expect((await stack.restoreEnd(id)).status).toBe('Succeeded');
+  await stack.restored(id);
   const confirmed = await stopWriting();
   await service.server.query("INSERT INTO shop.t (t) VALUES ('afterwards')");
   const second = await caughtUp();

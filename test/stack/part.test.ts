@@ -45,7 +45,7 @@ test('a table that was dropped comes back from a full backup, and what was writt
   ]);
   const served = await startedAt();
   const id = await stack.orderRestore(full.id, 'part-1', { include: ['shop.orders'] });
-  const ended = await stack.restoreEnd(id);
+  const ended = await stack.restored(id);
   expect(ended).toMatchObject({
     status: 'Succeeded',
     message: 'Restore has succeeded! shop.orders came back into the running server.',
@@ -80,7 +80,7 @@ test('a database comes back beside the one that is there, as it was just before 
     id = body.id ?? 0;
     return status === 200;
   });
-  const ended = await stack.restoreEnd(id);
+  const ended = await stack.restored(id);
   expect(ended).toMatchObject({
     status: 'Succeeded',
     include: ['shop'],

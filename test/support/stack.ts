@@ -265,14 +265,19 @@ export class TestStack {
     return await until(() => this.restoreOf(id), isOver, `the end of restore ${id}`);
   }
 
+  /** @throws with the message of the restore, where it did not succeed */
+  async restored(id: number): Promise<RestoreBody> {
+    const ended = await this.restoreEnd(id);
+    if (ended.status !== 'Succeeded') throw new Error(`restore ${id}: ${ended.status}: ${ended.message}`);
+    return ended;
+  }
+
   async restore(
     backupId: string,
     serviceId: string,
     fields: Record<string, unknown> = {},
   ): Promise<RestoreBody> {
-    const ended = await this.restoreEnd(await this.orderRestore(backupId, serviceId, fields));
-    if (ended.status !== 'Succeeded') throw new Error(`the restore failed: ${ended.message}`);
-    return ended;
+    return await this.restored(await this.orderRestore(backupId, serviceId, fields));
   }
 
   async stop(): Promise<void> {
