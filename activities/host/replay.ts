@@ -210,7 +210,13 @@ const written = z.strictObject({
       transactions: z.int(),
       serverIds: z.array(z.int()),
       definitions: z.array(
-        z.strictObject({ path: z.string(), position: z.int(), end: z.int(), checksum: z.boolean() }),
+        z.strictObject({
+          path: z.string(),
+          position: z.int(),
+          end: z.int(),
+          checksum: z.boolean(),
+          replicated: z.boolean(),
+        }),
       ),
     }),
   }),

@@ -20,11 +20,13 @@ export function tokensOf(statement: string): string[] {
  * Reads CREATE, ALTER and DROP EVENT, and DROP DATABASE.
  *
  * @param database the one in use
+ * @param replicated it was told to a replica, which disables whatever it is told of
  * @returns what to do with the statuses; undefined for any other statement
  */
 export function eventChange(
   statement: string,
   database: string,
+  replicated = false,
 ): ((statuses: Map<string, EventStatus>) => void) | undefined {
   const tokens = tokensOf(statement);
   const words = tokens.map((text) => text.toUpperCase());
@@ -39,7 +41,7 @@ export function eventChange(
   const key = eventKey(named.database, named.name);
   const body = words.indexOf('DO', named.end);
   const clauses = words.slice(named.end, body < 0 ? undefined : body);
-  const status = statusOf(clauses);
+  const status = replicated ? 'SLAVESIDE_DISABLED' : statusOf(clauses);
   switch (verb) {
     case 'CREATE':
       return (statuses) => {

@@ -43,8 +43,8 @@ export async function settleEvents(
   const open = rows.filter(({ db, name }) => before.get(eventKey(db, name)) !== 'SLAVESIDE_DISABLED');
   if (open.length === 0) return [];
   const wanted = new Map(before);
-  for await (const { database, statement } of statementsOf(definitions)) {
-    eventChange(statement, database)?.(wanted);
+  for await (const { database, statement, replicated } of statementsOf(definitions)) {
+    eventChange(statement, database, replicated)?.(wanted);
   }
   const unknown: string[] = [];
   for (const { db, name } of open) {
@@ -63,15 +63,15 @@ export async function settleEvents(
 /** The statements that define something, of the binlogs' own bytes. */
 export async function* statementsOf(
   places: readonly DefinitionPlace[],
-): AsyncGenerator<{ database: string; statement: string }, void, undefined> {
-  for (const { path, position, end, checksum } of places) {
+): AsyncGenerator<{ database: string; statement: string; replicated: boolean }, void, undefined> {
+  for (const { path, position, end, checksum, replicated } of places) {
     await using handle = await open(path, 'r');
     const bytes = Buffer.alloc(end - position);
     await handle.read(bytes, 0, bytes.length, position);
     for (let at = 0; at + headerLength <= bytes.length; at += bytes.readUInt32LE(at + 9)) {
       const event = bytes.subarray(at, at + bytes.readUInt32LE(at + 9) - (checksum ? checksumLength : 0));
       const found = queryOf(event);
-      if (found) yield found;
+      if (found) yield { ...found, replicated };
     }
   }
 }

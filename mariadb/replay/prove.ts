@@ -5,6 +5,7 @@
  */
 import { open, type FileHandle } from 'node:fs/promises';
 import type { ArchivePoint } from '../../domain/archive/facts.ts';
+import { eventTypes } from '../../domain/binlog/event-types.ts';
 import type { BinlogEvent } from '../../domain/binlog/events.ts';
 import { type Gtid, GtidState, gtidText, parseGtids } from '../../domain/binlog/gtid.ts';
 import { BinlogReader } from '../../domain/binlog/reader.ts';
@@ -21,6 +22,8 @@ export interface DefinitionPlace {
   end: number;
   /** Its events end with one. */
   checksum: boolean;
+  /** The server that wrote the binlog was told of it by another one, as a replica. */
+  replicated: boolean;
 }
 
 export interface ProvenReplay {
@@ -52,6 +55,8 @@ interface Walk {
   stop: ArchivePoint | undefined;
   transactions: number;
   serverIds: Set<number>;
+  /** Of the server that wrote the file. */
+  ownId: number | undefined;
   definitions: DefinitionPlace[];
 }
 
@@ -81,6 +86,7 @@ export async function proveBinlogs(
     stop: undefined,
     transactions: 0,
     serverIds: new Set(),
+    ownId: undefined,
     definitions: [],
   };
   const read: ProvenReplay['files'] = [];
@@ -176,6 +182,7 @@ function lookAt(
 ): void {
   if (!tracker.open) comeTo(walk, file, event.position);
   if (walk.stop) return;
+  if (event.type === eventTypes.FORMAT_DESCRIPTION_EVENT) walk.ownId = event.serverId;
   if (event.body?.kind === 'gtid_list') begin(walk, file, event.body.gtids);
   if (event.body?.kind === 'gtid' && walk.reached) {
     const { stop } = walk.order;
@@ -191,7 +198,9 @@ function lookAt(
   if (!walk.reached) return;
   if (transaction.ddl) {
     const { position, end } = transaction;
-    walk.definitions.push({ path: file.path, position, end, checksum: reader.format?.checksum === 'CRC32' });
+    const checksum = reader.format?.checksum === 'CRC32';
+    const replicated = event.serverId !== walk.ownId;
+    walk.definitions.push({ path: file.path, position, end, checksum, replicated });
   }
   pass(walk, file, transaction);
 }

@@ -51,3 +51,19 @@ test('an event is known by its new name, and forgotten when it or its database g
   expect(statuses.size).toBe(0);
   expect(after('DROP EVENT IF EXISTS nightly', 'ENABLED')).toBeUndefined();
 });
+
+test('a replica disables what it is told of, whatever the source does', () => {
+  const told = (statement: string, before: EventStatus): EventStatus | undefined => {
+    const statuses = new Map([[clerk, before]]);
+    eventChange(statement, 'shop', true)?.(statuses);
+    return statuses.get(clerk);
+  };
+  for (const statement of [
+    'CREATE OR REPLACE EVENT nightly ON SCHEDULE EVERY 1 DAY ENABLE DO SELECT 1',
+    'CREATE OR REPLACE EVENT nightly ON SCHEDULE EVERY 1 DAY DISABLE DO SELECT 1',
+    'ALTER EVENT nightly ENABLE',
+    'ALTER EVENT nightly ON SCHEDULE EVERY 2 DAY',
+  ])
+    expect(told(statement, 'ENABLED')).toBe('SLAVESIDE_DISABLED');
+  expect(told('DROP EVENT nightly', 'ENABLED')).toBeUndefined();
+});
