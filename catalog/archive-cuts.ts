@@ -215,7 +215,7 @@ async function pieceBetween(
     toGtid,
     endFile: lastRow.file,
     endPosition: lastRow.end_position,
-    ...present({ fromTime, toTime }),
+    ...present({ closed: lastRow.closed, fromTime, toTime }),
     unsampled: clipped(stretch.unsampled, fromTime, toTime),
     bytes: 0,
     storedBytes: 0,

@@ -16,8 +16,14 @@ export interface ArchiveCatalog extends RecoveryCatalog, SegmentSearch {
    *
    * @param options `alarm`: new timelines and holes that break the archive are to be decided about, see BreakCatalog;
    *   default: they are old news
+   * @returns where the follower stands, with what was known before; and how far the archive was behind until then, in
+   *   seconds, where that is known
    */
-  recordArchive(serviceId: string, report: FollowReport, options?: { alarm?: boolean }): Promise<void>;
+  recordArchive(
+    serviceId: string,
+    report: FollowReport,
+    options?: { alarm?: boolean },
+  ): Promise<{ state: FollowState; lagSeconds?: number }>;
   findFollowState(serviceIds: readonly string[]): Promise<Map<string, FollowState>>;
   /** All timelines, stretches and holes of a service: few, whatever its age. */
   archiveFacts(serviceId: string): Promise<{

@@ -12,6 +12,7 @@ import type {
   TimelineFacts,
 } from '../domain/archive/facts.ts';
 import { breaksIn } from '../domain/archive/breaks.ts';
+import { lagBefore, recordedState } from '../domain/archive/following.ts';
 import { sortable } from '../domain/archive/instants.ts';
 import { fileNumber, type StretchFacts, withSegment } from '../domain/archive/stretches.ts';
 import { insertBreaks } from './breaks.ts';
@@ -29,7 +30,7 @@ export function archiveIn(
 ): Omit<ArchiveCatalog, keyof RecoveryCatalog | keyof SegmentSearch> {
   return {
     async recordArchive(serviceId, report, { alarm = false } = {}) {
-      await database.writeAlone(serviceId, async (db) => {
+      return await database.writeAlone(serviceId, async (db) => {
         const timelines = await recordTimelines(db, serviceId, report.timelines);
         await recordSegments(db, serviceId, report);
         const holes: HoleFacts[] = [];
@@ -38,7 +39,7 @@ export function archiveIn(
           const known = await timelinesOf(db, serviceId);
           await insertBreaks(db, serviceId, breaksIn({ timelines, holes }, known));
         }
-        await recordState(db, serviceId, report.state);
+        return await recordState(db, serviceId, report.state);
       });
     },
 
@@ -293,7 +294,20 @@ async function recordHole(db: Transaction<Tables>, serviceId: string, hole: Hole
 }
 
 /** A report that is told again does not put the follower back. */
-async function recordState(db: Transaction<Tables>, serviceId: string, state: FollowState): Promise<void> {
+async function recordState(
+  db: Transaction<Tables>,
+  serviceId: string,
+  told: FollowState,
+): ReturnType<ArchiveCatalog['recordArchive']> {
+  const known = await db
+    .selectFrom('follow_states')
+    .select('state')
+    .where('service_id', '=', serviceId)
+    .executeTakeFirst();
+  const before = known && (JSON.parse(known.state) as FollowState);
+  const id = told.timeline === '' ? before?.timeline : told.timeline;
+  const timeline = id === undefined ? undefined : await findTimeline(db, serviceId, id);
+  const state = recordedState(before, told, timeline);
   const lookedAt = sortable(state.lookedAt);
   const row = { service_id: serviceId, looked_at: lookedAt, state: JSON.stringify(state) };
   await db
@@ -312,4 +326,20 @@ async function recordState(db: Transaction<Tables>, serviceId: string, state: Fo
         ),
     )
     .execute();
+  const lagSeconds = lagBefore(before, state, timeline);
+  return { state, ...(lagSeconds !== undefined && { lagSeconds }) };
+}
+
+async function findTimeline(
+  db: Kysely<Tables>,
+  serviceId: string,
+  id: string,
+): Promise<TimelineFacts | undefined> {
+  const row = await db
+    .selectFrom('timelines')
+    .select('facts')
+    .where('service_id', '=', serviceId)
+    .where('id', '=', id)
+    .executeTakeFirst();
+  return row && (JSON.parse(row.facts) as TimelineFacts);
 }

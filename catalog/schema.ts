@@ -362,6 +362,7 @@ interface StretchesTable {
   to_gtid: string;
   end_file: string;
   end_position: number;
+  closed: 'rotate' | 'stop' | null;
   from_time: string | null;
   to_time: string | null;
   /** JSON */

@@ -208,15 +208,14 @@ function tell(run: FollowRun, message: string): void {
 
 function statusOf(run: FollowRun): FollowStatus {
   const { input, agentId, message, state, lastSegment } = run;
+  const lagSeconds = state && lagOf(state, Date.parse(state.lookedAt));
   return {
     serviceId: input.serviceId,
     agentId,
     message,
     lastSegment,
     ...(state && { state, lagBytes: state.lagBytes }),
-    ...(state?.archivedTime !== undefined && {
-      lagSeconds: lagOf(state.archivedTime, Date.parse(state.lookedAt)),
-    }),
+    ...(lagSeconds !== undefined && { lagSeconds }),
   };
 }
 

@@ -3,7 +3,7 @@ import { Context } from '@temporalio/activity';
 import { followDecision, followFactsOf } from '../../catalog/follow-decision.ts';
 import type { ServiceRecord } from '../../catalog/types.ts';
 import type { FollowReport, FollowState, HoleFacts } from '../../domain/archive/facts.ts';
-import { decideFollowing, joinReports, lagOf, requireFollowed } from '../../domain/archive/following.ts';
+import { decideFollowing, joinReports, requireFollowed } from '../../domain/archive/following.ts';
 import { holds } from '../../domain/archive/stretches.ts';
 import { messageOf, TidemarkError } from '../../domain/errors.ts';
 import { workflowIds } from '../../domain/ids.ts';
@@ -57,8 +57,8 @@ export function archiveActivities(plane: Plane): ArchiveActivities {
       const [first, ...others] = told.map(({ report }) => report);
       if (!first) return { sequence: after, segments: 0 };
       const report = others.reduce(joinReports, first);
-      const { state, segments } = report;
-      await takeReport(plane, serviceId, report);
+      const { segments } = report;
+      const state = await takeReport(plane, serviceId, report);
       if (endLeftOut && segments.length > 0) await closeLeftOut(plane, serviceId, report);
       const last = segments.at(-1);
       return {
@@ -109,16 +109,16 @@ export function archiveActivities(plane: Plane): ArchiveActivities {
   };
 }
 
-async function takeReport(plane: Plane, serviceId: string, report: FollowReport): Promise<void> {
+/** @returns where the follower stands */
+async function takeReport(plane: Plane, serviceId: string, report: FollowReport): Promise<FollowState> {
   const { catalog } = plane;
-  const { state, timelines, holes } = report;
-  const before = await stateOf(plane, serviceId);
-  await catalog.recordArchive(serviceId, report, { alarm: true });
+  const { timelines, holes } = report;
+  const { state, lagSeconds } = await catalog.recordArchive(serviceId, report, { alarm: true });
   const message = state.trouble;
-  const at = Date.parse(state.lookedAt);
-  const lag = before?.archivedTime !== undefined && { at, seconds: lagOf(before.archivedTime, at) };
+  const lag = lagSeconds !== undefined && { at: Date.parse(state.lookedAt), seconds: lagSeconds };
   await catalog.updateFollowing(serviceId, { message, ...(lag && { lag }) });
   if (timelines.length + holes.length > 0) await settleBreaksSoon(plane, serviceId);
+  return state;
 }
 
 /** Whether the catalog has the segments up to there, wherever the follower stands by now. */

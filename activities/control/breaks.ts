@@ -73,7 +73,7 @@ export async function measureArchives({ catalog, archiveMeter }: Plane): Promise
     const now = Date.now();
     for (const { serviceId, order, message } of followings) {
       const state = order === '' ? undefined : states.get(serviceId);
-      const lagSeconds = state?.archivedTime === undefined ? undefined : lagOf(state.archivedTime, now);
+      const lagSeconds = state && lagOf(state, now);
       const point = points.get(serviceId);
       const ofBackups = point === undefined ? Infinity : Math.max(0, now - Date.parse(point)) / 1000;
       archiveMeter.archive(serviceId, {

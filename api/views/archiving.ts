@@ -20,6 +20,7 @@ export function archivingStatus(
   const ordered = following !== undefined && following.order !== '';
   const trouble = following?.message ?? '';
   const alarm = alarmOf(breaks);
+  const lag = state && lagOf(state, now);
   return {
     state: !ordered ? 'off' : trouble === '' && state ? 'following' : 'waiting',
     message: [trouble, alarm].filter((said) => said !== '').join(' '),
@@ -32,8 +33,8 @@ export function archivingStatus(
       lag_bytes: state.lagBytes,
       spool_bytes: state.spoolBytes,
       ...given('archived_until', state.archivedTime && wholeSeconds(state.archivedTime)),
-      ...(state.archivedTime !== undefined && { lag_seconds: Math.ceil(lagOf(state.archivedTime, now)) }),
     }),
+    ...(lag !== undefined && { lag_seconds: Math.ceil(lag) }),
     ...(following && { worst_lag_seconds: Math.ceil(worstLag(following.lags, now)) }),
   };
 }

@@ -136,6 +136,11 @@ export interface FollowState {
   archived: ArchivePoint;
   /** Everything confirmed by this instant is in the archive; left out while nobody knows. */
   archivedTime?: string;
+  /**
+   * Nothing was confirmed on the timeline between `archivedTime` and this: the server was on another one. Only where it
+   * is recorded, see {@link recordedState}.
+   */
+  since?: string;
   /** Where the server's binlog ended when last looked at, and when that was. */
   server?: BinlogPoint;
   lookedAt: string;

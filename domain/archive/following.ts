@@ -3,7 +3,9 @@ import type { EncryptionPolicy } from '../encryption.ts';
 import { TidemarkError } from '../errors.ts';
 import type { OperationTimings } from '../operations.ts';
 import type { BinlogSettings } from '../service-settings.ts';
-import type { FollowReport, FollowState } from './facts.ts';
+import type { FollowReport, FollowState, TimelineFacts } from './facts.ts';
+import { microseconds } from './instants.ts';
+import { comparePlaces } from './stretches.ts';
 
 /** What decides about the following of one service. */
 export interface FollowFacts {
@@ -65,9 +67,77 @@ export function worstLag(history: LagHistory, now: number): number {
   return Math.max(0, ...recent.map(([, seconds]) => seconds));
 }
 
-/** How far the archive is behind, in seconds: what would be lost now. */
-export function lagOf(archivedTime: string, now: number): number {
-  return Math.max(0, (now - Date.parse(archivedTime)) / 1000);
+/**
+ * How far the archive is behind, in seconds: what would be lost now. Undefined while nobody knows.
+ *
+ * @param now Unix milliseconds
+ */
+export function lagOf(state: Pick<FollowState, 'archivedTime' | 'since'>, now: number): number | undefined {
+  const { archivedTime, since = archivedTime } = state;
+  if (archivedTime === undefined || since === undefined) return undefined;
+  return Math.max(0, (now - Math.max(Date.parse(archivedTime), Date.parse(since))) / 1000);
+}
+
+/**
+ * What is known of where a follower stands, with what was known before. A follower that has just begun knows less of its
+ * timeline than the one before it did, or not even which it is; and on a timeline that the server came back to, or began
+ * with a restore, nothing was confirmed while it was elsewhere.
+ *
+ * @param timeline that the server is on by this, where more of it is known than its id
+ */
+export function recordedState(
+  before: FollowState | undefined,
+  told: FollowState,
+  timeline?: TimelineFacts,
+): FollowState {
+  if (!before) return told;
+  if (told.timeline === '') {
+    const { timeline: id, archived, archivedTime, since } = before;
+    return {
+      ...told,
+      timeline: id,
+      archived,
+      ...(archivedTime !== undefined && { archivedTime }),
+      ...(since !== undefined && { since }),
+    };
+  }
+  const other = before.timeline !== told.timeline;
+  const since = latest([
+    before.since,
+    ...(other ? [before.archivedTime] : []),
+    ...(timeline?.cause === 'restore' ? [timeline.createdAt] : []),
+  ]);
+  const less = other || comparePlaces(told.archived, before.archived) < 0;
+  const archivedTime = less ? told.archivedTime : latest([before.archivedTime, told.archivedTime]);
+  return {
+    ...told,
+    ...(archivedTime !== undefined && { archivedTime }),
+    ...(since !== undefined && { since }),
+  };
+}
+
+function latest(times: readonly (string | undefined)[]): string | undefined {
+  return times
+    .filter((time) => time !== undefined)
+    .toSorted((a, b) => microseconds(a) - microseconds(b))
+    .at(-1);
+}
+
+/**
+ * How far the archive was behind just before a report, in seconds. Undefined while nobody knows: not of a timeline that
+ * begins and has not told how, either.
+ *
+ * @param before recorded until then
+ * @param now what {@link recordedState} made of it and of the report
+ */
+export function lagBefore(
+  before: FollowState | undefined,
+  now: FollowState,
+  timeline: TimelineFacts | undefined,
+): number | undefined {
+  if (!before || !timeline) return undefined;
+  const { since } = now;
+  return lagOf({ ...before, ...(since !== undefined && { since }) }, Date.parse(now.lookedAt));
 }
 
 /** What a follower tells, and to whom. */

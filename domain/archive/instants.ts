@@ -35,3 +35,8 @@ export function microInstant(time: number): string {
 export function sortable(time: string): string {
   return microInstant(microseconds(time));
 }
+
+/** For sorting by instants that are all written in one form; what has none comes first. */
+export function compareText(a = '', b = ''): number {
+  return a < b ? -1 : Number(a > b);
+}

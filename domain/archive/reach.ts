@@ -54,7 +54,9 @@ export class Archive {
     this.backups = Backups.of(facts.backups);
     this.bases = this.backups.bases(facts);
     this.#timelines = new Map(facts.timelines.map((timeline) => [timeline.id, timeline]));
-    this.current = facts.state?.timeline ?? newest(facts.timelines)?.id;
+    const { timeline = '' } = facts.state ?? {};
+    // A follower that has not read the archive yet does not know.
+    this.current = timeline === '' ? newest(facts.timelines)?.id : timeline;
     this.reaches = this.#reachAll();
   }
 

@@ -198,7 +198,9 @@ async function afterRestore(
   const { begins } = await beginOf(server, (server.files[index] ?? server.files.at(-1)!).file);
   // Files that were removed since would be missing between the two.
   const whole = common !== undefined || /\D0*1$/.test(begins.file);
-  if (!parent || !whole) return unknownBefore(current, 'restore', begins);
+  if (!whole) return unknownBefore(current, 'restore', begins);
+  // What was there before is archived up to its end; what is there now comes of a backup of which no binlog is.
+  if (!parent) return { kind: 'new_timeline', timeline: { cause: 'restore', begins } };
   const { timeline, branch } = parent;
   // Then something was written in between, which leads from the one to the other and is in none of them.
   if (compareGtids(begins.gtid, branch.gtid) === 'ahead') return unknownBefore(current, 'restore', begins);

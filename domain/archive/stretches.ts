@@ -23,6 +23,8 @@ export interface StretchFacts {
   /** Where its last segment ends, maybe inside a transaction. */
   endFile: string;
   endPosition: number;
+  /** It ends with the event that closes its last file: after `stop` the server wrote nothing before it was started again. */
+  closed?: 'rotate' | 'stop';
   /**
    * The instants that it covers: `t0` of its first and of its last sample, or of its events where nobody sampled. Left
    * out while it has neither.
@@ -73,7 +75,7 @@ export function holds(stretch: StretchFacts, place: { file: string; position: nu
 
 /** @example stretchOf(segment) // of this one alone */
 export function stretchOf(segment: SegmentFacts): StretchFacts {
-  const { timeline, file, start, end, gtidBefore, wholeEnd, gtidAfter } = segment;
+  const { timeline, file, start, end, gtidBefore, wholeEnd, gtidAfter, closed } = segment;
   return {
     timeline,
     fromFile: file,
@@ -84,6 +86,7 @@ export function stretchOf(segment: SegmentFacts): StretchFacts {
     toGtid: gtidAfter,
     endFile: file,
     endPosition: end,
+    ...(closed && { closed }),
     ...timesOf(segment),
     bytes: end - start,
     storedBytes: segment.storedBytes,
@@ -143,8 +146,10 @@ function joined(a: StretchFacts, b: StretchFacts): StretchFacts {
       0 && !(b.toFile === b.fromFile && b.toPosition === b.fromPosition);
   const overlap = b.fromFile === a.endFile ? Math.max(0, a.endPosition - b.fromPosition) : 0;
   const { fromTime, toTime, unsampled } = timesTogether(a, b);
+  const { closed: _, ...begun } = a;
   return {
-    ...a,
+    ...begun,
+    ...(b.closed && { closed: b.closed }),
     ...(moved && { toFile: b.toFile, toPosition: b.toPosition, toGtid: b.toGtid }),
     endFile: b.endFile,
     endPosition: b.endPosition,

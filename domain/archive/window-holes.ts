@@ -1,13 +1,13 @@
 /** What of the time of a window cannot be had, and why. */
 import { isIn } from './backups.ts';
 import { type HoleFacts, holeCauses } from './facts.ts';
-import { microseconds, sortable } from './instants.ts';
-import type { Archive, Cap } from './reach.ts';
+import { compareText, microInstant, microseconds, sortable } from './instants.ts';
+import type { Archive } from './reach.ts';
 import { sampledWithin } from './stretches.ts';
 
 /**
  * Besides what the follower found: binlogs are there, and no backup that leads to them; what was written then, if
- * anything, is on a timeline that the server has left.
+ * anything, was on a timeline that the server has left, and nothing has it.
  */
 export const windowHoleCauses = [...holeCauses, 'no_backup', 'left_timeline'] as const;
 
@@ -28,18 +28,23 @@ interface Interval {
   to: string;
 }
 
-/** Those that the follower found, and what else lies between the intervals of the current timeline and its ancestors. */
+/**
+ * Those that the follower found, and what else lies between the intervals of the current timeline and its ancestors: only
+ * where something that was confirmed may be beyond reach. What another timeline has is no hole, nor is the time in which
+ * a restore had the server stopped.
+ */
 export function holesOf(archive: Archive, intervals: readonly Interval[]): WindowHole[] {
   const found = archive.facts.holes.filter((hole) => !isFilled(archive, hole)).map(told);
   const path = archive.path(archive.current);
   const known = found.filter(({ timeline }) => timeline !== undefined && path.has(timeline));
+  const elsewhere = intervals.filter(({ current }) => !current);
   const between: WindowHole[] = [];
   let before: Interval | undefined;
   for (const next of intervals.filter(({ current }) => current)) {
-    if (before && before.to < next.from) between.push(...gap(archive, before, next, { path, known }));
+    if (before && before.to < next.from) between.push(...gap(archive, before, next, { known, elsewhere }));
     if (!before || next.to > before.to) before = next;
   }
-  return [...found, ...between].toSorted((a, b) => (a.from < b.from ? -1 : Number(a.from > b.from)));
+  return [...found, ...between].toSorted((a, b) => compareText(a.from, b.from));
 }
 
 /** What was missing came after all. */
@@ -67,12 +72,16 @@ interface Part {
   to: string;
 }
 
-/** What lies between two intervals and is not known as a hole already. @param of the current path, with its holes */
+/**
+ * What lies between two intervals and is not known as a hole already.
+ *
+ * @param around the known holes of the current path, and what can be had of other timelines
+ */
 function gap(
   archive: Archive,
   before: Interval,
   next: Interval,
-  { path, known }: { path: ReadonlyMap<string, Cap>; known: readonly WindowHole[] },
+  { known, elsewhere }: { known: readonly WindowHole[]; elsewhere: readonly Interval[] },
 ): WindowHole[] {
   const whole = [{ from: before.to, to: next.from }];
   const near = known.filter(({ from, to }) => from < next.from && (to === undefined || to > before.to));
@@ -83,20 +92,52 @@ function gap(
       ? unknown
       : unknown.filter(({ from, to }) => microseconds(to) - microseconds(from) > sampledWithin);
   const holes: WindowHole[] = [];
-  let rest = parts;
-  for (const { timeline, fromTime, toTime } of archive.facts.stretches) {
-    if (!path.has(timeline) || fromTime === undefined || toTime === undefined) continue;
-    if (fromTime >= next.from || toTime <= before.to) continue;
-    const covered = { from: fromTime, to: toTime };
-    holes.push(...rest.flatMap((part) => common(part, covered)).map((part) => noBackup(timeline, part)));
-    rest = without(rest, covered);
+  let rest = elsewhere.reduce<Part[]>((left, interval) => without(left, interval), parts);
+  for (const { timeline, ...unreached } of unreachedParts(archive)) {
+    holes.push(...rest.flatMap((part) => common(part, unreached)).map((part) => noBackup(timeline, part)));
+    rest = without(rest, unreached);
   }
   const { timeline } = next;
   const left = timeline !== undefined && before.timeline !== undefined && before.timeline !== timeline;
   return [
     ...holes,
-    ...rest.map((part) => (left ? leftTimeline(timeline, part) : unarchived(timeline, part))),
+    ...rest
+      .filter((part) => !isStopped(archive, part))
+      .map((part) => (left ? leftTimeline(timeline, part) : unarchived(timeline, part))),
   ];
+}
+
+/** What is archived and no backup leads to. */
+function unreachedParts({ facts, reaches }: Archive): (Part & { timeline: string })[] {
+  const reached = new Map(reaches.map((reach) => [reach.stretch, reach]));
+  return facts.stretches.flatMap((stretch) => {
+    const { timeline, fromTime, toTime } = stretch;
+    if (fromTime === undefined || toTime === undefined) return [];
+    const reach = reached.get(stretch);
+    if (reach?.entry) return [];
+    const to = reach ? microInstant(reach.from) : toTime;
+    return fromTime < to ? [{ timeline, from: fromTime, to }] : [];
+  });
+}
+
+/** Whether the server was stopped, with all that it had written archived, until it was started with restored data. */
+function isStopped({ facts }: Archive, { from, to }: Part): boolean {
+  const { stretches, timelines } = facts;
+  const ended = stretches
+    .filter(({ toTime = to }) => toTime <= from)
+    .toSorted((a, b) => compareText(a.toTime, b.toTime))
+    .at(-1);
+  const begun = stretches
+    .filter(({ fromTime = from }) => fromTime >= to)
+    .toSorted((a, b) => compareText(a.fromTime, b.fromTime))[0];
+  if (ended?.closed !== 'stop' || !begun) return false;
+  const timeline = timelines.find(({ id }) => id === begun.timeline);
+  if (timeline?.cause !== 'restore' || !isIn(begun, timeline.begins)) return false;
+  // One of which nothing is archived.
+  return !timelines.some(({ id, createdAt }) => {
+    const at = sortable(createdAt);
+    return id !== timeline.id && at > (ended.toTime ?? from) && at < to;
+  });
 }
 
 function without(parts: readonly Part[], { from, to }: { from: string; to?: string }): Part[] {
@@ -119,7 +160,7 @@ function noBackup(timeline: string, part: Part): WindowHole {
 
 function leftTimeline(timeline: string, part: Part): WindowHole {
   const message =
-    'What was written at this time, if anything, is not on the timeline that the server is on now.';
+    'What was written at this time, if anything, was on a timeline that the server has left, and is not archived.';
   return { timeline, ...part, cause: 'left_timeline', message };
 }
 

@@ -5,7 +5,7 @@
 import type { Base } from './backups.ts';
 import { chooseBase } from './choice.ts';
 import { estimatedSeconds, type RestoreRates } from './estimate.ts';
-import { microInstant, microseconds } from './instants.ts';
+import { compareText, microInstant, microseconds } from './instants.ts';
 import { Archive, type Cap, isOn, type Reach, type RecoveryFacts, within } from './reach.ts';
 import { sampledWithin } from './stretches.ts';
 import { holesOf, type WindowHole } from './window-holes.ts';
@@ -48,10 +48,6 @@ export function recoveryWindow(facts: RecoveryFacts, rates: RestoreRates): Recov
     ...archive.bases.flatMap((base) => (base.stretch ? [] : [ownInstant(archive, base, path, rates)])),
   ].toSorted((a, b) => compareText(a.from, b.from) || compareText(a.to, b.to));
   return { intervals, holes: holesOf(archive, intervals) };
-}
-
-function compareText(a: string, b: string): number {
-  return a < b ? -1 : Number(a > b);
 }
 
 /** One, or two where the server left its timeline on it. */

@@ -25,6 +25,12 @@ export class FollowedClock {
     this.#archivedTime ??= time;
   }
 
+  /** As `forget`, where what is archived of these binlogs is older than of those before. @param time up to when it is */
+  goBackTo(time: string | undefined): void {
+    this.forget();
+    this.#archivedTime = time;
+  }
+
   /**
    * The server's binlogs are those of the archive, as was found by comparing them, and are read from a file on. A sample
    * that goes back behind another is of binlogs that began anew, whatever their names: none is believed until this is

@@ -19,7 +19,7 @@ import { CommitClock, whereItEnds } from './clock.ts';
 import { FollowedClock } from './followed-clock.ts';
 import { type Judge, judge as usualJudge, type Judgement } from './judge.ts';
 import { Divergence } from './lane.ts';
-import { numberOf, readTail, resumption, smallOnes } from './resume.ts';
+import { numberOf, readTail, resumption, smallOnes, type Tail } from './resume.ts';
 import { Session } from './session.ts';
 import { defaultServerId, type Source, startSource } from './source.ts';
 import { Spool } from './spool.ts';
@@ -165,10 +165,8 @@ export class Follower {
     const followed = all.find(({ id }) => id === noted?.timeline) ?? all.at(-1);
     standing.timelines = followed ? [followed, ...all.filter((other) => other !== followed).reverse()] : [];
     standing.tail = followed && (await readTail(archive, followed.id, signal));
-    const last = standing.tail?.segments.at(-1);
-    const whole = standing.tail?.segments.findLast(({ wholeEnd, start }) => wholeEnd > start);
-    if (whole) standing.reached(whole);
-    this.#samples.goOnFrom(last?.sampledTo);
+    standing.reachedTail();
+    this.#samples.goOnFrom(sampledUpTo(standing.tail));
     standing.archivedTime = this.#samples.archivedTime;
     for (const left of standing.tail?.covered ?? [])
       await archive.remove(left, left.recipients.length > 0, signal);
@@ -252,7 +250,11 @@ export class Follower {
       const wanted = standing.timelines.find(({ id }) => id === verdict.timeline)!;
       standing.timelines = [wanted, ...standing.timelines.filter((other) => other !== wanted)];
       standing.tail = await readTail(archive, wanted.id, signal);
-      this.#samples.forget();
+      // Of the other timeline nothing holds here: neither its places, whatever their names, nor its instants.
+      standing.archived = { ...wanted.begins };
+      standing.reachedTail();
+      this.#samples.goBackTo(sampledUpTo(standing.tail));
+      standing.archivedTime = this.#samples.archivedTime;
     }
     return verdict.from.file;
   }
@@ -313,4 +315,9 @@ export class Follower {
     this.#openHole = found.to ? undefined : hole;
     return found.to ? { ...hole, ...found } : hole;
   }
+}
+
+/** Everything confirmed by then is archived. What was taken from a server that was stopped has no samples. */
+function sampledUpTo(tail: Tail | undefined): string | undefined {
+  return tail?.segments.findLast(({ sampledTo }) => sampledTo !== undefined)?.sampledTo;
 }

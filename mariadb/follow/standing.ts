@@ -89,6 +89,12 @@ export class Standing {
     for (const { resolve } of reached) resolve();
   }
 
+  /** What was archived of the timeline before. */
+  reachedTail(): void {
+    const whole = this.tail?.segments.findLast(({ wholeEnd, start }) => wholeEnd > start);
+    if (whole) this.reached(whole);
+  }
+
   has({ file, position }: BinlogPoint): boolean {
     const { archived } = this;
     if (archived.file === file) return archived.position >= position;

@@ -45,8 +45,9 @@ describeOnBoth('archived binlogs', (database) => {
   const service = async (): Promise<string> => (await registered(database.catalog)).serviceId;
   const stretches = async (id: string): Promise<StretchFacts[]> =>
     (await database.catalog.archiveFacts(id)).stretches;
-  const record = async (id: string, segments: SegmentFacts[], joined: SegmentFacts[] = []): Promise<void> =>
+  const record = async (id: string, segments: SegmentFacts[], joined: SegmentFacts[] = []): Promise<void> => {
     await database.catalog.recordArchive(id, report(one, { segments, joined }));
+  };
 
   describe('segments', () => {
     test('come back as they were reported, in the order of the binlog also after its millionth file', async () => {

@@ -24,8 +24,9 @@ function hole(number: number, foundAt = ago(10)): HoleFacts {
 }
 
 describeOnBoth('breaks of archived binlogs', (database) => {
-  const tell = async ({ serviceId }: ServiceRecord, holes: HoleFacts[], alarm = true): Promise<void> =>
+  const tell = async ({ serviceId }: ServiceRecord, holes: HoleFacts[], alarm = true): Promise<void> => {
     await database.catalog.recordArchive(serviceId, report(line, { holes }), { alarm });
+  };
   const decide = async (service: ServiceRecord): Promise<BreakDecision> => {
     const backupId = newBackupId(service);
     const workflowId = (id: number): string => `backup/${backupId}/${id}`;

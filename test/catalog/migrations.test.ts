@@ -32,6 +32,7 @@ const taken = [
   '0029-proofs',
   '0030-restore-part',
   '0032-loose-dumps',
+  '0033-stretch-ends',
 ];
 
 /** Past the catalog. To be destroyed. */

@@ -51,3 +51,16 @@ test('nor do binlogs of another base name', () => {
   clock.advance(archived);
   expect(clock.archivedTime).toBeUndefined();
 });
+
+test('back on an earlier timeline, nothing of the other one is said of it', () => {
+  const { clock, see } = clockWith([at(8, 'bin.000007', 900)]);
+  clock.follow('bin.000007');
+  clock.advance(archived);
+  expect(clock.archivedTime).toBe(at(8, '', 0).t0);
+  clock.goBackTo(at(3, '', 0).t0);
+  expect(clock.archivedTime).toBe(at(3, '', 0).t0);
+  see(at(9, 'bin.000005', 100));
+  clock.follow('bin.000005');
+  clock.advance({ ...archived, file: 'bin.000005', position: 100 });
+  expect(clock.archivedTime).toBe(at(9, '', 0).t0);
+});

@@ -7,7 +7,7 @@ import type { RecoveryFacts } from '../../../domain/archive/reach.ts';
 import { stretchOf } from '../../../domain/archive/stretches.ts';
 import { recoveryWindow } from '../../../domain/archive/window.ts';
 import { longRun } from '../../support/long.ts';
-import { fileName, gtidOf, instantOf, isBusy, placeAt, type Story, tellStory } from './story.ts';
+import { fileName, gtidOf, instantOf, isBusy, type Life, placeAt, type Story, tellStory } from './story.ts';
 import { canHave, isOutside, isPlaced, lifeWith, pathOf, seconds } from './truth.ts';
 
 const rates = { physical: 100_000_000, dump: 10_000_000, binlog: 10, fixedSeconds: 5 };
@@ -60,6 +60,11 @@ function carryOut(
   return { life: life.id, reached: sequence, from: placeAt(base.life, base.ticks).sequence };
 }
 
+/** After the server had been on another timeline. */
+function cameBack({ ticks }: Life): boolean {
+  return ticks.some(({ ends }, index) => index > 0 && ends > ticks[index - 1]!.ends + 1);
+}
+
 /** As `expect` would, in a hundredth of its time. */
 function same(found: unknown, wanted: unknown, where: string | number): void {
   if (found !== wanted) throw new Error(`${where}: ${String(found)} and not ${String(wanted)}`);
@@ -88,6 +93,40 @@ describe('of random lives', () => {
             for (const second of seconds(story).filter((at) => !isOutside(at, one))) {
               same(canHave(story, life, second), true, `${second} on ${life.id}`);
             }
+          }
+        }
+      });
+    }
+  });
+
+  test('a hole has nothing that can be had, and what cannot be had between two intervals is in one', () => {
+    for (let seed = 1; seed <= stories; seed += 1) {
+      const story = tellStory(seed, { known: true });
+      const { intervals, holes } = recoveryWindow(story.facts, rates);
+      withSeed(seed, () => {
+        for (const hole of holes)
+          for (const one of intervals)
+            same(one.from < (hole.to ?? one.from) && hole.from < one.to, false, `${hole.from} ${one.from}`);
+        const whole = intervals.filter(({ current }) => current);
+        // What was written while another timeline could have gone on is a loss of that time, and no hole in it.
+        if (whole.length === 0 || story.lives.some(cameBack)) return;
+        const [first, last] = [
+          whole[0]!.from,
+          whole
+            .map(({ to }) => to)
+            .toSorted()
+            .at(-1)!,
+        ];
+        for (const life of story.lives) {
+          for (const { ends } of life.ticks.filter(isBusy)) {
+            const at = instantOf(ends);
+            if (at <= first || at >= last || canHave(story, life, ends)) continue;
+            if (whole.some((one) => !isOutside(ends, one))) continue;
+            same(
+              holes.some((hole) => !isOutside(ends, { from: hole.from, to: hole.to ?? at })),
+              true,
+              at,
+            );
           }
         }
       });

@@ -36,6 +36,8 @@ export interface Life {
   /** What of its first file was there before it began. */
   prefix: number;
   ticks: Tick[];
+  /** How many ticks it had each time that its server was stopped, after the last one of a chapter. */
+  stops: number[];
 }
 
 export interface Copy {
@@ -104,6 +106,7 @@ export function tellStory(seed: number, { known }: { known: boolean }): Story {
   for (let chapter = 0; chapter < chapters; chapter += 1) {
     now = live(dice, current, now, copies, known);
     if (chapter === chapters - 1) break;
+    if (dice.chance(80)) current.stops.push(current.ticks.length);
     now += 1 + dice.roll(6);
     const old = lives[dice.roll(lives.length)]!;
     // A restore that is undone goes back to a timeline that was left.
@@ -145,6 +148,7 @@ function begin(dice: Dice, lives: Life[], parent: Life | undefined, now: number)
     },
     prefix,
     ticks: [],
+    stops: [],
   };
   lives.push(life);
   return life;
@@ -244,6 +248,7 @@ function segmentOf(dice: Dice, life: Life, from: number, to: number): SegmentFac
   const prefixed = start < first.start;
   const begins = instantOf(prefixed ? life.begins.at - life.prefix : timeAt(life, from));
   const ends = instantOf(last.ends);
+  const stopped = life.stops.some((stop) => stop >= to && !life.ticks.slice(to, stop).some(isBusy));
   return {
     timeline: life.id,
     file: fileName(first.file),
@@ -254,6 +259,7 @@ function segmentOf(dice: Dice, life: Life, from: number, to: number): SegmentFac
     ),
     wholeEnd: last.end,
     gtidAfter: gtidOf(last.sequence),
+    ...(stopped && { closed: 'stop' as const }),
     firstEventAt: begins,
     lastEventAt: ends,
     ...(dice.chance(80) && { sampledFrom: begins, sampledTo: ends }),
