@@ -231,7 +231,7 @@ function comeTo(walk: Walk, file: BinlogFile, position: number): void {
 function arrive(walk: Walk, file: BinlogFile): void {
   const { start, stop } = walk.order;
   const gtids = parseGtids(start.gtid) ?? [];
-  if (walk.chain && walk.chain.position() !== new GtidState(gtids).position()) {
+  if (walk.chain && !agrees(walk.chain, gtids)) {
     throw gap(
       `The copy stands at ${start.gtid || 'no GTID'}, and the binlog ${file.name} at ${walk.chain.position() || 'none'} ` +
         `there (position ${start.position}): it is the binlog of another server, or of another time.`,
@@ -265,7 +265,9 @@ function begin(walk: Walk, file: BinlogFile, gtids: readonly Gtid[]): void {
   }
   const follows =
     walk.chain !== undefined &&
-    (walk.exact ? list.equals(walk.chain) : list.position() === walk.chain.position());
+    (walk.exact
+      ? list.equals(walk.chain)
+      : list.position() === walk.chain.position() || lacksOnly(walk, list));
   if (!follows) {
     throw gap(
       `The binlog ${file.name} begins at ${list.position() || 'no GTID'}, and what comes before it ends at ` +
@@ -274,6 +276,36 @@ function begin(walk: Walk, file: BinlogFile, gtids: readonly Gtid[]): void {
   }
   walk.chain = list;
   walk.exact = true;
+}
+
+/**
+ * Whether a copy can stand where the binlog does. What a server had when its binlog began, from a backup or as a replica,
+ * is in its state, and the binlog has nothing of those domains until something is written in them.
+ */
+function agrees(binlog: GtidState, copy: readonly Gtid[]): boolean {
+  const there = new Set(copy.map(gtidText));
+  return newestOf(binlog).every((gtid) => there.has(gtid));
+}
+
+/** Whether a list is what the copy's state came to, but for domains in which nothing was written since. */
+function lacksOnly({ chain, order }: Walk, list: GtidState): boolean {
+  const [listed, begun] = [newestOf(list), new Set((parseGtids(order.start.gtid) ?? []).map(gtidText))];
+  const come = newestOf(chain ?? new GtidState());
+  const domainOf = (gtid: string): string => gtid.slice(0, gtid.indexOf('-'));
+  const domains = new Set(listed.map(domainOf));
+  const lacking = come.filter((gtid) => !listed.includes(gtid));
+  return (
+    listed.every((gtid) => come.includes(gtid)) &&
+    lacking.every((gtid) => begun.has(gtid) && !domains.has(domainOf(gtid)))
+  );
+}
+
+/** Of each domain. */
+function newestOf(state: GtidState): string[] {
+  return state
+    .position()
+    .split(',')
+    .filter((gtid) => gtid !== '');
 }
 
 function pointOf(walk: Walk, file: string, position: number): ArchivePoint {

@@ -210,7 +210,8 @@ test('to a time between two commits', async () => {
 }, 120_000);
 
 test('from a dump to a transaction that the current data does not lead to any more', async () => {
-  const end = await restored({ id: dump.id, gtid: moments[1]!.gtid });
+  // The restored server may have given the same GTID out again: it writes that its table of MEMORY is empty.
+  const end = await restored({ id: dump.id, gtid: moments[1]!.gtid, timeline: firstTimeline });
   expect(await sums()).toEqual(moments[1]!.sums);
   expect(end.reached).toMatchObject({ gtid: moments[1]!.gtid });
 }, 120_000);
