@@ -120,6 +120,8 @@ export interface RestorePlanReport extends RestorePlan {
   chain: string[];
   /** Of all of them before their compression. */
   chainBytes: number;
+  /** What each of them holds, for the estimate. Left out by control workers of earlier versions. */
+  chainSizes?: number[];
   dump: boolean;
   /** Of the server that was backed up, and of the target. */
   backupVersion: string;
@@ -182,6 +184,12 @@ export function planRestore(
   };
 }
 
+/** What each backup of the chain holds, from the full on; of a dump, what its rows take, where that is known. Bytes. */
+export function chainSizes(backup: BackupFacts): number[] {
+  if (backup.dump) return [backup.dataBytes || backup.uncompressedBytes];
+  return linksOf(backup).map(({ uncompressedBytes }) => uncompressedBytes);
+}
+
 /** A backup with all that it builds on, from the full on. */
 function linksOf(backup: BackupFacts): ChainedFacts[] {
   return [...(backup.chain ?? []), backup];
@@ -192,6 +200,20 @@ function roomFor(backup: BackupFacts): number {
   const [full, ...incrementals] = linksOf(backup).map(({ uncompressedBytes }) => uncompressedBytes);
   const largest = Math.max(0, ...incrementals);
   return Math.max(full ?? 0, backup.dataBytes ?? 0) + largest;
+}
+
+/**
+ * Whether an incremental may be fetched while the one before it is being applied. The plan has room for one at a time, and
+ * for what it adds to the copy. Bytes.
+ *
+ * @param room `free` on the file system with the first one there; `spare` of it is to be left over
+ */
+export function hasRoomAhead(
+  { free, spare }: { free: number; spare: number },
+  applying: number,
+  next: number,
+): boolean {
+  return free >= applying + next + workingRoom + spare;
 }
 
 /** More redo log than the replay has to write helps nobody, and takes room. */

@@ -11,9 +11,16 @@ const mostReason = 300;
 
 export class Waits {
   readonly #waits = new Map<string, Wait>();
+  #count = 0;
+
+  /** How many requests had to be tried again so far. */
+  get count(): number {
+    return this.#count;
+  }
 
   /** A request to this place failed, and is tried again. */
   begun(location: string, reason: string): void {
+    this.#count += 1;
     const since = this.#waits.get(location)?.since ?? new Date().toISOString();
     this.#waits.set(location, { since, reason: reason.slice(0, mostReason) });
   }

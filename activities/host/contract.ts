@@ -107,13 +107,24 @@ export interface HostReplay {
 }
 
 /** What a replay has come to. */
-export interface ReplayReport {
+export interface ReplayReport extends StepReport {
   reached: ArchivePoint & { timeline: string; notAfter?: string };
   transactions: number;
   /** By the relay log, or by `mariadb-binlog | mariadb`. */
   way: 'relay' | 'pipe';
   /** What a person should know, each a sentence. */
   warnings: string[];
+}
+
+/** How long a step took. Left out where it was interrupted or had to wait, and by agents of earlier versions. */
+export interface StepReport {
+  seconds?: number;
+}
+
+/** Of the preparation of a full. */
+export interface PrepareReport extends StepReport {
+  /** How much longer what was fetched meanwhile took. */
+  secondsAhead?: number;
 }
 
 /** One backup of a chain. */
@@ -225,7 +236,7 @@ export interface UndoReport {
 }
 
 /** Where a backup came from. Agents of before do not say it. */
-export interface FetchReport {
+export interface FetchReport extends StepReport {
   /** The locations that gave parts of it. */
   readFrom: string[];
   /** Why others did not, each with its location. */
@@ -268,9 +279,13 @@ export interface HostBulkActivities {
    * of a fresh server. Starts over when called again.
    */
   fetchBackup(input: HostRestoreInput): Promise<FetchReport | undefined>;
-  prepareBackup(input: HostRestoreInput): Promise<void>;
-  /** Fetches an incremental of the chain and applies it to the prepared copy. @param input `number` counts from 1 */
-  applyIncremental(input: HostRestoreInput & { number: number }): Promise<void>;
+  /** Meanwhile the first incremental of the chain is fetched, and the binlogs that are replayed. */
+  prepareBackup(input: HostRestoreInput): Promise<PrepareReport | undefined>;
+  /**
+   * Applies an incremental of the chain to the prepared copy; fetches it before, where it is not there yet, and the next one
+   * meanwhile, where there is room. @param input `number` counts from 1
+   */
+  applyIncremental(input: HostRestoreInput & { number: number }): Promise<StepReport | undefined>;
   /**
    * Sees which segments of the archive a replay needs: that they meet, that the objects are there, that they can be opened.
    * Changes nothing.

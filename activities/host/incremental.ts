@@ -1,28 +1,29 @@
 /** Bringing a prepared copy forward: the incrementals of its chain, one after the other. */
-import { mkdir, rm } from 'node:fs/promises';
 import { startOf } from '../../domain/progress.ts';
 import type { Attempt } from '../../mariadb/context.ts';
 import { appliedTo, markApplied, markApplying } from '../../mariadb/restore/applied.ts';
 import { syncFileSystem } from '../../mariadb/restore/commands.ts';
 import { applyIncremental } from '../../mariadb/restore/prepare.ts';
-import { removeEmptyFolders } from '../../mariadb/restore/staging.ts';
 import { lostInPowerCut, markSynced, markUnpacked } from '../../mariadb/restore/unpacked.ts';
+import { forgetAhead, removeApplied, takeIncremental, whileFetching } from './ahead.ts';
 import { attempt } from './attempt.ts';
 import type { HostBulkActivities, HostRestoreInput } from './contract.ts';
-import { fetchInto } from './fetch.ts';
 import type { Host } from './host.ts';
 import { manifestOf } from './kept-manifest.ts';
 import { patiently } from './patience.ts';
 import { prepare, unpack } from './restore.ts';
 import { enterSite, linksOf, operationOf } from './site.ts';
-import { sourcesFor } from './sources.ts';
+import { timed } from './timed.ts';
 
 export function incrementalActivities(host: Host): Pick<HostBulkActivities, 'applyIncremental'> {
   return {
     async applyIncremental({ number, ...order }) {
-      await attempt(host, { operation: operationOf(order), phase: 'preparing' }, (trial) =>
-        patiently(order, () => bringTo(host, order, number, trial)),
-      );
+      return await attempt(host, { operation: operationOf(order), phase: 'preparing' }, async (trial) => {
+        const { seconds } = await timed(host, () =>
+          patiently(order, () => bringTo(host, order, number, trial)),
+        );
+        return seconds === undefined ? {} : { seconds };
+      });
     },
   };
 }
@@ -43,6 +44,7 @@ export async function bringTo(
       { operation: operationOf(order) },
       'What was being applied to the copy was interrupted: it is made anew from the full.',
     );
+    await forgetAhead(host, order, trial);
     await unpack(host, order, trial);
     await prepare(host, order, trial);
     applied = 0;
@@ -53,31 +55,22 @@ export async function bringTo(
 async function apply(host: Host, order: HostRestoreInput, number: number, trial: Attempt): Promise<void> {
   const { server, restore } = host.settings;
   const { directory, staging } = await enterSite(host, order);
-  const { incremental } = staging;
   const manifest = await manifestOf(host, order, trial.folder, linksOf(order)[number]);
-  const { from } = await sourcesFor(host, order);
   try {
-    await rm(incremental, { recursive: true, force: true });
-    await mkdir(incremental, { recursive: true, mode: 0o700 });
-    await fetchInto(host, { manifest, from, directory: incremental, attempt: trial, phase: 'preparing' });
+    const incremental = await takeIncremental(host, order, number, trial);
     // From here on no bytes are counted: it takes what it takes.
     trial.report(startOf('preparing'));
-    await markApplying(trial.folder, number);
-    await markUnpacked(trial.folder);
-    const { fromLsn, toLsn } = manifest.lineage;
-    await applyIncremental({
-      server,
-      restore,
-      directory,
-      incremental,
-      attempt: trial,
-      expected: { fromLsn, toLsn },
+    await whileFetching(host, order, number + 1, trial, manifest.uncompressedBytes, async () => {
+      await markApplying(trial.folder, number);
+      await markUnpacked(trial.folder);
+      const { fromLsn, toLsn } = manifest.lineage;
+      const expected = { fromLsn, toLsn };
+      await applyIncremental({ server, restore, directory, incremental, attempt: trial, expected });
+      await syncFileSystem(directory, trial);
     });
-    await syncFileSystem(directory, trial);
     await markSynced(trial.folder);
     await markApplied(trial.folder, number);
   } finally {
-    await rm(incremental, { recursive: true, force: true });
-    for (const member of staging.members) if (member.kind === 'data') await removeEmptyFolders(member);
+    await removeApplied(staging, number);
   }
 }

@@ -20,6 +20,7 @@ import { bringTo } from './incremental.ts';
 import { patiently } from './patience.ts';
 import { readerOf, readyReplay, recipientsOf, segmentsOf, select } from './replay.ts';
 import { enterSite, linksOf, operationOf } from './site.ts';
+import { timed } from './timed.ts';
 
 type ReplayActivities = Pick<HostBulkActivities, 'selectBinlogs' | 'replayBinlogs'>;
 
@@ -27,9 +28,12 @@ export function replayActivities(host: Host): ReplayActivities {
   return {
     selectBinlogs: (order) => beating(async () => await describe(host, order)),
     async replayBinlogs(order) {
-      return await attempt(host, { operation: operationOf(order), phase: 'replaying' }, (trial) =>
-        patiently(order, () => bringForward(host, order, replayOf(order), trial)),
-      );
+      return await attempt(host, { operation: operationOf(order), phase: 'replaying' }, async (trial) => {
+        const { result, seconds } = await timed(host, () =>
+          patiently(order, () => bringForward(host, order, replayOf(order), trial)),
+        );
+        return { ...result, ...(seconds !== undefined && { seconds }) };
+      });
     },
   };
 }

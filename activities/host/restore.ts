@@ -19,6 +19,7 @@ import { readServerOptions } from '../../mariadb/server/options.ts';
 import { serverOwner } from '../../mariadb/server/owner.ts';
 import { verifyBackup } from '../../storage/verify.ts';
 import { beating } from '../heartbeat.ts';
+import { forgetAhead, whileFetching } from './ahead.ts';
 import { attempt } from './attempt.ts';
 import type { FetchReport, HostBulkActivities, HostControlActivities, HostRestoreInput } from './contract.ts';
 import { loadInto, syncLoaded } from './dump.ts';
@@ -32,6 +33,7 @@ import { misplaced } from './placement.ts';
 import { fetchForReplay, replayView, requireReplayed, verifyBinlogs } from './replay.ts';
 import { enterSite, linksOf, operationOf } from './site.ts';
 import { sourcesFor } from './sources.ts';
+import { timed } from './timed.ts';
 
 type RestoreActivities = Pick<HostControlActivities, 'inspectHost'> &
   Pick<HostBulkActivities, 'verifyObjects' | 'fetchBackup' | 'prepareBackup' | 'checkCopy'>;
@@ -106,13 +108,16 @@ export function restoreActivities(host: Host): RestoreActivities {
     },
 
     async fetchBackup(order) {
-      return await attempt(host, { operation: operationOf(order), phase: 'fetching' }, (trial) =>
-        patiently(order, () => unpack(host, order, trial)),
-      );
+      return await attempt(host, { operation: operationOf(order), phase: 'fetching' }, async (trial) => {
+        const { result, seconds } = await timed(host, () =>
+          patiently(order, () => unpack(host, order, trial)),
+        );
+        return { ...result, ...(seconds !== undefined && { seconds }) };
+      });
     },
 
     async prepareBackup(order) {
-      await attempt(host, { operation: operationOf(order), phase: 'preparing' }, async (trial) => {
+      return await attempt(host, { operation: operationOf(order), phase: 'preparing' }, async (trial) => {
         const { directory } = await enterSite(host, order);
         if (await lostInPowerCut(trial.folder)) {
           host.log.warn(
@@ -121,8 +126,17 @@ export function restoreActivities(host: Host): RestoreActivities {
           );
           await patiently(order, () => unpack(host, order, trial));
         }
-        // The binlogs come while the backup is prepared; neither needs the other.
-        await both(prepare(host, order, trial), fetchForReplay(host, order, trial));
+        await forgetAhead(host, order, trial);
+        // The first incremental and the binlogs come while the full is prepared; none needs the other.
+        let preparing: number | undefined;
+        const full = async (): Promise<void> => {
+          ({ seconds: preparing } = await timed(host, () => prepare(host, order, trial)));
+        };
+        const { seconds } = await timed(host, () =>
+          both(whileFetching(host, order, 1, trial, 0, full), fetchForReplay(host, order, trial)),
+        );
+        if (seconds === undefined || preparing === undefined) return {};
+        return { seconds: preparing, secondsAhead: seconds - preparing };
       });
     },
 
