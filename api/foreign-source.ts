@@ -13,6 +13,7 @@ import type { RestoreRequest } from './schemas/restore-request.ts';
 export interface ForeignRestore {
   backup: RestoredBackup & { method?: never };
   recovery?: never;
+  plan?: never;
   /** The bucket as the catalog keeps it: credentials and key are sealed. */
   source: ExternalBucketRecord;
 }

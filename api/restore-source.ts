@@ -20,12 +20,13 @@ export interface RestoreSource {
 /**
  * The backup that a request names, or the one that leads best to the point that it names.
  *
+ * @param parts with the rates of the host that it is restored on
  * @throws backup_not_found, telling what else the id may have meant; backup_not_restorable; outside_window
  */
 export async function restoreSource(
   body: RestoreRequest,
   organization: string,
-  parts: Parts,
+  parts: Pick<Parts, 'catalog' | 'restoreRates'>,
 ): Promise<RestoreSource> {
   const { catalog } = parts;
   const id = body.id ?? body.key ?? '';
@@ -62,7 +63,7 @@ async function planned(
   serviceId: string,
   target: RecoveryTarget,
   organization: string,
-  { catalog, restoreRates }: Parts,
+  { catalog, restoreRates }: Pick<Parts, 'catalog' | 'restoreRates'>,
 ): Promise<RestoreSource> {
   const facts = await catalog.recoveryFacts(serviceId);
   const plan = requirePlan(planRecovery(facts, target, restoreRates));
@@ -79,7 +80,7 @@ async function toItsEnd(
   { id, serviceId, binlog, timeline }: BackupRecord,
   target: RecoveryTarget | undefined,
   organization: string,
-  parts: Parts,
+  parts: Pick<Parts, 'catalog' | 'restoreRates'>,
 ): Promise<RestoreSource> {
   if (target) {
     throw new TidemarkError(
@@ -121,7 +122,7 @@ async function notFound(
   id: string,
   isService: boolean,
   organization: string,
-  { catalog }: Parts,
+  { catalog }: Pick<Parts, 'catalog'>,
 ): Promise<TidemarkError> {
   const shown = id.slice(0, 250);
   if (/^\d{1,15}$/.test(id)) {

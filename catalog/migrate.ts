@@ -28,6 +28,7 @@ import { up as proofs } from './migrations/0029-proofs.ts';
 import { up as restorePart } from './migrations/0030-restore-part.ts';
 import { up as looseDumps } from './migrations/0032-loose-dumps.ts';
 import { up as stretchEnds } from './migrations/0033-stretch-ends.ts';
+import { up as measurements } from './migrations/0034-measurements.ts';
 import type { Tables } from './schema.ts';
 
 /** A name, once released, never changes, and neither does what is behind it: databases remember it. */
@@ -58,6 +59,7 @@ const migrations: Record<string, Migration> = {
   '0030-restore-part': { up: restorePart },
   '0032-loose-dumps': { up: looseDumps },
   '0033-stretch-ends': { up: stretchEnds },
+  '0034-measurements': { up: measurements },
 };
 
 /**

@@ -18,6 +18,7 @@ import { drillsIn } from './drills.ts';
 import { followingsIn } from './followings.ts';
 import { idempotencyIn } from './idempotency.ts';
 import { migrateToLatest } from './migrate.ts';
+import { measurementsIn } from './measurements.ts';
 import { nightliesIn } from './nightlies.ts';
 import { recoveryIn } from './recovery-facts.ts';
 import { placesIn } from './places.ts';
@@ -99,6 +100,7 @@ export async function openCatalog(location: string, options: { password?: string
     ...archiveIn(database),
     ...pruningsIn(database),
     ...recoveryIn(database),
+    ...measurementsIn(database),
     ...followingsIn(database),
     ...breaksIn(database),
     ...archiveSearchIn(database),

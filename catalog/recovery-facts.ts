@@ -101,6 +101,7 @@ async function backupsOf(db: Kysely<Tables>, serviceId: string): Promise<Archive
       'backups.dump_loose',
       'backups.timeline',
       'backups.uncompressed_bytes',
+      'backups.stored_bytes',
       'verifications.known_damaged',
     ])
     .where('services.service_id', '=', serviceId)
@@ -118,6 +119,7 @@ async function backupsOf(db: Kysely<Tables>, serviceId: string): Promise<Archive
       parent: row.parent_backup,
       pointInTime: row.point_in_time,
       uncompressedBytes: row.uncompressed_bytes,
+      storedBytes: row.stored_bytes,
       damaged: row.known_damaged === 1,
     };
     // A dump whose tables are not of one instant restores to its own alone.

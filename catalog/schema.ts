@@ -46,6 +46,7 @@ export interface Tables {
   archive_breaks: ArchiveBreaksTable;
   drills: DrillsTable;
   proofs: ProofsTable;
+  measurements: MeasurementsTable;
   /** Kept by triggers on `backups` and `verifications`. */
   recovery_marks: { service_id: string; mark: string };
 }
@@ -460,6 +461,16 @@ interface ProofsTable {
   created_at: string;
   updated_at: string;
   finished_at: string | null;
+}
+
+interface MeasurementsTable {
+  agent_id: string;
+  /** Of a restore. */
+  stage: string;
+  measured_at: string;
+  workflow_id: string;
+  bytes: number;
+  seconds: number;
 }
 
 export type ServiceRow = Selectable<ServicesTable>;

@@ -20,6 +20,7 @@ import type { DeploymentCatalog } from './deployment-types.ts';
 import type { ExternalBucketCatalog, ExternalBucketRecord } from './external-bucket-types.ts';
 import type { FollowingCatalog } from './following-types.ts';
 import type { Receipt, RequestCatalog } from './request-types.ts';
+import type { MeasurementCatalog } from './measurement-types.ts';
 import type { PruningCatalog } from './pruning-types.ts';
 import type { NightlyCatalog, RetentionCatalog } from './retention-types.ts';
 import type { ProofCatalog, ProofRecord } from './proof-types.ts';
@@ -212,6 +213,7 @@ export interface Catalog
     FollowingCatalog,
     BreakCatalog,
     ProofCatalog,
+    MeasurementCatalog,
     AdoptionCatalog,
     UndoCatalog {
   /**

@@ -1,6 +1,7 @@
-/** How fast restores are, for what the recovery window estimates. */
+/** How fast restores are, for estimates, as long as a host has not measured it. */
 import type { z } from 'zod';
 import type { RestoreRates } from '../domain/archive/estimate.ts';
+import { ratesOfSettings } from '../domain/archive/rates.ts';
 import { byteSizeWithin, interval } from './values.ts';
 
 const rate = (bytes: string, what: string): z.ZodPrefault<ReturnType<typeof byteSizeWithin>> =>
@@ -9,7 +10,7 @@ const rate = (bytes: string, what: string): z.ZodPrefault<ReturnType<typeof byte
 export const recoverySettings = {
   restore_rate: rate(
     '150M',
-    'How many bytes of a physical backup, before its compression, a restore fetches, extracts and prepares a second: for the estimates of the recovery window',
+    'How many bytes of a physical backup, before its compression, a restore fetches, extracts and prepares a second: for estimates, until restores of the host have measured it',
   ),
   dump_rate: rate('20M', 'How many bytes of a dump, before its compression, are loaded a second: likewise'),
   replay_rate: rate('5M', 'How many bytes of binlogs are replayed a second: likewise'),
@@ -21,10 +22,10 @@ export const recoverySettings = {
 export function restoreRatesOf(
   settings: Record<'restore_rate' | 'dump_rate' | 'replay_rate' | 'restore_overhead', number>,
 ): RestoreRates {
-  return {
+  return ratesOfSettings({
     physical: settings.restore_rate,
     dump: settings.dump_rate,
     binlog: settings.replay_rate,
     fixedSeconds: settings.restore_overhead / 1000,
-  };
+  });
 }

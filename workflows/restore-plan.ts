@@ -1,6 +1,6 @@
 /** What a restore would do, and whether it could: everything is looked at, and nothing is touched. */
 import type { RestoreInput } from '../domain/operations.ts';
-import type { RestorePlanReport } from '../domain/restore-plan.ts';
+import { chainSizes, type RestorePlanReport } from '../domain/restore-plan.ts';
 import { controlPlaneOf } from './agents.ts';
 import { failureOf, findingOf } from './failures.ts';
 import { planOn } from './restore-planning.ts';
@@ -20,6 +20,7 @@ export async function restorePlan(input: RestoreInput): Promise<RestorePlanRepor
       ...plan,
       chain: links.map(({ backupId: id }) => id),
       chainBytes: links.reduce((sum, { uncompressedBytes }) => sum + uncompressedBytes, 0),
+      chainSizes: chainSizes(facts),
       dump: facts.dump !== undefined,
       backupVersion: facts.serverVersion,
       serverVersion: host.serverVersion,

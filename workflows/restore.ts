@@ -4,8 +4,15 @@
  * empty, fetch, prepare, check, start.
  */
 import { CancelledFailure, CancellationScope, patched, workflowInfo } from '@temporalio/workflow';
-import type { FetchReport, HostRestoreInput, ReplayReport } from '../activities/host/contract.ts';
+import type {
+  FetchReport,
+  HostRestoreInput,
+  PrepareReport,
+  ReplayReport,
+  StepReport,
+} from '../activities/host/contract.ts';
 import { replicasLeft } from '../domain/after-restore.ts';
+import type { HostMeasurements } from '../domain/archive/rates.ts';
 import { withoutAdvice } from '../domain/copies.ts';
 import { listed } from '../domain/dump.ts';
 import type { RestoreInput } from '../domain/operations.ts';
@@ -16,6 +23,7 @@ import { type Agent, agentProxies, type ControlPlane, controlPlaneOf } from './a
 import { type Dismissal, heedDismissal } from './dismissal.ts';
 import { type Ending, endingOf, findingOf } from './failures.ts';
 import { planForeign } from './foreign.ts';
+import { Measured } from './measured.ts';
 import { beginNarrative, type Narrative } from './narrative.ts';
 import { pointOf, stopText } from './recovery.ts';
 import { orderOf, type PlannedRestore, planOn } from './restore-planning.ts';
@@ -32,6 +40,7 @@ interface RestoreRun {
   warnings: string[];
   /** When the replaced data is removed at the latest; left out where none is kept. */
   keptUntil?: string;
+  measured: Measured;
 }
 
 type Reached = Record<string, string | number>;
@@ -44,6 +53,7 @@ export async function restore(input: RestoreInput): Promise<Reached> {
   const run = setUp(input);
   try {
     await takePlace(run);
+    run.measured.begin();
     const planned = await plan(run);
     const reached = await carryOut(run, planned);
     await succeed(run, planned, reached);
@@ -106,9 +116,13 @@ async function materialize(run: RestoreRun, { agent, order, facts, source }: Pla
   const fetching = `The backup is being fetched${from} and unpacked beside the running server.`;
   const report = await telling(run, 'fetching', fetching, () => agent.bulk.fetchBackup(order));
   noteFetch(run, facts, report);
-  await telling(run, 'preparing', 'The copy is being prepared.', () => agent.bulk.prepareBackup(order));
-  await applyChain(run, order, 'The copy is being prepared', (step) => agent.bulk.applyIncremental(step));
-  await replayOnto(run, order, 'Binlogs are being replayed onto the copy', (it) =>
+  const prepared = await telling(run, 'preparing', 'The copy is being prepared.', () =>
+    agent.bulk.prepareBackup(order),
+  );
+  const ahead = noteMeasured(run, facts, report, prepared);
+  const preparing = 'The copy is being prepared';
+  await applyChain(run, order, preparing, ahead, (step) => agent.bulk.applyIncremental(step));
+  await replayOnto(run, order, 'Binlogs are being replayed onto the copy', ahead, (it) =>
     agent.bulk.replayBinlogs(it),
   );
 }
@@ -142,9 +156,10 @@ async function inPlace(run: RestoreRun, { agent, order, facts }: PlannedRestore)
   run.oldData = 'gone';
   const report = await telling(run, 'fetching', notReady, () => agent.patientBulk.fetchBackup(order));
   noteFetch(run, facts, report);
-  await telling(run, 'preparing', notReady, () => agent.patientBulk.prepareBackup(order));
-  await applyChain(run, order, notReady, (step) => agent.patientBulk.applyIncremental(step));
-  await replayOnto(run, order, notReady, (it) => agent.patientBulk.replayBinlogs(it));
+  const prepared = await telling(run, 'preparing', notReady, () => agent.patientBulk.prepareBackup(order));
+  const ahead = noteMeasured(run, facts, report, prepared);
+  await applyChain(run, order, notReady, ahead, (step) => agent.patientBulk.applyIncremental(step));
+  await replayOnto(run, order, notReady, ahead, (it) => agent.patientBulk.replayBinlogs(it));
   const { reached, warnings = [] } = await telling(run, 'checking', notReady, () =>
     agent.patientBulk.checkCopy(order),
   );
@@ -177,30 +192,34 @@ async function intoRunning(
   return {};
 }
 
-/** The incrementals of a chain, each brought into the copy by itself. */
+/** The incrementals of a chain, each brought into the copy by itself. @param ahead as {@link noteMeasured} says */
 async function applyChain(
   run: RestoreRun,
   order: HostRestoreInput,
   doing: string,
-  apply: (step: HostRestoreInput & { number: number }) => Promise<void>,
+  ahead: number,
+  apply: (step: HostRestoreInput & { number: number }) => Promise<StepReport | undefined>,
 ): Promise<void> {
   const count = order.chain?.length ?? 0;
   for (let number = 1; number <= count; number += 1) {
     const message = doing === notReady ? notReady : `${doing}: incremental ${number} of ${count}.`;
-    await telling(run, 'preparing', message, () => apply({ ...order, number }));
+    const report = await telling(run, 'preparing', message, () => apply({ ...order, number }));
+    run.measured.step('applying', report, number === 1 && !order.replay ? ahead : 0);
   }
 }
 
-/** The binlogs after the backup, where the restore goes further than it. */
+/** The binlogs after the backup, where the restore goes further than it. @param ahead as {@link noteMeasured} says */
 async function replayOnto(
   run: RestoreRun,
   order: HostRestoreInput,
   doing: string,
+  ahead: number,
   replay: (order: HostRestoreInput) => Promise<ReplayReport>,
 ): Promise<void> {
   if (!order.replay) return;
   const message = doing === notReady ? notReady : `${doing}: ${stopText(order.replay.stop)}.`;
   const report = await telling(run, 'replaying', message, () => replay(order));
+  run.measured.step('replaying', report, ahead);
   run.warnings.push(...report.warnings);
 }
 
@@ -215,6 +234,7 @@ function setUp(input: RestoreInput): RestoreRun {
     compensations: [],
     oldData: 'whole',
     warnings: [],
+    measured: new Measured(),
   };
 }
 
@@ -294,15 +314,13 @@ async function plan(run: RestoreRun): Promise<PlannedRestore> {
 }
 
 /** Recorded before a late cancellation can be heard: the new data serves, and that is the truth. */
-async function succeed(
-  run: RestoreRun,
-  { facts, recovery }: PlannedRestore,
-  reached: Reached,
-): Promise<void> {
+async function succeed(run: RestoreRun, planned: PlannedRestore, reached: Reached): Promise<void> {
   // A cancellation that came while the server was being swapped is still honoured: the old data goes back.
   if (CancellationScope.current().consideredCancelled)
     throw new CancelledFailure('cancelled during the cut-over');
   const { input, plane, story } = run;
+  const { facts, recovery } = planned;
+  const measured = measuredBy(run, planned);
   await CancellationScope.nonCancellable(async () => {
     const message = ['Restore has succeeded!', ...run.warnings].join(' ');
     story.succeed('done', message, facts.storedBytes);
@@ -314,8 +332,33 @@ async function succeed(
       ...pointOf(facts, recovery),
       reached,
       ...(run.keptUntil !== undefined && { keptUntil: run.keptUntil }),
+      ...(measured.stages.length > 0 && { measured }),
     });
   });
+}
+
+/** In place, or with a part of it, much is done that is not done otherwise. */
+function measuredBy({ input, measured }: RestoreRun, planned: PlannedRestore): HostMeasurements {
+  const { agentId } = planned.agent;
+  const usual = input.mode === 'side-by-side' && !input.part && planned.facts.dump?.whole !== false;
+  // Of somebody else's backup nobody knows how much it holds.
+  const stages = input.foreign ? [] : measured.stages(planned, usual);
+  return { agentId, workflowId: input.workflowId, stages };
+}
+
+/** @returns how many seconds what was fetched ahead took longer than the preparation: they belong to what comes last */
+function noteMeasured(
+  { measured }: RestoreRun,
+  { dump }: BackupFacts,
+  fetched: FetchReport | undefined,
+  prepared: PrepareReport | undefined,
+): number {
+  if (dump) measured.step('loading', fetched, prepared?.seconds);
+  else {
+    measured.step('fetching', fetched);
+    measured.step('preparing', prepared);
+  }
+  return prepared?.secondsAhead ?? 0;
 }
 
 /** From where it came is worth a word only when not all of it came from where it was written. */

@@ -16,6 +16,7 @@ import type {
 } from '../../domain/operations.ts';
 import type { ProofReport, ProofTarget, Prover } from '../../domain/proofs/types.ts';
 import type { RecoveryPlan } from '../../domain/archive/plan-types.ts';
+import type { HostMeasurements } from '../../domain/archive/rates.ts';
 import type { BackupFacts } from '../../domain/restore-plan.ts';
 import type { Progress } from '../../domain/progress.ts';
 import type { Examination } from '../../domain/verification.ts';
@@ -98,6 +99,8 @@ export interface ControlActivities {
     reached?: Record<string, string | number>;
     /** When what it replaced is removed at the latest. */
     keptUntil?: string;
+    /** Of one that succeeded: what it took. */
+    measured?: HostMeasurements;
   }): Promise<void>;
   updateUndo(input: {
     restoreId: number;

@@ -1,5 +1,6 @@
 /** Proofs in the catalog: what is brought back, who does it, and what came of it. */
 import { planRecovery } from '../../domain/archive/plan.ts';
+import { ratesFrom } from '../../domain/archive/rates.ts';
 import { recoveryWindow } from '../../domain/archive/window.ts';
 import { TidemarkError, isErrorName } from '../../domain/errors.ts';
 import { isFinal } from '../../domain/operations.ts';
@@ -53,7 +54,7 @@ export function proofActivities(plane: Plane): ProofActivities {
       );
     },
 
-    async recordProof({ workflowId, prover, report, progress }) {
+    async recordProof({ workflowId, prover, report: { measured = [], ...report }, progress }) {
       const record = await requireProof(plane, workflowId);
       // An attempt before this one has recorded it.
       if (record.status === 'Succeeded') return { message: record.message };
@@ -62,6 +63,7 @@ export function proofActivities(plane: Plane): ProofActivities {
       if (earlier && differs(report, earlier)) {
         throw new TidemarkError('proof_failed', differingMessage(time, earlier));
       }
+      await catalog.keepMeasurements({ agentId: prover.agentId, workflowId, stages: measured });
       const message = provenMessage(time, prover, report, earlier);
       const finishedAt = new Date().toISOString();
       await catalog.updateProof(workflowId, {
@@ -96,17 +98,18 @@ async function requireProof({ catalog }: Plane, workflowId: string): Promise<Pro
 /** Drawn anew each time. @throws nothing_to_prove */
 async function targetOf(
   { catalog, restoreRates }: Plane,
-  { serviceId }: ServiceRecord,
+  { serviceId, agentId }: ServiceRecord,
 ): Promise<ProofTarget> {
   const facts = await catalog.recoveryFacts(serviceId);
-  const time = drawInstant(recoveryWindow(facts, restoreRates).intervals, Math.random());
+  const rates = ratesFrom(restoreRates, await catalog.findMeasurements(agentId));
+  const time = drawInstant(recoveryWindow(facts, rates).intervals, Math.random());
   if (time === undefined) {
     throw new TidemarkError(
       'nothing_to_prove',
       `The service ${serviceId} has no backup that it could be brought back from. Take a full backup.`,
     );
   }
-  const plan = planRecovery(facts, { time }, restoreRates);
+  const plan = planRecovery(facts, { time }, rates);
   if ('refused' in plan) throw new TidemarkError('proof_failed', plan.refused);
   const backupId = plan.chain.at(-1) ?? '';
   const external = (await catalog.findBackup(backupId))?.method === 'external';

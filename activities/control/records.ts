@@ -35,7 +35,9 @@ export function recordActivities(plane: Plane): RecordActivities {
 
     updateBackup: (change) => updateBackup(plane, change),
 
-    async updateRestore({ restoreId, status, ...rest }) {
+    async updateRestore({ restoreId, status, measured, ...rest }) {
+      // Before the row is ended, after which nothing is done again.
+      if (measured) await catalog.keepMeasurements(measured);
       const changed = await catalog.updateRestore(restoreId, {
         ...rest,
         ...(status && { status }),

@@ -4,7 +4,8 @@ import { planSources } from '../../domain/copies.ts';
 import { TidemarkError } from '../../domain/errors.ts';
 import { type Phase, startOf } from '../../domain/progress.ts';
 import type { ProofReport, ProofSeconds } from '../../domain/proofs/types.ts';
-import type { ReplayFacts } from '../../domain/restore-plan.ts';
+import type { StageMeasurement } from '../../domain/archive/rates.ts';
+import { chainSizes, type ReplayFacts } from '../../domain/restore-plan.ts';
 import { checkEveryTable } from '../../mariadb/proof/tables.ts';
 import { makeProofPlace, removeProofPlaces } from '../../mariadb/proof/place.ts';
 import { giveTree, requireSystemTables } from '../../mariadb/restore/check.ts';
@@ -28,6 +29,7 @@ import { inspectReplay, replayForProof } from './replay.ts';
 import { whileThereIsRoom } from './room.ts';
 import { linksOf } from '../host/site.ts';
 import { sourcesFor } from '../host/sources.ts';
+import { timed as timedOn } from '../host/timed.ts';
 
 /** The buffer pool of a server that reads every table once. */
 const mostMemoryBytes = 1024 ** 3;
@@ -85,22 +87,31 @@ async function bringBack(site: ProofSite, replay: ReplayFacts | undefined): Prom
   const begun = Date.now();
   const warnings: string[] = [];
   const seconds: ProofSeconds = { fetching: 0, preparing: 0, replaying: 0, checking: 0, total: 0 };
-  const timed = async <T>(phase: keyof ProofSeconds & Phase, work: () => Promise<T>): Promise<T> => {
+  const measured: StageMeasurement[] = [];
+  // Nothing is synced here, so that the preparation is none of a restore's.
+  const [first = 0] = chainSizes(order.facts);
+  const timed = async <T>(
+    phase: keyof ProofSeconds & Phase,
+    work: () => Promise<T>,
+    of?: Pick<StageMeasurement, 'stage' | 'bytes'>,
+  ): Promise<T> => {
     trial.report(startOf(phase));
     const start = Date.now();
-    const result = await work();
+    const { result, seconds: plain } = await timedOn(site.host, work);
     seconds[phase] += (Date.now() - start) / 1000;
+    if (of && plain !== undefined) measured.push({ ...of, seconds: plain });
     return result;
   };
   if (order.facts.dump) {
-    warnings.push(...(await timed('fetching', () => load(site))));
+    warnings.push(...(await timed('fetching', () => load(site), { stage: 'loading', bytes: first })));
   } else {
-    await timed('fetching', () => fetch(site, 0, place.data));
+    await timed('fetching', () => fetch(site, 0, place.data), { stage: 'fetching', bytes: first });
     await timed('preparing', () => prepare(site));
     await timed('preparing', () => applyChain(site));
     await giveTree(place.data, site.owner);
   }
-  const replayed = replay && (await timed('replaying', () => replayForProof(site, replay)));
+  const replaying = replay && { stage: 'replaying' as const, bytes: replay.bytes };
+  const replayed = replay && (await timed('replaying', () => replayForProof(site, replay), replaying));
   warnings.push(...(replayed?.warnings ?? []));
   const checked = await timed('checking', () => check(site));
   seconds.total = (Date.now() - begun) / 1000;
@@ -112,6 +123,7 @@ async function bringBack(site: ProofSite, replay: ReplayFacts | undefined): Prom
     rows,
     digest,
     warnings: [...warnings, ...checked.warnings],
+    measured,
   };
 }
 

@@ -1,6 +1,7 @@
 /** POST /restores: brings a backup back, to its own service or to another one. */
 import { randomBytes } from 'node:crypto';
 import { z } from '@hono/zod-openapi';
+import { ratesFrom } from '../../domain/archive/rates.ts';
 import { TidemarkError } from '../../domain/errors.ts';
 import type { RestoreInput } from '../../domain/operations.ts';
 import { workflowIds } from '../../domain/ids.ts';
@@ -10,11 +11,11 @@ import { foreignRestore } from '../foreign-source.ts';
 import { notAvailable } from '../not-available.ts';
 import type { PartRequest } from '../../domain/part.ts';
 import { operation } from '../operation.ts';
-import { restoreSource } from '../restore-source.ts';
+import { type RestoreSource, restoreSource } from '../restore-source.ts';
 import { nothing } from '../schemas/common.ts';
 import { restoreQuery, type RestoreRequest, restoreRequest } from '../schemas/restore-request.ts';
 import { restore, restorePlan, type RestorePlanView } from '../schemas/restore.ts';
-import { restorePlanView } from '../views/restore-plan.ts';
+import { type PlanContext, restorePlanView } from '../views/restore-plan.ts';
 import { restoreView } from '../views/restore.ts';
 
 export const createRestore = operation({
@@ -48,7 +49,9 @@ export const createRestore = operation({
     const service = await findService(catalog, body.service_id, organization);
     refuseNotAvailable(body);
     const foreign = await foreignRestore(body, query.dry_run, service, parts);
-    const { backup, recovery } = foreign ?? (await restoreSource(body, organization, parts));
+    const rates = ratesFrom(parts.restoreRates, await catalog.findMeasurements(service.agentId));
+    const source = foreign ?? (await restoreSource(body, organization, { catalog, restoreRates: rates }));
+    const { backup, recovery } = source;
     await orders.ask(service);
     const part = partOf(body);
     const input = {
@@ -62,7 +65,9 @@ export const createRestore = operation({
       ...(part && { part }),
       timings: orders.timings,
     };
-    if (query.dry_run) return await tellPlan(input, parts);
+    if (query.dry_run) {
+      return await tellPlan(input, { rates, next: nextBest(source) }, parts);
+    }
     const bucket = foreign?.source ?? (await catalog.findExternalBucket(backup.id));
     const record = await catalog.createRestore({
       organization,
@@ -82,10 +87,15 @@ export const createRestore = operation({
   },
 });
 
+function nextBest({ plan }: Pick<RestoreSource, 'plan'>): PlanContext['next'] {
+  return plan?.next && { ...plan.next, seconds: plan.next.seconds - plan.seconds };
+}
+
 /** Nothing is written down, and nothing is touched. */
 async function tellPlan(
   order: Omit<RestoreInput, 'restoreId' | 'workflowId'>,
-  { catalog, orders, restoreRates }: Parts,
+  known: Pick<PlanContext, 'rates' | 'next'>,
+  { catalog, orders }: Parts,
 ): Promise<RestorePlanView> {
   const { serviceId, organization } = order;
   const nonce = randomBytes(6);
@@ -99,7 +109,7 @@ async function tellPlan(
   const [last] = (await catalog.listRestores(organization, filter, newest)).items;
   const ms = last?.mode === 'side-by-side' ? last.reached?.['not_serving_ms'] : undefined;
   const lastNotServing = typeof ms === 'number' ? ms / 1000 : undefined;
-  return restorePlanView(input, report, { rates: restoreRates, lastNotServing });
+  return restorePlanView(input, report, { ...known, lastNotServing });
 }
 
 /** The vendor's documents print such a body in this place. */

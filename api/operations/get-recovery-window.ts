@@ -1,4 +1,5 @@
 /** GET /services/{id}/recovery-window: what a service can be restored to, and where the holes are. */
+import { ratesFrom } from '../../domain/archive/rates.ts';
 import { recoveryWindow as windowOf } from '../../domain/archive/window.ts';
 import { findService } from '../find.ts';
 import { operation } from '../operation.ts';
@@ -22,6 +23,7 @@ export const getRecoveryWindow = operation({
   async handle({ params: { id }, caller: { organization } }, { catalog, restoreRates }) {
     const service = await findService(catalog, id, organization);
     const facts = await catalog.recoveryFacts(service.serviceId);
-    return recoveryWindowView(service.serviceId, windowOf(facts, restoreRates));
+    const rates = ratesFrom(restoreRates, await catalog.findMeasurements(service.agentId));
+    return recoveryWindowView(service.serviceId, windowOf(facts, rates));
   },
 });

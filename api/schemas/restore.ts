@@ -1,5 +1,6 @@
 /** Restores in the contract's words. */
 import { z } from '@hono/zod-openapi';
+import { stages } from '../../domain/archive/estimate.ts';
 import { operationStatuses, restoreModes } from '../../domain/operations.ts';
 import { digits, instant, oneOf, paging, progress, serviceFilter, wallClock } from './common.ts';
 
@@ -89,6 +90,20 @@ export const restorePlan = z
     bytes_needed: z.int(),
     bytes_free: z.int(),
     estimated_seconds: z.int(),
+    estimated_by: z
+      .array(
+        z.strictObject({
+          stage: z.enum(stages),
+          bytes: z.int(),
+          seconds: z.number(),
+          measured: z.int(),
+          last_measured: instant.optional(),
+        }),
+      )
+      .openapi({
+        description:
+          'What the estimate is made of: each stage, its bytes, and by how many restores or drills on this host its rate was measured; 0: it is that of the settings',
+      }),
     estimated_not_serving_seconds: z.int(),
     warnings: z.array(z.string()),
   })

@@ -1,12 +1,22 @@
 /** What a restore would do, as the contract's RestorePlan. */
-import { type RestoreRates, secondsFor } from '../../domain/archive/estimate.ts';
+import {
+  type RestoreRates,
+  secondsOf,
+  stages,
+  type StageWork,
+  wholeEstimate,
+  workOf,
+} from '../../domain/archive/estimate.ts';
 import type { RestoreInput } from '../../domain/operations.ts';
 import type { RestorePlanReport } from '../../domain/restore-plan.ts';
 import type { RestorePlanView } from '../schemas/restore.ts';
-import { given, wallClock } from './format.ts';
+import { given, wallClock, wholeSeconds } from './format.ts';
 
 export interface PlanContext {
+  /** Of the host that it would be restored on. */
   rates: RestoreRates;
+  /** The backup that would have been the next best to begin with; seconds more than with the one that was chosen. */
+  next?: { backupId: string; seconds: number } | undefined;
   /** Seconds that the server did not serve in the last restore; left out where there was none. */
   lastNotServing?: number | undefined;
 }
@@ -17,11 +27,12 @@ const mostNotServing = 5;
 export function restorePlanView(
   { serviceId, recovery }: RestoreInput,
   report: RestorePlanReport,
-  { rates, lastNotServing }: PlanContext,
+  context: PlanContext,
 ): RestorePlanView {
+  const { rates, lastNotServing } = context;
   const { binlogs, mode } = report;
-  const binlogBytes = binlogs?.bytes ?? 0;
-  const seconds = secondsFor({ bytes: report.chainBytes, dump: report.dump, binlogBytes }, rates);
+  const work = workOf(report.chainSizes ?? [report.chainBytes], report.dump, binlogs?.bytes ?? 0);
+  const seconds = wholeEstimate(secondsOf(work, rates));
   const time = report.recovery ? report.recovery.time : report.pointInTime;
   const keys = [...report.recipients, ...(binlogs?.recipients ?? []).flat()];
   return {
@@ -29,7 +40,11 @@ export function restorePlanView(
     backup_id: report.backupId,
     mode,
     chain: report.chain,
-    reason: reasonOf(report, recovery?.target.backupId !== undefined || !recovery, seconds),
+    reason: reasonOf(report, recovery?.target.backupId !== undefined || !recovery, {
+      ...context,
+      work,
+      seconds,
+    }),
     ...given('point_in_time', time && wallClock(time)),
     stop: stopView(report),
     ...(binlogs && {
@@ -46,6 +61,7 @@ export function restorePlanView(
     bytes_needed: report.bytesNeeded,
     bytes_free: report.bytesFree,
     estimated_seconds: seconds,
+    estimated_by: estimatedBy(work, rates),
     estimated_not_serving_seconds: notServing(report, seconds, lastNotServing),
     warnings: report.warnings,
   };
@@ -76,9 +92,49 @@ function gtidOf(stop: Stop, own: string | undefined): string | undefined {
   return stop.at === 'time' ? undefined : stop.gtid;
 }
 
-/** Why this backup, a sentence. */
-function reasonOf({ recovery, binlogs }: RestorePlanReport, named: boolean, seconds: number): string {
+/** The stages that there are, each once. */
+function estimatedBy(work: readonly StageWork[], rates: RestoreRates): RestorePlanView['estimated_by'] {
+  return stages.flatMap((stage) => {
+    const own = work.filter((one) => one.stage === stage);
+    if (own.length === 0) return [];
+    const { times = 0, last } = rates[stage].measured ?? {};
+    return {
+      stage,
+      bytes: Math.round(own.reduce((sum, { bytes }) => sum + bytes, 0)),
+      seconds: Math.round(secondsOf(own, rates) * 10) / 10,
+      measured: times,
+      ...given('last_measured', last && wholeSeconds(last)),
+    };
+  });
+}
+
+interface Weighed extends PlanContext {
+  work: readonly StageWork[];
+  seconds: number;
+}
+
+/** Why this backup. */
+function reasonOf({ recovery, binlogs }: RestorePlanReport, named: boolean, weighed: Weighed): string {
+  const { seconds, next } = weighed;
   const replayed = binlogs ? ` and the replay of ${binlogs.bytes} bytes of binlogs` : '';
-  if (named || !recovery) return `The request names the backup. With it${replayed}, about ${seconds} s.`;
-  return `Of all that lead there it takes the least time by the rates of the settings: with it${replayed}, about ${seconds} s.`;
+  const time = `With it${replayed}, about ${seconds} s${byWhat(weighed)}.`;
+  if (named || !recovery) return `The request names the backup. ${time}`;
+  const least = `Of all that lead there it takes the least time. ${time}`;
+  if (!next) return least;
+  const more = next.seconds > 0 ? `${next.seconds} s longer` : 'as long';
+  return `${least} With ${next.backupId}, the next best, ${more}.`;
+}
+
+function byWhat({ work, rates }: Weighed): string {
+  const { measured = [], guessed = [] } = Object.groupBy(
+    stages.filter((stage) => work.some((one) => one.stage === stage)),
+    (stage) => (rates[stage].measured ? 'measured' : 'guessed'),
+  );
+  const last = measured
+    .map((stage) => rates[stage].measured?.last ?? '')
+    .toSorted()
+    .at(-1);
+  if (last === undefined) return ', by the settings: nothing was restored on this host yet';
+  const by = `, by what restores on this host took, the last at ${wallClock(last)} UTC`;
+  return guessed.length === 0 ? by : `${by}, and for ${guessed.join(' and ')} by the settings`;
 }

@@ -17,7 +17,10 @@ export interface ArchivedBackup {
   binlog?: BinlogPosition;
   /** Of its binlog, where its manifest says. */
   timeline?: string;
+  /** Of an incremental and of a dump: what the server, or its rows, took then. */
   uncompressedBytes: number;
+  /** What of it is in the store; left out where nobody says. */
+  storedBytes?: number;
   damaged: boolean;
 }
 

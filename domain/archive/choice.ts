@@ -1,6 +1,6 @@
 /** Which backup a recovery begins with: the one that makes it shortest. */
 import type { ArchivedBackup, PlacedBase } from './backups.ts';
-import { bytesBetween, estimatedSeconds, type RestoreRates } from './estimate.ts';
+import { bytesBetween, type RestoreRates, secondsOfChain } from './estimate.ts';
 import { microseconds } from './instants.ts';
 import type { Archive, Reach } from './reach.ts';
 import { comparePlaces } from './stretches.ts';
@@ -11,7 +11,10 @@ export interface Choice {
   chain: readonly ArchivedBackup[];
   /** From the stretch that goes on from the base to the one of the target. */
   reaches: readonly Reach[];
+  /** About how long it takes; not rounded. */
   seconds: number;
+  /** The backup that would have been the next best to begin with. */
+  next?: { backupId: string; seconds: number };
 }
 
 export interface ChoiceOf {
@@ -22,30 +25,41 @@ export interface ChoiceOf {
   /** A backup that is to be the base. */
   backupId?: string | undefined;
   rates: RestoreRates;
+  /** Bytes of binlogs that are replayed in any case after the target: of the stretches that branch off there. */
+  beyond?: number;
 }
 
 /** @returns undefined when no base leads there */
 export function chooseBase(archive: Archive, target: Reach, of: ChoiceOf): Choice | undefined {
   const wanted = (base: PlacedBase): boolean => of.backupId === undefined || base.backup.id === of.backupId;
+  const beyond = of.beyond ?? 0;
   let quickest: Choice | undefined;
   for (const base of target.bases) {
     if (!of.before(base) || !wanted(base)) continue;
     const chain = archive.backups.chainOf(base.backup) ?? [];
-    const seconds = estimatedSeconds(chain, bytesBetween(target, base.time, of.time), of.rates);
-    const isQuicker =
-      !quickest ||
-      seconds < quickest.seconds ||
-      (seconds === quickest.seconds && base.time > quickest.base.time);
-    if (isQuicker) quickest = { base, chain, reaches: [target], seconds };
+    const bytes = bytesBetween(target, base.time, of.time) + beyond;
+    const seconds = secondsOfChain(chain, bytes, of.rates);
+    const choice = { base, chain, reaches: [target], seconds };
+    quickest = quickest ? better(quickest, choice) : choice;
   }
   if (quickest || !target.entry) return quickest;
   const { parent, branch } = target.entry;
   const branched = archive.branchTime(target.stretch.timeline);
   const time = branched === undefined ? parent.to : microseconds(branched);
   const before = (base: PlacedBase): boolean => comparePlaces(base.backup.binlog, branch) <= 0;
-  const led = chooseBase(archive, parent, { ...of, time, before });
-  if (!led) return undefined;
-  const bytes = bytesBetween(target, target.from, of.time);
-  const seconds = led.seconds + Math.ceil(bytes / of.rates.binlog);
-  return { ...led, reaches: [...led.reaches, target], seconds };
+  const further = beyond + bytesBetween(target, target.from, of.time);
+  const led = chooseBase(archive, parent, { ...of, time, before, beyond: further });
+  return led && { ...led, reaches: [...led.reaches, target] };
+}
+
+/** The quicker one, which knows of the best of the others; of equal ones the newer. */
+function better(known: Choice, other: Choice): Choice {
+  const isQuicker =
+    other.seconds < known.seconds || (other.seconds === known.seconds && other.base.time > known.base.time);
+  const [first, second] = isQuicker ? [other, known] : [known, other];
+  const next =
+    first.next && first.next.seconds <= second.seconds
+      ? first.next
+      : { backupId: second.base.backup.id, seconds: second.seconds };
+  return { ...first, next };
 }

@@ -1,6 +1,7 @@
 /** What every kind of target is planned with. */
 import type { Base } from './backups.ts';
-import { estimatedSeconds, type RestoreRates } from './estimate.ts';
+import type { Choice } from './choice.ts';
+import { type RestoreRates, secondsOfChain, wholeEstimate } from './estimate.ts';
 import { microInstant } from './instants.ts';
 import type { RecoveryPlan, RecoveryTarget } from './plan-types.ts';
 import { type Archive, type Cap, isOn, type Reach, within } from './reach.ts';
@@ -56,6 +57,14 @@ export function backupAlone(
     ranges: [],
     stop: { at: 'backup' },
     time: microInstant(time),
-    seconds: estimatedSeconds(chain, 0, rates),
+    seconds: wholeEstimate(secondsOfChain(chain, 0, rates)),
+  };
+}
+
+/** What a plan says of its time. */
+export function estimateOf({ seconds, next }: Choice): Pick<RecoveryPlan, 'seconds' | 'next'> {
+  return {
+    seconds: wholeEstimate(seconds),
+    ...(next && { next: { ...next, seconds: wholeEstimate(next.seconds) } }),
   };
 }

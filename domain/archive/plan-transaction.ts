@@ -4,7 +4,7 @@ import type { Base } from './backups.ts';
 import { chooseBase } from './choice.ts';
 import { gtidsByDomain } from './gtid-positions.ts';
 import { microInstant } from './instants.ts';
-import { backupAlone, partsOf, type Planning, withTimeline } from './plan-parts.ts';
+import { backupAlone, estimateOf, partsOf, type Planning, withTimeline } from './plan-parts.ts';
 import { rangesOf } from './plan-ranges.ts';
 import type { RecoveryPlan, RecoveryRefusal } from './plan-types.ts';
 import { type Archive, type Cap, isOn, type Reach } from './reach.ts';
@@ -85,7 +85,7 @@ function planOn(
       chain: choice.chain.map(({ id }) => id),
       ranges: rangesOf(archive, choice, cap).ranges,
       stop: { at: 'gtid', gtid: gtidText(gtid), before },
-      seconds: choice.seconds,
+      ...estimateOf(choice),
     }
   );
 }

@@ -42,7 +42,10 @@ export interface RecoveryPlan {
   stop: RecoveryStop;
   /** Up to when it brings back what was confirmed; left out for a transaction, whose instant nobody knows yet. */
   time?: string;
+  /** About how long it takes. */
   seconds: number;
+  /** The backup that would have been the next best to begin with. */
+  next?: { backupId: string; seconds: number };
 }
 
 export interface RecoveryRefusal {

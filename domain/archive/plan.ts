@@ -8,7 +8,7 @@ import { chooseBase } from './choice.ts';
 import type { RestoreRates } from './estimate.ts';
 import type { BinlogPoint } from './facts.ts';
 import { microInstant, microseconds } from './instants.ts';
-import { backupAlone, ownInstants, partsOf, type Planning, withTimeline } from './plan-parts.ts';
+import { backupAlone, estimateOf, ownInstants, partsOf, type Planning, withTimeline } from './plan-parts.ts';
 import { rangesOf } from './plan-ranges.ts';
 import { planTransaction } from './plan-transaction.ts';
 import type {
@@ -19,6 +19,7 @@ import type {
   RecoveryTarget,
 } from './plan-types.ts';
 import { TidemarkError } from '../errors.ts';
+import { ratesOfSettings } from './rates.ts';
 import { Archive, type Cap, isOn, type RecoveryFacts } from './reach.ts';
 import { comparePlaces, sampledWithin } from './stretches.ts';
 
@@ -37,9 +38,11 @@ export function planRecovery(
   return planLatest(planning);
 }
 
+const anyRates = ratesOfSettings({ physical: 1, dump: 1, binlog: 1, fixedSeconds: 0 });
+
 /** From one backup on: nothing is to be weighed. @throws outside_window */
 export function planFrom(facts: RecoveryFacts, target: RecoveryTarget & { backupId: string }): RecoveryPlan {
-  return requirePlan(planRecovery(facts, target, { physical: 1, dump: 1, binlog: 1, fixedSeconds: 0 }));
+  return requirePlan(planRecovery(facts, target, anyRates));
 }
 
 /** @throws outside_window, naming the nearest instants that can be had, and other timelines */
@@ -87,7 +90,7 @@ function planTime(planning: Planning, time: number): RecoveryPlan | RecoveryRefu
       ranges,
       stop: past ? endStop(ranges, gtid) : { at: 'time', time: microInstant(time) },
       time: microInstant(time),
-      seconds: choice.seconds,
+      ...estimateOf(choice),
     };
   }
   const own = ownInstants(planning).find((base) => base.time <= time && time <= upToSecond(base.time));
@@ -119,7 +122,7 @@ function planPlace(planning: Planning, place: BinlogPoint): RecoveryPlan | Recov
       chain: choice.chain.map(({ id }) => id),
       ranges,
       stop: endStop(ranges, ''),
-      seconds: choice.seconds,
+      ...estimateOf(choice),
     };
   }
   return {
@@ -143,7 +146,7 @@ function planLatest(planning: Planning): RecoveryPlan | RecoveryRefusal {
       ranges,
       stop: endStop(ranges, gtid),
       time: microInstant(to),
-      seconds: choice.seconds,
+      ...estimateOf(choice),
     };
   }
   if (own) return backupAlone(planning, own);

@@ -4,7 +4,7 @@
  */
 import type { Base } from './backups.ts';
 import { chooseBase } from './choice.ts';
-import { estimatedSeconds, type RestoreRates } from './estimate.ts';
+import { type RestoreRates, secondsOfChain, wholeEstimate } from './estimate.ts';
 import { compareText, microInstant, microseconds } from './instants.ts';
 import { Archive, type Cap, isOn, type Reach, type RecoveryFacts, within } from './reach.ts';
 import { sampledWithin } from './stretches.ts';
@@ -112,7 +112,7 @@ function servedBy(
   rates: RestoreRates,
 ): Pick<WindowInterval, 'chain' | 'seconds'> {
   const choice = chooseBase(archive, reach, { time, before: (base) => base.time <= time, rates });
-  return { chain: choice?.chain.map(({ id }) => id) ?? [], seconds: choice?.seconds ?? 0 };
+  return { chain: choice?.chain.map(({ id }) => id) ?? [], seconds: wholeEstimate(choice?.seconds ?? 0) };
 }
 
 /** Of a backup that nothing goes on from. */
@@ -134,6 +134,6 @@ function ownInstant(
     resolution: 'commit_clock',
     unsampled: [],
     chain: chain.map(({ id }) => id),
-    seconds: estimatedSeconds(chain, 0, rates),
+    seconds: wholeEstimate(secondsOfChain(chain, 0, rates)),
   };
 }

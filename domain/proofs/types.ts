@@ -1,5 +1,6 @@
 /** The words and inputs of drills, which bring a service back elsewhere and check what came of it. */
 import type { BinlogRange, RecoveryStop } from '../archive/plan-types.ts';
+import type { StageMeasurement } from '../archive/rates.ts';
 import type { OperationTimings } from '../operations.ts';
 
 /** A host that a drill may work on. */
@@ -45,4 +46,6 @@ export interface ProofReport {
   digest: string;
   /** What a person should know, each a sentence. */
   warnings: string[];
+  /** For the estimates of restores on the prover. Left out by agents of earlier versions. */
+  measured?: StageMeasurement[];
 }

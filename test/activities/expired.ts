@@ -8,6 +8,7 @@ import { storageOptions } from '../../config/storage.ts';
 import type { Plane } from '../../activities/control/plane.ts';
 import { openCatalog } from '../../catalog/open.ts';
 import type { BackupPatch, Catalog, ServiceRecord } from '../../catalog/types.ts';
+import { ratesOfSettings } from '../../domain/archive/rates.ts';
 import { formatBackupId, objectKeys, workflowIds } from '../../domain/ids.ts';
 import type { Log } from '../../domain/log.ts';
 import { manifestFormat } from '../../domain/manifest.ts';
@@ -67,7 +68,7 @@ export async function openDeployment(
     copyIntervalMs: 600_000,
     storageOptions: storageOptions.parse({}),
     externalEndpoints: [],
-    restoreRates: { physical: 1, dump: 1, binlog: 1, fixedSeconds: 1 },
+    restoreRates: ratesOfSettings({ physical: 1, dump: 1, binlog: 1, fixedSeconds: 1 }),
     objectsIntervalMs: 86_400_000,
     auditDays: 400,
     log,

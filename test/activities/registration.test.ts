@@ -13,6 +13,7 @@ import { takeAnnouncement } from '../../activities/control/registration.ts';
 import { issueEnrolment } from '../../api/enrolments.ts';
 import { openCatalog } from '../../catalog/open.ts';
 import type { Catalog } from '../../catalog/types.ts';
+import { ratesOfSettings } from '../../domain/archive/rates.ts';
 import { digestOfToken, newAgentKeys, publicSigningKey, signAnnouncement } from '../../domain/enrolment.ts';
 import { workflowIds } from '../../domain/ids.ts';
 import { type Announcement, defaultTimings, type SignedAnnouncement } from '../../domain/operations.ts';
@@ -63,7 +64,7 @@ beforeAll(async () => {
     copyIntervalMs: 600_000,
     storageOptions: storageOptions.parse({}),
     externalEndpoints: [],
-    restoreRates: { physical: 1, dump: 1, binlog: 1, fixedSeconds: 1 },
+    restoreRates: ratesOfSettings({ physical: 1, dump: 1, binlog: 1, fixedSeconds: 1 }),
     objectsIntervalMs: 86_400_000,
     auditDays: 400,
   };

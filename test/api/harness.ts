@@ -22,6 +22,7 @@ import type { BackupPatch, BackupRecord, Catalog, ServiceRecord } from '../../ca
 import { noEncryption } from '../../domain/encryption.ts';
 import { workflowIds } from '../../domain/ids.ts';
 import type { RestoreRates } from '../../domain/archive/estimate.ts';
+import { ratesOfSettings } from '../../domain/archive/rates.ts';
 import type { BackupType } from '../../domain/operations.ts';
 import type { ServiceDefaults } from '../../domain/service-settings.ts';
 import { startOf } from '../../domain/progress.ts';
@@ -106,12 +107,12 @@ export const awsCredentials = Buffer.from(
 const nowhere = { address: '127.0.0.1:1', namespace: 'default' };
 
 /** What holds where a test sets nothing else. */
-export const restoreRates: RestoreRates = {
+export const restoreRates: RestoreRates = ratesOfSettings({
   physical: 100_000_000,
   dump: 10_000_000,
   binlog: 1_000_000,
   fixedSeconds: 10,
-};
+});
 
 export const serviceDefaults: ServiceDefaults = {
   copies: [],

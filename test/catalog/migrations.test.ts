@@ -33,6 +33,7 @@ const taken = [
   '0030-restore-part',
   '0032-loose-dumps',
   '0033-stretch-ends',
+  '0034-measurements',
 ];
 
 /** Past the catalog. To be destroyed. */

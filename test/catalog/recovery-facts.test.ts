@@ -103,4 +103,38 @@ describeOnBoth('what a recovery window is computed of', (database) => {
     expect(await catalog.findBackup(loose.id)).toMatchObject({ dumpLoose: true, binlog });
     expect(await catalog.findBackup(exact.id)).not.toHaveProperty('dumpLoose');
   });
+
+  test('what restores took is kept for each agent, once for each of them, and the newest alone', async () => {
+    const { catalog } = database;
+    const agentId = `agent-of-${newBackupId(await registered(catalog))}`;
+    const keep = async (workflowId: string, seconds: number): Promise<void> => {
+      const stages = [
+        { stage: 'fetching' as const, bytes: 5_000_000_000, seconds },
+        { stage: 'rest' as const, bytes: 0, seconds: 2.25 },
+      ];
+      await catalog.keepMeasurements({ agentId, workflowId, stages });
+    };
+    expect(await catalog.findMeasurements(agentId)).toEqual([]);
+    await catalog.keepMeasurements({ agentId, workflowId: 'restore/none', stages: [] });
+    await keep('restore/first', 1.5);
+    await keep('restore/first', 99);
+    const at = expect.stringMatching(/^\d{4}-.*Z$/) as unknown;
+    const first = [
+      { stage: 'fetching', bytes: 5_000_000_000, seconds: 1.5, at },
+      { stage: 'rest', bytes: 0, seconds: 2.25, at },
+    ];
+    expect(await catalog.findMeasurements(agentId)).toEqual(expect.arrayContaining(first));
+    expect(await catalog.findMeasurements(agentId)).toHaveLength(2);
+    expect(await catalog.findMeasurements('another-agent')).toEqual([]);
+    for (let turn = 0; turn < 20; turn += 1) {
+      await keep(`restore/then-${String(turn).padStart(2, '0')}`, 100 + turn);
+      // Each has a time of its own, as in life.
+      const now = Date.now();
+      while (Date.now() === now) await Promise.resolve();
+    }
+    const fetching = (await catalog.findMeasurements(agentId)).filter(({ stage }) => stage === 'fetching');
+    expect(fetching.map(({ seconds }) => seconds)).toEqual(
+      Array.from({ length: 12 }, (_, turn) => 119 - turn),
+    );
+  });
 });

@@ -186,6 +186,9 @@ test('the plan is told, and nothing is started', async () => {
       binlogs: { files: 1, bytes: expect.any(Number) },
       versions: { backup: expect.any(String), server: expect.any(String) },
       bytes_free: expect.any(Number),
+      reason: expect.stringMatching(
+        /least time.*by the settings: nothing was restored on this host yet.*next best/,
+      ),
     },
   });
   expect((await stack.request('GET', '/restores')).body).toMatchObject({ restores_count: 0 });
@@ -200,6 +203,27 @@ test('to just before a table was dropped', async () => {
   firstTimeline = end.reached?.['timeline'];
   await recordHistory(stack.client, 'restore-to-a-point', await stack.workflowOf(end.id));
 }, 120_000);
+
+test('the next plan goes by what that restore took', async () => {
+  const fields = { id: full.id, service_id: 'shop-1', gtid: beforeDrop.gtid, timeline: firstTimeline };
+  const { status, body } = await stack.request<{ estimated_by: unknown; reason: string }>(
+    'POST',
+    '/restores?dry_run=true',
+    fields,
+  );
+  expect({ status, body }).toMatchObject({
+    status: 200,
+    body: { reason: expect.stringMatching(/by what restores on this host took, the last at \d{4}-/) },
+  });
+  const measured = { seconds: expect.any(Number), measured: 1, last_measured: expect.any(String) };
+  expect(body.estimated_by).toEqual(
+    ['fetching', 'preparing', 'replaying', 'rest'].map((stage) => ({
+      stage,
+      bytes: expect.any(Number),
+      ...measured,
+    })),
+  );
+});
 
 test('to a time between two commits', async () => {
   const { time, sums: wanted, gtid } = moments[0]!;

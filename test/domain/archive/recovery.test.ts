@@ -3,6 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import { planRecovery } from '../../../domain/archive/plan.ts';
 import type { RecoveryPlan, RecoveryRefusal } from '../../../domain/archive/plan-types.ts';
 import type { SegmentFacts, TimelineFacts } from '../../../domain/archive/facts.ts';
+import { ratesOfSettings } from '../../../domain/archive/rates.ts';
 import type { RecoveryFacts } from '../../../domain/archive/reach.ts';
 import { stretchOf } from '../../../domain/archive/stretches.ts';
 import { recoveryWindow } from '../../../domain/archive/window.ts';
@@ -10,7 +11,12 @@ import { longRun } from '../../support/long.ts';
 import { fileName, gtidOf, instantOf, isBusy, type Life, placeAt, type Story, tellStory } from './story.ts';
 import { canHave, isOutside, isPlaced, lifeWith, pathOf, seconds } from './truth.ts';
 
-const rates = { physical: 100_000_000, dump: 10_000_000, binlog: 10, fixedSeconds: 5 };
+const rates = ratesOfSettings({
+  physical: 100_000_000,
+  dump: 10_000_000,
+  binlog: 10,
+  fixedSeconds: 5,
+});
 const stories = longRun ? 10_000 : 120;
 
 function isPlan(plan: RecoveryPlan | RecoveryRefusal): plan is RecoveryPlan {

@@ -1,11 +1,17 @@
 /** What of a service's time is called a hole when it was restored, and when that was undone. */
 import { describe, expect, test } from '@jest/globals';
 import type { SegmentFacts, TimelineFacts } from '../../../domain/archive/facts.ts';
+import { ratesOfSettings } from '../../../domain/archive/rates.ts';
 import type { RecoveryFacts } from '../../../domain/archive/reach.ts';
 import { stretchOf, withSegment, type StretchFacts } from '../../../domain/archive/stretches.ts';
 import { recoveryWindow, type RecoveryWindow } from '../../../domain/archive/window.ts';
 
-const rates = { physical: 100_000_000, dump: 10_000_000, binlog: 10_000_000, fixedSeconds: 5 };
+const rates = ratesOfSettings({
+  physical: 100_000_000,
+  dump: 10_000_000,
+  binlog: 10_000_000,
+  fixedSeconds: 5,
+});
 const [first, second, third] = ['a', 'b', 'c'].map((letter) => letter.repeat(32)) as [string, string, string];
 
 /** Of a day in June. @example at('10:00:05') */
