@@ -7,6 +7,9 @@ export const timingSettings = {
   server_wait: interval
     .prefault('1m')
     .describe('How long a backup waits for a database server that does not answer'),
+  prover_wait: interval
+    .prefault('12h')
+    .describe('How long a drill waits for a prover that is free, before it ends without a verdict'),
   silence_timeout: interval
     .prefault('30s')
     .describe('How long work on a host may be silent before it counts as dead and is begun again'),
@@ -16,12 +19,13 @@ export const timingSettings = {
 };
 
 export function timingsOf(
-  settings: Record<'agent_wait' | 'server_wait' | 'silence_timeout' | 'retry_pause', number>,
+  settings: Record<'agent_wait' | 'server_wait' | 'prover_wait' | 'silence_timeout' | 'retry_pause', number>,
 ): OperationTimings {
   return {
     ...defaultTimings,
     agentWaitMs: settings.agent_wait,
     serverWaitMs: settings.server_wait,
+    proverWaitMs: settings.prover_wait,
     heartbeatMs: settings.silence_timeout,
     retryMs: settings.retry_pause,
   };

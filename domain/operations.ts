@@ -28,6 +28,8 @@ export interface OperationTimings {
   agentWaitMs: number;
   /** How long a backup waits for a database server that does not answer; left out by what began before it was set. */
   serverWaitMs?: number;
+  /** How long a drill waits for a prover that is free; left out likewise. */
+  proverWaitMs?: number;
   /** How long an order to the agent's control queue may wait to be picked up. */
   pickUpMs: number;
   /** How long an activity may be silent before it counts as dead. */
@@ -39,6 +41,7 @@ export interface OperationTimings {
 export const defaultTimings: OperationTimings = {
   agentWaitMs: 10 * 60_000,
   serverWaitMs: 60_000,
+  proverWaitMs: 12 * 60 * 60_000,
   pickUpMs: 30_000,
   heartbeatMs: 30_000,
   retryMs: 2_000,

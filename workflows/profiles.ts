@@ -133,12 +133,15 @@ export function hostPatientBulk(agentId: string, timings: OperationTimings): Act
 }
 
 /**
- * A drill on a prover: it waits behind another one, and for restores of that host, which it makes way for, for some hours.
+ * A drill on a prover. It waits behind others; where it has to make way for a restore, whoever ordered it looks who else
+ * is there.
+ *
+ * @param lineMs how long it waits behind others
  */
-export function hostProve(agentId: string, timings: OperationTimings): ActivityOptions {
+export function hostProve(agentId: string, timings: OperationTimings, lineMs: number): ActivityOptions {
   return {
     taskQueue: agentTaskQueue(agentId, 'prove'),
-    scheduleToStartTimeout: '12h',
+    scheduleToStartTimeout: lineMs,
     startToCloseTimeout: '30d',
     heartbeatTimeout: timings.heartbeatMs,
     retry: {
@@ -146,6 +149,7 @@ export function hostProve(agentId: string, timings: OperationTimings): ActivityO
       backoffCoefficient: 2,
       maximumInterval: '15m',
       maximumAttempts: 16,
+      nonRetryableErrorTypes: ['prover_busy'],
     },
     cancellationType,
   };

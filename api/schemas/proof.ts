@@ -12,13 +12,14 @@ export const proof = z
     id: z.int(),
     service_id: z.string(),
     status: z.enum(operationStatuses).openapi({
-      description: 'Failed: the service was not proven; `error` and `message` say why',
+      description:
+        'Failed: the service was not proven; `error` and `message` say why. Cancelled: it ended before anything was found out, because it was called off, or no prover was free (`prover_busy`)',
     }),
     message: z.string(),
-    error: z
-      .string()
-      .optional()
-      .openapi({ description: 'The stable name of why it failed, as in errors', example: 'proof_failed' }),
+    error: z.string().optional().openapi({
+      description: 'The stable name of why it failed, or found nothing out, as in errors',
+      example: 'proof_failed',
+    }),
     started_at: instant.openapi({ description: 'When it was ordered, or its schedule came due' }),
     finished_at: instant.optional(),
     backup_id: z

@@ -23,7 +23,7 @@ export const proofErrors = {
   prover_busy: entry(
     409,
     true,
-    "A drill made way for a restore on the prover's host.",
-    'Nothing: it is tried again, and the next drill comes.',
+    "A drill made way for a restore on the prover's host, or found no prover free.",
+    'Nothing: another prover is asked, or the same again, and the next drill comes. Where none is ever free, add a prover.',
   ),
 } as const satisfies Record<string, ErrorEntry>;

@@ -14,8 +14,11 @@ import { createNamespace } from '../support/temporal.ts';
 
 export interface Mocks {
   control: Partial<ControlActivities>;
-  /** Of the agent `agent-1`, where there is one. */
+  /** Of the agent `agent-1`, where there is one, or of those that are named. */
   agent?: {
+    names?: string[];
+    /** Agents that take short orders alone: what lies in their other queues nobody takes up. */
+    occupied?: string[];
     control: Partial<HostControlActivities>;
     bulk: Partial<HostBulkActivities>;
     follow?: Partial<HostFollowActivities>;
@@ -42,11 +45,14 @@ export async function mockedPlane(name: string, { control, agent }: Mocks): Prom
       activities: control,
     }),
   ];
-  for (const queue of ['control', 'bulk', 'follow', 'prove'] as const) {
-    const activities = agent?.[queue];
-    if (!activities || Object.keys(activities).length === 0) continue;
-    const taskQueue = agentTaskQueue('agent-1', queue);
-    workers.push(await Worker.create({ ...common, taskQueue, activities }));
+  for (const name of [...(agent?.names ?? ['agent-1']), ...(agent?.occupied ?? [])]) {
+    for (const queue of ['control', 'bulk', 'follow', 'prove'] as const) {
+      const activities = agent?.[queue];
+      if (!activities || Object.keys(activities).length === 0) continue;
+      if (queue !== 'control' && agent?.occupied?.includes(name)) continue;
+      const taskQueue = agentTaskQueue(name, queue);
+      workers.push(await Worker.create({ ...common, taskQueue, activities }));
+    }
   }
   const running = Promise.all(workers.map(async (worker) => await worker.run()));
   const connection = await Connection.connect({ address });

@@ -1,13 +1,15 @@
 /** A drill whose provers lack something, and one that finds damage. */
 import { afterEach, beforeAll, expect, test } from '@jest/globals';
 import type { WorkflowHandle } from '@temporalio/client';
+import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import { DefaultLogger, Runtime } from '@temporalio/worker';
 import type { HostProofActivities } from '../../activities/prover/contract.ts';
-import { controlTaskQueue, workflowIds } from '../../domain/ids.ts';
+import { agentTaskQueue, controlTaskQueue, workflowIds } from '../../domain/ids.ts';
 import { defaultTimings } from '../../domain/operations.ts';
 import type { ProofInput, Prover, ProofReport } from '../../domain/proofs/types.ts';
 import type { BackupFacts } from '../../domain/restore-plan.ts';
+import { recordHistory } from '../support/histories.ts';
 import { type MockedPlane, mockedPlane } from './mocked.ts';
 
 let plane: MockedPlane | undefined;
@@ -29,13 +31,15 @@ const prover = (agentId: string): Prover => ({
 });
 const report = { digest: 'aa', tables: 3 } as ProofReport;
 
-/** @param provers of whom `agent-1` alone is there */
+/** @param provers of whom `agent-1` and `agent-2` are there, and `agent-3`, which is at work on other drills */
 async function begin(
   provers: [Prover, ...Prover[]],
   proveService: HostProofActivities['proveService'],
   begun: { proofId?: number } = { proofId: 7 },
+  proverWaitMs = 60_000,
 ): Promise<WorkflowHandle> {
   story = [];
+  const there = provers.map(({ agentId }) => agentId);
   const target = { backupId: 'b', external: false, time: 'T', ranges: [], stop: { at: 'backup' as const } };
   plane = await mockedPlane('proof', {
     control: {
@@ -50,6 +54,8 @@ async function begin(
       },
     },
     agent: {
+      names: there.filter((name) => /^agent-[12]$/.test(name)),
+      occupied: there.filter((name) => name === 'agent-3'),
       control: { ping: async () => ({ agentId: 'agent-1' }) },
       bulk: {},
       prove: { proveService },
@@ -58,7 +64,7 @@ async function begin(
   const input: ProofInput = {
     serviceId: 'db-1',
     deploymentId: 'd-1',
-    timings: { ...defaultTimings, retryMs: 20, pickUpMs: 200 },
+    timings: { ...defaultTimings, retryMs: 20, pickUpMs: 200, proverWaitMs },
   };
   const workflowId = workflowIds.proof('db-1', 'abcd');
   return await plane.client.workflow.start('proof', {
@@ -89,14 +95,40 @@ test('damage that one finds is the result, whoever else there is', async () => {
   expect(story.at(-1)).toBe('Failed object_damaged A part is damaged.');
 });
 
-test('one that made way for a restore begins anew', async () => {
+const busy = (): never => {
+  throw ApplicationFailure.retryable('It made way.', 'prover_busy');
+};
+
+test('one that made way for a restore begins anew, where it is the only one', async () => {
   let tries = 0;
-  const drill = await begin([prover('agent-1')], async () => {
-    tries += 1;
-    if (tries < 3) throw ApplicationFailure.retryable('It made way.', 'prover_busy');
-    return report;
-  });
+  const drill = await begin([prover('agent-1')], async () => ((tries += 1) < 3 ? busy() : report));
   expect([await drill.result(), tries]).toEqual(['Proven.', 3]);
+  expect(story).toContain('Running Waiting until a prover is free: agent-1.');
+});
+
+test('one that made way for a restore is passed over for another at once', async () => {
+  const asked: string[] = [];
+  const drill = await begin([prover('agent-1'), prover('agent-2')], async () => {
+    const queue = Context.current().info.taskQueue;
+    asked.push(queue);
+    return queue === agentTaskQueue('agent-1', 'prove') ? busy() : report;
+  });
+  expect(await drill.result()).toBe('Proven.');
+  expect(asked).toEqual([agentTaskQueue('agent-1', 'prove'), agentTaskQueue('agent-2', 'prove')]);
+  expect(story).toContain('Running agent-1 cannot do it: It made way.');
+  expect(story.at(-1)).toBe('agent-2 found 3 tables');
+  await recordHistory(plane!.client, 'proof-with-a-busy-prover', workflowIds.proof('db-1', 'abcd'));
+});
+
+test('none that is free in all the time ends without a verdict', async () => {
+  const drill = await begin([prover('agent-1')], async () => busy(), undefined, 300);
+  expect(await drill.result()).toMatch(/^No prover was free for .* on agent-1\./);
+  expect(story.at(-1)).toMatch(/^Cancelled prover_busy No prover was free .* was not found out\./);
+});
+
+test('one that is at work on other drills all the time is none that has failed', async () => {
+  const alone = await begin([prover('agent-3')], async () => report, undefined, 500);
+  expect(await alone.result()).toMatch(/^No prover was free for .* on agent-3\./);
 });
 
 test('none begins while another one of the service is under way', async () => {
