@@ -29,6 +29,7 @@ import { up as restorePart } from './migrations/0030-restore-part.ts';
 import { up as looseDumps } from './migrations/0032-loose-dumps.ts';
 import { up as stretchEnds } from './migrations/0033-stretch-ends.ts';
 import { up as measurements } from './migrations/0034-measurements.ts';
+import { up as objectLooks } from './migrations/0035-object-looks.ts';
 import type { Tables } from './schema.ts';
 
 /** A name, once released, never changes, and neither does what is behind it: databases remember it. */
@@ -60,6 +61,7 @@ const migrations: Record<string, Migration> = {
   '0032-loose-dumps': { up: looseDumps },
   '0033-stretch-ends': { up: stretchEnds },
   '0034-measurements': { up: measurements },
+  '0035-object-looks': { up: objectLooks },
 };
 
 /**

@@ -21,6 +21,7 @@ import { migrateToLatest } from './migrate.ts';
 import { measurementsIn } from './measurements.ts';
 import { nightliesIn } from './nightlies.ts';
 import { recoveryIn } from './recovery-facts.ts';
+import { objectLooksIn } from './object-looks.ts';
 import { placesIn } from './places.ts';
 import { pruningsIn } from './prunings.ts';
 import { proofsIn } from './proofs.ts';
@@ -105,6 +106,7 @@ export async function openCatalog(location: string, options: { password?: string
     ...breaksIn(database),
     ...archiveSearchIn(database),
     ...adoptionIn(database),
+    ...objectLooksIn(database),
   };
 }
 

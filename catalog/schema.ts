@@ -47,6 +47,8 @@ export interface Tables {
   drills: DrillsTable;
   proofs: ProofsTable;
   measurements: MeasurementsTable;
+  object_looks: ObjectLooksTable;
+  object_findings: ObjectFindingsTable;
   /** Kept by triggers on `backups` and `verifications`. */
   recovery_marks: { service_id: string; mark: string };
 }
@@ -471,6 +473,18 @@ interface MeasurementsTable {
   workflow_id: string;
   bytes: number;
   seconds: number;
+}
+
+interface ObjectLooksTable {
+  service_id: string;
+  looked_at: string;
+}
+
+interface ObjectFindingsTable {
+  service_id: string;
+  what: string;
+  since: string;
+  look: string;
 }
 
 export type ServiceRow = Selectable<ServicesTable>;

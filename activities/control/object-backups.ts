@@ -64,13 +64,12 @@ async function adopt({ plane, service, signal }: Look, folders: readonly string[
 }
 
 /** A verification finds all that is missing, and from then on the backup counts as damaged. @returns whether one was begun */
-async function lookInto(plane: Plane, { id, type }: RetentionCandidate): Promise<boolean> {
+async function lookInto(plane: Plane, { id }: RetentionCandidate): Promise<boolean> {
   const { catalog, store, client, log, timings } = plane;
   // Read again: it may be of a moment ago, or be removed now.
   const backup = await catalog.findBackup(id);
   if (backup?.status !== 'Succeeded' || (await manifestExists(store, id))) return false;
   log.error({ backup: id, service: backup.serviceId }, 'The manifest of a backup is gone from the store.');
-  if (type === 'binarylog') return false;
   const { workflowId, serviceId } = await catalog.beginVerification({
     backup,
     workflowId: workflowIds.verification(id, randomBytes(4).toString('hex')),

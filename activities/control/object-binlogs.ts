@@ -99,10 +99,10 @@ function isHeld({ start, end }: ArchivedObject, rows: readonly SegmentFacts[]): 
 
 /** What a follower left that was ended between the body and its header: nobody can know what it is. */
 async function removeBodies(look: Look, bodies: readonly ArchivedObject[]): Promise<void> {
-  const { plane, service, looks, now, signal } = look;
+  const { plane, service, look: found, signal } = look;
   const { store, log, retention } = plane;
   for (const { key, bytes } of bodies) {
-    if (!looks.isStill(key, now, retention.graceMs)) continue;
+    if (!found.isStill(key, retention.graceMs)) continue;
     const header = `${key.slice(0, key.lastIndexOf('/') + 1)}${/[^/]*$/.exec(key)![0].split('.')[0]}.json`;
     if (await objectExists(store, header, signal)) continue;
     await store.delete(key, signal);
@@ -116,14 +116,14 @@ async function removeCovered(
   { headers, bodies }: ArchivedObjects,
   rows: readonly SegmentFacts[],
 ): Promise<void> {
-  const { plane, service, looks, now, signal } = look;
+  const { plane, service, look: found, signal } = look;
   const { store, log, retention } = plane;
   const listed = new Set(headers.map(rangeOf));
   const whole = new Set(bodies.map(rangeOf));
   const larger = rows.filter((row) => listed.has(rangeOf(row)) && whole.has(rangeOf(row)));
   for (const header of headers) {
     const covered = isHeld(header, larger) && !rows.some((row) => rangeOf(row) === rangeOf(header));
-    if (!covered || !looks.isStill(header.key, now, retention.graceMs)) continue;
+    if (!covered || !found.isStill(header.key, retention.graceMs)) continue;
     await store.delete(header.key, signal);
     for (const body of bodies.filter((one) => rangeOf(one) === rangeOf(header)))
       await store.delete(body.key, signal);
@@ -179,7 +179,7 @@ function nameOf(first: string, number: number): string {
 }
 
 async function forgetSegments(look: Look, rows: readonly SegmentFacts[]): Promise<void> {
-  const { plane, service, looks, now, signal } = look;
+  const { plane, service, look: found, signal } = look;
   const { catalog, store, log, retention } = plane;
   const { serviceId } = service;
   const gone: SegmentFacts[] = [];
@@ -189,7 +189,7 @@ async function forgetSegments(look: Look, rows: readonly SegmentFacts[]): Promis
     const body = objectKeys.segment(serviceId, { ...row, encrypted });
     // Listed a while ago: it may have been joined with others since, or come back.
     if ((await objectExists(store, key, signal)) && (await objectExists(store, body, signal))) continue;
-    if (looks.isStill(`row ${key}`, now, retention.graceMs)) gone.push(row);
+    if (found.isStill(`row ${key}`, retention.graceMs)) gone.push(row);
     else log.error({ service: serviceId, key }, 'An archived binlog is gone from the store.');
   }
   if (gone.length === 0) return;

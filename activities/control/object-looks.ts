@@ -1,40 +1,37 @@
-/** Looks at what lies in a store, one after the other: what one found, the next one finds again, or not. */
+/** One look at what lies in a store: what it finds, the next one finds again, or not. */
+import type { ObjectFindings } from '../../catalog/object-look-types.ts';
 import type { ServiceRecord } from '../../catalog/types.ts';
 import { messageOf } from '../../domain/errors.ts';
 import type { Plane } from './plane.ts';
 
-/** What one process has found so far: it begins anew with another. */
-export class ObjectLooks {
-  #lookedAt = 0;
-  #seen = new Map<string, number>();
-  #found = new Map<string, number>();
+/** What earlier looks have found, and what this one does. */
+export class ObjectLook {
+  readonly #before: ObjectFindings;
+  readonly #now: string;
+  readonly #found = new Map<string, string>();
 
-  /** Whether it is time for another look at everything. @param now Unix milliseconds */
-  isDue(now: number, intervalMs: number): boolean {
-    return now - this.#lookedAt >= intervalMs;
-  }
-
-  /** The look is over: what it did not find again is forgotten. */
-  end(now: number): void {
-    this.#lookedAt = now;
-    this.#seen = this.#found;
-    this.#found = new Map();
+  /** @param now when it is looked, RFC 3339 in UTC */
+  constructor(before: ObjectFindings, now: string) {
+    this.#before = before;
+    this.#now = now;
   }
 
   /** Notes something that should not be, and answers whether it was so in an earlier look, long enough ago. */
-  isStill(what: string, now: number, graceMs: number): boolean {
-    const since = this.#seen.get(what) ?? now;
-    this.#found.set(what, since);
-    return this.#seen.has(what) && now - since >= graceMs;
+  isStill(what: string, graceMs: number): boolean {
+    const before = this.#before.get(what);
+    this.#found.set(what, before ?? this.#now);
+    return before !== undefined && Date.parse(this.#now) - Date.parse(before) >= graceMs;
+  }
+
+  get findings(): ObjectFindings {
+    return this.#found;
   }
 }
 
 export interface Look {
   plane: Plane;
   service: ServiceRecord;
-  looks: ObjectLooks;
-  /** Unix milliseconds. */
-  now: number;
+  look: ObjectLook;
   signal: AbortSignal;
 }
 

@@ -16,8 +16,7 @@ import { beating } from '../heartbeat.ts';
 import type { ControlActivities } from './contract.ts';
 import { sweepLeftCopies, sweepLeftParts } from './left-parts.ts';
 import { readWhole } from './links.ts';
-import { ObjectLooks } from './object-looks.ts';
-import { compareObjects } from './objects.ts';
+import { compareAllObjects } from './objects.ts';
 import { openWriter } from './places.ts';
 import type { Plane } from './plane.ts';
 import { carryOutPruning, pruneBinlogs } from './pruning.ts';
@@ -25,18 +24,23 @@ import { carryOut, isUnconfirmed } from './removals.ts';
 
 const servicesAtOnce = 500;
 const dayMs = 86_400_000;
+/** Where there was no time to look at every service, the next sweep comes before the rest. */
+const soonMs = 1_000;
 
 type Service = { serviceId: string; organization: string };
 
 export function retentionActivities(plane: Plane): Pick<ControlActivities, 'removeExpired'> {
-  const looks = new ObjectLooks();
   return {
     async removeExpired({ now }) {
       // Of two clocks the slower one is believed: it removes less.
       const slower = Math.min(Date.now(), now);
       const signal = Context.current().cancellationSignal;
-      const removed = await beating(() => sweep(plane, slower, signal, looks));
-      return { removed, nextMs: plane.retention.intervalMs };
+      return await beating(async () => {
+        const removed = await sweep(plane, slower, signal);
+        // Behind all removals: none waits until everything in the store is listed.
+        const isDone = await compareAllObjects(plane, slower, signal);
+        return { removed, nextMs: isDone ? plane.retention.intervalMs : soonMs };
+      });
     },
   };
 }
@@ -45,15 +49,9 @@ export function retentionActivities(plane: Plane): Pick<ControlActivities, 'remo
  * Finishes what an earlier sweep began, removes old entries of the audit, then looks at every service. What fails is logged, and left to the next sweep.
  *
  * @param now Unix milliseconds
- * @param looks of earlier sweeps; left out: objects are not held against the catalog
  * @returns how many backups were removed
  */
-export async function sweep(
-  plane: Plane,
-  now: number,
-  signal: AbortSignal,
-  looks?: ObjectLooks,
-): Promise<number> {
+export async function sweep(plane: Plane, now: number, signal: AbortSignal): Promise<number> {
   let removed = 0;
   if (await isUnconfirmed(plane)) return removed;
   const away = new Set<string>();
@@ -75,7 +73,6 @@ export async function sweep(
   await finish(begun.filter(({ bucketId }) => bucketId === undefined));
   await finishPrunings(await plane.catalog.listPrunings());
   await succeeds(plane, 'the audit', () => removeOldEntries(plane, now, signal));
-  const looksAtObjects = looks?.isDue(now, plane.objectsIntervalMs) === true;
   for (let after = ''; ;) {
     const services = await plane.catalog.serviceIdsAfter(after, servicesAtOnce);
     for (const service of services) {
@@ -90,12 +87,6 @@ export async function sweep(
       await succeeds(plane, `parts of ${serviceId}`, async () =>
         sweepLeftParts(plane, serviceId, now, signal),
       );
-      if (looksAtObjects) {
-        await succeeds(plane, `objects of ${serviceId}`, async () => {
-          const found = await plane.catalog.findService(serviceId);
-          if (found) await compareObjects({ plane, service: found, looks, now, signal });
-        });
-      }
       for (const [location, store] of plane.copies) {
         if (away.has(location)) continue;
         const swept = await succeeds(plane, `parts of ${serviceId} in ${location}`, async () =>
@@ -106,7 +97,6 @@ export async function sweep(
       }
     }
     const last = services.at(-1);
-    if (!last && looksAtObjects) looks.end(now);
     if (!last) break;
     after = last.serviceId;
   }

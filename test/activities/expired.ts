@@ -102,7 +102,7 @@ export async function storedBackup(
   service: ServiceRecord,
   daysOld: number,
   deploymentId?: string,
-  values: BackupPatch & { parent?: string; type?: 'dump' } = {},
+  values: BackupPatch & { parent?: string; type?: 'dump' | 'binarylog' } = {},
 ): Promise<string> {
   const { parent, type = parent === undefined ? 'full' : 'incremental', ...patch } = values;
   const id = await recordedBackup(catalog, service, type);
@@ -164,7 +164,7 @@ export async function failedBackup(
 async function recordedBackup(
   catalog: Catalog,
   service: ServiceRecord,
-  type: 'full' | 'incremental' | 'dump' = 'full',
+  type: 'full' | 'incremental' | 'dump' | 'binarylog' = 'full',
 ): Promise<string> {
   const { serviceId, serverName, organization } = service;
   const backupId = formatBackupId({ hex: randomBytes(16).toString('hex'), serviceId, serverName });

@@ -1,13 +1,14 @@
 /** What lies in the store and what the catalog says of it, brought together again. */
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { Client, Connection } from '@temporalio/client';
-import { ObjectLooks } from '../../activities/control/object-looks.ts';
-import { compareObjects } from '../../activities/control/objects.ts';
+import { compareAllObjects, compareObjects } from '../../activities/control/objects.ts';
+import type { Plane } from '../../activities/control/plane.ts';
 import type { ServiceRecord } from '../../catalog/types.ts';
 import type { SegmentFacts } from '../../domain/archive/facts.ts';
 import { factsOf, type SegmentArchive } from '../../domain/archive/header.ts';
 import { objectKeys } from '../../domain/ids.ts';
 import { openArchive } from '../../storage/segments.ts';
+import type { ObjectStore } from '../../storage/store.ts';
 import { fileName, gtidAt, instantAt, report } from '../catalog/archive-records.ts';
 import { newService } from '../catalog/records.ts';
 import { headerOf } from '../storage/segments.ts';
@@ -23,7 +24,6 @@ let temporal: { address: string; namespace: string };
 let folder: Folder;
 let deployment: Deployment;
 let service: ServiceRecord;
-let looks: ObjectLooks;
 
 beforeAll(async () => {
   temporal = await createNamespace('objects');
@@ -35,7 +35,6 @@ beforeEach(async () => {
   await deployment.catalog.upsertService(service);
   const mark = objectKeys.deployment(await deployment.catalog.deploymentId());
   await deployment.store.put(mark, Buffer.from('{}'));
-  looks = new ObjectLooks();
 });
 afterEach(async () => {
   await deployment.close();
@@ -45,9 +44,8 @@ afterEach(async () => {
 /** @param later so long after the first look */
 async function look(later = 0): Promise<void> {
   const plane = { ...deployment.plane, retention: { intervalMs: 1, graceMs: hour } };
-  const now = Date.now() + later;
-  await compareObjects({ plane, service, looks, now, signal: never });
-  looks.end(now);
+  // Each time as another control worker would: what earlier looks found is in the catalog.
+  await compareObjects({ plane, service, now: Date.now() + later, signal: never });
 }
 
 const said = (): string => deployment.lines.join('\n');
@@ -95,6 +93,13 @@ describe('backups', () => {
     expect(await verification(lost)).toMatchObject({ workflowId });
   });
 
+  test('of binlogs without a manifest are verified likewise', async () => {
+    const note = await storedBackup(deployment, service, 0, undefined, { type: 'binarylog' });
+    await deployment.store.delete(objectKeys.manifest(note));
+    await look();
+    expect(await verification(note)).toMatchObject({ status: 'Scheduled', backupId: note });
+  });
+
   test('are not looked for in a place that is not known to be ours', async () => {
     const lost = await storedBackup(deployment, service, 0);
     await deployment.store.delete(objectKeys.manifest(lost));
@@ -102,6 +107,54 @@ describe('backups', () => {
     await look();
     expect(await verification(lost)).toBeUndefined();
     expect(said()).toContain('The storage is not known to be that of this deployment');
+  });
+});
+
+describe('looks', () => {
+  const day = 24 * hour;
+  const all = async (now: number, changes: Partial<Plane> = {}): Promise<boolean> =>
+    await compareAllObjects({ ...deployment.plane, ...changes }, now, never);
+  const looked = async (id: string): Promise<boolean> =>
+    !(await deployment.catalog.servicesToLookAt({ before: '2000-01-01', now: '2100-01-01' })).includes(id);
+
+  test('come once in each interval, whoever looks', async () => {
+    const lost = await storedBackup(deployment, service, 0);
+    const now = Date.now();
+    expect(await all(now)).toBe(true);
+    await deployment.store.delete(objectKeys.manifest(lost));
+    expect(await all(now + hour)).toBe(true);
+    expect(await verification(lost)).toBeUndefined();
+    expect(await all(now + day)).toBe(true);
+    expect(await verification(lost)).toBeDefined();
+  });
+
+  test('at a service that fails keep none from the others, and come again', async () => {
+    const other = newService({ organization: 'acme' });
+    await deployment.catalog.upsertService(other);
+    const { store } = deployment;
+    const tired: ObjectStore = {
+      location: store.location,
+      put: (...given) => store.put(...given),
+      replace: (...given) => store.replace(...given),
+      get: (...given) => store.get(...given),
+      stat: (...given) => store.stat(...given),
+      delete: (...given) => store.delete(...given),
+      list: (prefix, options) => {
+        if (prefix.includes(service.serviceId)) throw new Error('the disk is tired');
+        return store.list(prefix, options);
+      },
+    };
+    expect(await all(Date.now(), { store: tired })).toBe(true);
+    expect(said()).toContain('the disk is tired');
+    expect([await looked(service.serviceId), await looked(other.serviceId)]).toEqual([false, true]);
+    await all(Date.now());
+    expect(await looked(service.serviceId)).toBe(true);
+  });
+
+  test('leave the rest to the next time when it is time to remove what has expired', async () => {
+    const retention = { ...deployment.plane.retention, intervalMs: -1 };
+    expect(await all(Date.now(), { retention })).toBe(false);
+    expect(await looked(service.serviceId)).toBe(false);
   });
 });
 

@@ -34,6 +34,7 @@ const taken = [
   '0032-loose-dumps',
   '0033-stretch-ends',
   '0034-measurements',
+  '0035-object-looks',
 ];
 
 /** Past the catalog. To be destroyed. */
