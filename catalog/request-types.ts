@@ -31,8 +31,8 @@ export interface AuditIntent {
   /** Without its query. */
   path: string;
   subject: string;
-  /** What the subject was known by. */
-  how: 'tokens_file' | 'jwt' | 'api_key';
+  /** What the subject was known by; `deployment`: it is Tidemark itself, and no request. */
+  how: 'tokens_file' | 'jwt' | 'api_key' | 'deployment';
   /** Left out when the credentials have none. */
   role?: Role;
   /** Of the client. */

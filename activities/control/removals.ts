@@ -3,6 +3,7 @@ import { Context } from '@temporalio/activity';
 import type { RemovalRecord } from '../../catalog/retention-types.ts';
 import { managedStorage } from '../../domain/copies.ts';
 import { type ErrorName, messageOf, TidemarkError } from '../../domain/errors.ts';
+import { objectKeys } from '../../domain/ids.ts';
 import { within } from '../../storage/network/within.ts';
 import { removeBackup } from '../../storage/remove.ts';
 import { isPassing } from '../../storage/store.ts';
@@ -91,13 +92,47 @@ export async function carryOut(plane: Plane, removal: RemovalRecord, away: Set<s
   if (writer !== undefined) throw new Error(`The workflow ${writer} has not ended, and may have it written.`);
   if (removal.copies.length > 0) await endCopying(plane, backupId);
   const copies = await removeCopies(plane, removal, away);
-  const parts = await removeStored(plane, removal, away);
+  const stored = await removeStored(plane, removal, away);
   if (copies.left > 0) throw copies.reason;
   // Another sweep may have done the same at the same time.
   if (!(await catalog.finishRemoval(backupId))) return;
-  log.info(
-    { backup: backupId, service: serviceId, reason, bytes: storedBytes, parts },
-    'A backup was removed.',
+  const about = { backup: backupId, service: serviceId, reason, bytes: storedBytes };
+  if ('left' in stored) {
+    const { location, code, why } = stored.left;
+    const fields = { ...about, storage: location, folder: objectKeys.backupFolder(backupId), why };
+    log.warn(
+      fields,
+      'A backup was taken off the lists, and its objects are left in the bucket of the customer.',
+    );
+    await auditLeft(plane, removal, code);
+  } else log.info({ ...about, parts: stored.parts }, 'A backup was removed.');
+}
+
+/** What became of the objects of a backup: so many parts were removed, or they stay where they are. */
+type Removed = { parts: number } | { left: { location: string; code: ErrorName; why: string } };
+
+/** Whoever deleted it was told that it is removed: the audit says what came of that. */
+async function auditLeft(
+  { catalog }: Plane,
+  { organization, serviceId, backupId }: RemovalRecord,
+  error: ErrorName,
+): Promise<void> {
+  const { status } = new TidemarkError(error, '');
+  const [serviceIds, recordIds] = [[serviceId], [backupId]];
+  await catalog.addAuditEntry(
+    {
+      organization,
+      operation: 'deleteBackup',
+      method: 'DELETE',
+      path: `/skybackup/v1/backups/${backupId}`,
+      subject: 'tidemark',
+      how: 'deployment',
+      address: '',
+      requestId: '',
+      serviceIds,
+      recordIds,
+    },
+    { outcome: status < 500 ? 'refused' : 'failed', status, error, serviceIds, recordIds },
   );
 }
 
@@ -136,14 +171,13 @@ async function removeCopies(
  * Removes what lies in the managed storage, or in the customer's bucket: with its manifest, to which also one that is
  * recorded as failed may have come.
  *
- * @returns how many parts were removed
  */
-async function removeStored(plane: Plane, removal: RemovalRecord, away: Set<string>): Promise<number> {
+async function removeStored(plane: Plane, removal: RemovalRecord, away: Set<string>): Promise<Removed> {
   const { bucketId } = removal;
   const place = bucketId === undefined ? managedStorage : `bucket ${bucketId}`;
   if (away.has(place)) throw new Error('The store did not answer a moment ago.');
   try {
-    if (bucketId === undefined) return await removeBackup(plane.store, removal.backupId);
+    if (bucketId === undefined) return { parts: await removeBackup(plane.store, removal.backupId) };
     return await removeFromBucket(plane, removal, bucketId);
   } catch (error) {
     if (isPassing(error)) away.add(place);
@@ -152,23 +186,27 @@ async function removeStored(plane: Plane, removal: RemovalRecord, away: Set<stri
 }
 
 /** What cannot be removed for good is left there: it is the customer's. */
-async function removeFromBucket(plane: Plane, removal: RemovalRecord, bucketId: string): Promise<number> {
-  const leave = (why: string): number => {
-    plane.log.warn({ backup: removal.backupId }, `${why} What lies there is left alone.`);
-    return 0;
-  };
+async function removeFromBucket(
+  plane: Plane,
+  { backupId, beganAt }: RemovalRecord,
+  bucketId: string,
+): Promise<Removed> {
+  let location = '';
   try {
     const store = await storeOfBucket(plane, bucketId);
-    if (!store) return leave('Nothing is known any more of the bucket of a backup that was deleted.');
-    return await within(elsewhereMs, store.location, (signal) =>
-      removeBackup(store, removal.backupId, signal),
-    );
+    if (!store) {
+      const why = 'Nothing is known any more of the bucket, nor of its credentials.';
+      return { left: { location, code: 'storage_credentials_refused', why } };
+    }
+    ({ location } = store);
+    const remove = (signal: AbortSignal): Promise<number> => removeBackup(store, backupId, signal);
+    return { parts: await within(elsewhereMs, location, remove) };
   } catch (error) {
     if (!(error instanceof TidemarkError)) throw error;
     // A customer who has deleted the bucket has deleted the backup.
-    if (error.code === 'bucket_missing') return 0;
-    const lasts = Date.now() - Date.parse(removal.beganAt) > refusedMs;
+    if (error.code === 'bucket_missing') return { parts: 0 };
+    const lasts = Date.now() - Date.parse(beganAt) > refusedMs;
     if (!lasts || !refusals.has(error.code)) throw error;
-    return leave(`A customer's bucket refuses to remove a backup that was deleted. ${error.message}`);
+    return { left: { location, code: error.code, why: error.message } };
   }
 }

@@ -18,7 +18,10 @@ const auditEntry = z
     method: z.string(),
     path: z.string(),
     subject: z.string().openapi({ description: 'Who asked: as GET /whoami tells it' }),
-    how: z.enum(credentialKinds).openapi({ description: 'As GET /whoami tells it' }),
+    how: z.enum([...credentialKinds, 'deployment']).openapi({
+      description:
+        'As GET /whoami tells it; `deployment`: nobody asked, Tidemark says what became of an order that it could not carry out',
+    }),
     role: z
       .enum(roles)
       .optional()

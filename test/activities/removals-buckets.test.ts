@@ -9,6 +9,7 @@ import { removalActivities } from '../../activities/control/removals.ts';
 import type { ExternalBucketRecord } from '../../catalog/external-bucket-types.ts';
 import type { RemovalRecord } from '../../catalog/retention-types.ts';
 import { storageOptions } from '../../config/storage.ts';
+import { objectKeys } from '../../domain/ids.ts';
 import type { Log } from '../../domain/log.ts';
 import { bucketContext, type StorageCredentials } from '../../domain/storage-credentials.ts';
 import { keyRing } from '../../sealing/key-ring.ts';
@@ -24,10 +25,12 @@ let endpoint: string;
 /** Requests that came for each bucket. */
 let asked: Map<string, number>;
 let lines: string[];
+let audited: unknown[][];
 beforeEach(async () => {
   folder = await newFolder();
   asked = new Map();
   lines = [];
+  audited = [];
   // A bucket called `away…` does not answer, any other one refuses.
   server = createServer((request, response) => {
     const [, bucket = ''] = request.url?.split('/') ?? [];
@@ -86,12 +89,13 @@ async function remove(removals: RemovalRecord[]): Promise<{ left: number; finish
     unconfirmedSince: async () => undefined,
     findBucket: async (id: string) => bucket(id),
     finishRemoval: async (id: string) => finished.push(id) > 0,
+    addAuditEntry: async (...entry: unknown[]) => audited.push(entry),
   } as unknown as Plane['catalog'];
   const plane = {
     catalog,
     store: await openAt(folder.path),
     copies: new Map(),
-    storageOptions: storageOptions.parse({ retry_for: '200ms', request_timeout: '200ms' }),
+    storageOptions: storageOptions.parse({ retry_for: '200ms', request_timeout: '20s' }),
     keyRing: ring,
     externalEndpoints: [new URL(endpoint).host],
     log,
@@ -112,8 +116,14 @@ test('what lies in the managed storage comes before them, and one that is away i
 test('one that refuses is asked again for a week; then what lies there is left to the customer, and that is said', async () => {
   const [young, old] = [removal('refuses', 6), removal('refuses', 8)];
   const { left, finished } = await remove([young, old]);
-  expect([left, finished]).toEqual([1, [old.backupId]]);
-  const said = lines.find((line) => line.includes('What lies there is left alone.'));
-  expect(said).toContain(old.backupId);
+  expect({ left, finished, lines }).toMatchObject({ left: 1, finished: [old.backupId] });
+  const said = lines.filter((line) => line.includes('its objects are left in the bucket of the customer'));
+  expect(said).toEqual([expect.stringContaining(objectKeys.backupFolder(old.backupId))]);
+  expect(said[0]).toContain('s3://refuses/kept');
+  expect(lines.join('\n')).not.toContain('A backup was removed.');
+  const end = { outcome: 'refused', error: 'storage_forbidden', recordIds: [old.backupId] };
+  expect(audited).toEqual([
+    [expect.objectContaining({ how: 'deployment', organization: 'acme' }), expect.objectContaining(end)],
+  ]);
   expect(lines.join('\n')).not.toContain('a-secret');
 });
