@@ -40,6 +40,8 @@ const mostEvents = 10_000;
 const mostBytes = 10 * 1024 * 1024;
 /** How many characters of reports are recorded at a time: a message has 2 MB at most. */
 const textAtOnce = 500_000;
+/** How long a report may be, in bytes, and its signature: with what is said besides it has to fit into a message. */
+const [mostReportBytes, mostSignature] = [1_900_000, 100];
 /** How long it is waited, where nobody can follow now, until it is looked again. */
 const pauseMs = 5 * 60_000;
 
@@ -49,8 +51,8 @@ interface FollowRun {
   agentId: string;
   message: string;
   woken: boolean;
-  /** As they came in: what they are worth is for whoever records them. */
-  reports: unknown[];
+  /** What they are worth is for whoever records them. */
+  reports: SignedReport[];
   /** Who is to have signed them; the last that was followed with. */
   speaker: { agentId: string; session: string; after: number };
   state: FollowState | undefined;
@@ -88,8 +90,8 @@ function setUp(input: FollowInput): FollowRun {
     run.woken = true;
   });
   // What comes in is not known to be an agent's: it must not be able to make this workflow fail.
-  setHandler(reportSignal, (report: unknown) => {
-    if (looksLikeReport(report)) run.reports.push(report);
+  setHandler(reportSignal, (said: unknown) => {
+    if (looksLikeReport(said)) run.reports.push(keptOf(said));
   });
   setHandler(statusQuery, () => statusOf(run));
   tell(run, 'It is looked who follows the binlog.');
@@ -153,10 +155,25 @@ async function isStillOrdered(run: FollowRun, order: string): Promise<boolean> {
 }
 
 /** Also one of before they were signed: there are histories that have recorded it. */
-function looksLikeReport(said: unknown): boolean {
+function looksLikeReport(said: unknown): said is object {
   if (typeof said !== 'object' || said === null) return false;
   const { report, state } = said as { report?: unknown; state?: { archived?: { file?: unknown } } };
   return typeof report === 'string' || typeof state?.archived?.file === 'string';
+}
+
+/** Nothing else of it goes on: what is no report of an agent is none here either, however much of it there is. */
+function keptOf(said: object): SignedReport {
+  const { report, signature } = said as Partial<Record<keyof SignedReport, unknown>>;
+  const isReport = typeof report === 'string' && typeof signature === 'string';
+  return isReport && fits(report) && signature.length <= mostSignature
+    ? { report, signature }
+    : { report: '', signature: '' };
+}
+
+/** As JSON in JSON no letter of it takes more than three bytes: so do as many as are recorded at a time. */
+function fits(report: string): boolean {
+  const bytes = new TextEncoder().encode(JSON.stringify(report)).length;
+  return bytes <= Math.min(mostReportBytes, 3 * report.length + 2);
 }
 
 /** What was reported is recorded also where the workflow is cancelled meanwhile: nobody reports it again. */
@@ -179,12 +196,9 @@ async function recordReports(run: FollowRun): Promise<void> {
 }
 
 /** How many reports are taken together: one at least. */
-function batchOf(reports: readonly unknown[]): number {
+function batchOf(reports: readonly SignedReport[]): number {
   let characters = 0;
-  const over = reports.findIndex((said) => {
-    const { report } = said as Partial<SignedReport>;
-    return (characters += report?.length ?? 0) > textAtOnce;
-  });
+  const over = reports.findIndex(({ report }) => (characters += report.length) > textAtOnce);
   return over === -1 ? reports.length : Math.max(1, over);
 }
 

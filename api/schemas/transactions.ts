@@ -3,24 +3,29 @@ import { z } from '@hono/zod-openapi';
 import { transactionKinds } from '../../domain/archive/transactions.ts';
 import { digits, instantInput, text } from './common.ts';
 
-export const transactionsQuery = z.strictObject({
-  from: instantInput.optional(),
-  to: instantInput.optional(),
-  table: z
-    .string()
-    .regex(/^[^.]{1,64}\.[^.]{1,64}$/, 'a table as database.table')
-    .optional()
-    .openapi({
-      description:
-        'Only those that touch it, and those of which nobody can tell what they touch. Not those that touch it by a foreign key alone: ask for the table that it refers to as well',
-      example: 'shop.orders',
+export const transactionsQuery = z
+  .strictObject({
+    from: instantInput.optional(),
+    to: instantInput.optional(),
+    table: z
+      .string()
+      .regex(/^[^.]{1,64}\.[^.]{1,64}$/, 'a table as database.table')
+      .optional()
+      .openapi({
+        description:
+          'Only those that touch it, and those of which nobody can tell what they touch. Not those that touch it by a foreign key alone: ask for the table that it refers to as well',
+        example: 'shop.orders',
+      }),
+    timeline: text('the id of a timeline').optional().openapi({
+      description: 'Left out: the one that the server is on, with its ancestors as far as each was left',
     }),
-  timeline: text('the id of a timeline').optional().openapi({
-    description: 'Left out: the one that the server is on, with its ancestors as far as each was left',
-  }),
-  page_size: digits(1, 1_000).prefault('100').openapi({ default: 100 }),
-  after: text('the "next" of the answer before').optional(),
-});
+    page_size: digits(1, 1_000).prefault('100').openapi({ default: 100 }),
+    after: text('the "next" of the answer before').optional(),
+  })
+  .refine(({ from = '', to = '' }) => !(Date.parse(from) > Date.parse(to)), {
+    path: ['to'],
+    error: 'a time that is not before "from"',
+  });
 
 const microInstant = z.string().openapi({ format: 'date-time', example: '2024-03-26T17:18:57.25Z' });
 

@@ -27,7 +27,7 @@ export function rangesOfListing(archive: Archive, span: ListingSpan): BinlogRang
   const path = [...archive.path(requireTimeline(archive, span.timeline) ?? archive.current)].toReversed();
   const { after } = span;
   const begin = after ? path.findIndex(([timeline]) => timeline === after.timeline) : 0;
-  if (begin < 0) throw refusedCursor();
+  if (begin < 0 || (after && isBehindAll(archive, path[begin]!, after))) throw refusedCursor();
   return path.slice(begin).flatMap(([timeline, { branch }]) =>
     archive.facts.stretches
       .filter((stretch) => stretch.timeline === timeline && isOf(stretch, span))
@@ -42,6 +42,20 @@ export function rangesOfListing(archive: Archive, span: ListingSpan): BinlogRang
       })
       .filter(({ from, to }) => comparePlaces(from, to) < 0),
   );
+}
+
+/** Whether a place is behind all that was ever listed of its timeline: no list has ended there. */
+function isBehindAll(
+  { facts }: Archive,
+  [timeline, { branch }]: [string, { branch?: BinlogPoint }],
+  after: TransactionCursor,
+): boolean {
+  const ends = facts.stretches
+    .filter((stretch) => stretch.timeline === timeline)
+    .map(({ toFile, toPosition }): BinlogPoint => ({ file: toFile, position: toPosition }));
+  if (ends.length === 0) return false;
+  const last = place(ends, 1);
+  return comparePlaces(after, branch ? place([last, branch], -1) : last) > 0;
 }
 
 function requireTimeline({ facts }: Archive, timeline: string | undefined): string | undefined {

@@ -227,6 +227,28 @@ describe('GET /services/{id}/transactions', () => {
     expect(second.answer.body).toEqual({ transactions: [] });
   });
 
+  test('is refused with times that are the wrong way round, and from behind all that is archived', async () => {
+    const service = await newService();
+    await archive(service, { segments: [1, 2].map((number) => segment(timeline, number, [0, fileBytes])) });
+    const [early, late] = [instantAt(1, 0), instantAt(2, 0)];
+    const turned = await list(service, { from: late, to: early });
+    expect([turned.status, turned.messages]).toEqual([
+      400,
+      expect.stringContaining('"to" has to be a time that is not before "from"'),
+    ]);
+    for (const [file, position] of [
+      [2, fileBytes + 1],
+      [3, 4],
+    ] as const) {
+      const forged = await list(service, { after: `${timeline}:${position}:${fileName(file)}` });
+      expect([forged.status, forged.messages]).toEqual([400, expect.stringContaining('"after"')]);
+    }
+    const end = await list(service, { after: `${timeline}:${fileBytes}:${fileName(2)}` });
+    expect([end.status, end.body]).toEqual([200, { transactions: [] }]);
+    const same = await answered(service, { from: early, to: early });
+    expect(same.answer.status).toBe(200);
+  });
+
   test('is refused where the agent is away, of an earlier version, or cannot open what is archived', async () => {
     const service = await newService();
     await archive(service, { segments: [segment(timeline, 1, [0, fileBytes])] });

@@ -25,6 +25,8 @@ let plan: FollowPlan;
 let sessions: string[];
 /** Of the last report. */
 let sequence: number;
+/** The most that was to be recorded at a time, in characters. */
+let longest: number;
 let recorded: { report: FollowReport; endLeftOut: boolean; session: string; after: number }[];
 /** What the agent's activity does; default: goes on until it is cancelled. */
 let follow: (input: HostFollowInput) => Promise<void>;
@@ -79,6 +81,7 @@ beforeAll(() => {
 beforeEach(() => {
   story = [];
   recorded = [];
+  longest = 0;
   sequence = 0;
   sessions = [];
   plan = planOf('first');
@@ -104,7 +107,11 @@ async function begin(): Promise<MockedPlane> {
         return plan;
       },
       recordArchive: async ({ reports, endLeftOut, ...from }) => {
-        const told = (reports as SignedReport[]).map(({ report: text }) => JSON.parse(text) as ToldReport);
+        longest = Math.max(longest, JSON.stringify(reports).length);
+        const texts = (reports as SignedReport[]).map(({ report: text }) => text);
+        const told = texts
+          .filter((text) => text.startsWith('{'))
+          .map((text) => JSON.parse(text) as ToldReport);
         for (const { report: one } of told) recorded.push({ report: one, endLeftOut, ...from });
         const segments = told.flatMap((one) => one.report.segments);
         const last = segments.at(-1);
@@ -213,6 +220,30 @@ describe('following a binlog', () => {
       'the report',
     );
     expect(recorded).toHaveLength(1);
+  });
+
+  test('goes on recording whatever large signals somebody sends', async () => {
+    await begin();
+    const large = 'x'.repeat(1_500_000);
+    const control = '\u0001'.repeat(240_000);
+    for (const one of [
+      { report: 'x', anything: large },
+      { state: { archived: { file: 'bin.000001' } }, anything: large },
+      { report: control, signature: 'x' },
+      { report: control, signature: 'x' },
+      { report: 'x', signature: large },
+    ]) {
+      await signal(one);
+      await signal(one);
+    }
+    await report(reportUpTo(100));
+    await until(
+      async () => recorded.length,
+      (count) => count > 0,
+      'the report',
+    );
+    expect(recorded).toHaveLength(1);
+    expect(longest).toBeLessThan(1_000_000);
   });
 
   test('begins anew where another order is made, after what was reported is recorded; else goes on', async () => {
