@@ -1,6 +1,6 @@
 /** Backups: ordered, followed while they run, listed. */
-import type { Transaction } from 'kysely';
-import type { BackupType } from '../domain/operations.ts';
+import type { Kysely, Transaction } from 'kysely';
+import { type BackupType, backupTypes } from '../domain/operations.ts';
 import { instant, now, present, prose } from './columns.ts';
 import type { Database } from './database.ts';
 import { keepReceipt } from './idempotency.ts';
@@ -11,10 +11,16 @@ import type { BackupRow, Tables } from './schema.ts';
 import { unfinished } from './statuses.ts';
 import type { BackupPatch, BackupRecord, Catalog, ServiceRecord } from './types.ts';
 
-type BackupQueries = Pick<Catalog, 'createOneTimeBackup' | 'findBackup' | 'listBackups' | 'updateBackup'> & {
+type BackupQueries = Pick<
+  Catalog,
+  'createOneTimeBackup' | 'findBackup' | 'listBackups' | 'newestBackups' | 'updateBackup'
+> & {
   /** Oldest first. */
   unfinishedBackups: () => Promise<BackupRecord[]>;
 };
+
+/** Whoever else asks has a turn between. */
+const servicesAtOnce = 500;
 
 export function backupsIn(database: Database): BackupQueries {
   return {
@@ -70,6 +76,19 @@ export function backupsIn(database: Database): BackupQueries {
       });
     },
 
+    async newestBackups(serviceIds) {
+      const found: BackupRecord[] = [];
+      for (let from = 0; from < serviceIds.length; from += servicesAtOnce) {
+        const rows = await database.read(async (db) => {
+          const ids = await newestIds(db, serviceIds.slice(from, from + servicesAtOnce));
+          if (ids.length === 0) return [];
+          return await db.selectFrom('backups').selectAll().where('id', 'in', ids).execute();
+        });
+        found.push(...rows.map(recordOf));
+      }
+      return Map.groupBy(found, ({ serviceId }) => serviceId);
+    },
+
     async updateBackup(id, patch) {
       const changes = changesOf(patch);
       return await database.write(async (db) => {
@@ -103,6 +122,32 @@ export function backupsIn(database: Database): BackupQueries {
       return rows.map(recordOf);
     },
   };
+}
+
+/** Of each service and type the newest that succeeded, each read off the index of all filters. */
+async function newestIds(db: Kysely<Tables>, serviceIds: readonly string[]): Promise<string[]> {
+  const found: string[] = [];
+  for (const type of backupTypes) {
+    const rows = await db
+      .selectFrom('services')
+      .select((eb) =>
+        eb
+          .selectFrom('backups')
+          .select('backups.id')
+          .whereRef('backups.organization', '=', 'services.organization')
+          .whereRef('backups.service_id', '=', 'services.service_id')
+          .where('backups.status', '=', 'Succeeded')
+          .where('backups.type', '=', type)
+          .orderBy('backups.created_at', 'desc')
+          .orderBy('backups.id', 'desc')
+          .limit(1)
+          .as('id'),
+      )
+      .where('services.service_id', 'in', [...serviceIds])
+      .execute();
+    found.push(...rows.flatMap(({ id }) => id ?? []));
+  }
+  return found;
 }
 
 /** Inserts a backup that is to be taken, Scheduled. */

@@ -21,6 +21,7 @@ import type { ExternalBucketCatalog, ExternalBucketRecord } from './external-buc
 import type { FollowingCatalog } from './following-types.ts';
 import type { Receipt, RequestCatalog } from './request-types.ts';
 import type { MeasurementCatalog } from './measurement-types.ts';
+import type { ObjectLookCatalog } from './object-look-types.ts';
 import type { PruningCatalog } from './pruning-types.ts';
 import type { NightlyCatalog, RetentionCatalog } from './retention-types.ts';
 import type { ProofCatalog, ProofRecord } from './proof-types.ts';
@@ -215,6 +216,7 @@ export interface Catalog
     ProofCatalog,
     MeasurementCatalog,
     AdoptionCatalog,
+    ObjectLookCatalog,
     UndoCatalog {
   /**
    * Brings the schema up to date. Several processes may call it at once.
@@ -251,6 +253,8 @@ export interface Catalog
 
   findBackup(id: string, organization?: string): Promise<BackupRecord | undefined>;
   listBackups(organization: string, filter: BackupFilter, page: PageRequest): Promise<Page<BackupRecord>>;
+  /** Of each type the newest that succeeded, by the service. */
+  newestBackups(serviceIds: readonly string[]): Promise<Map<string, BackupRecord[]>>;
   /** Also updates status and message of its schedule, where it is of the last run. False when there is none or its status is final. */
   updateBackup(id: string, patch: BackupPatch): Promise<boolean>;
 

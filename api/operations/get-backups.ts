@@ -7,7 +7,7 @@ import type { Parts } from '../context.ts';
 import { findBackup, findService } from '../find.ts';
 import { operation } from '../operation.ts';
 import { backup, backupFilter, backupList, type BackupView } from '../schemas/backup.ts';
-import { paging } from '../schemas/common.ts';
+import { paging, serviceFilter } from '../schemas/common.ts';
 import { backupView, copiesOf } from '../views/backup.ts';
 import { backupPage } from './list-backups.ts';
 
@@ -20,12 +20,14 @@ export const getBackups = operation({
     "With a service id: its backups, paged. With a backup id, which has two colons: that backup, with its progress while it runs; the query parameters don't apply to it.",
   role: 'viewer',
   params: z.strictObject({ id: z.string().openapi({ description: 'A service id or a backup id' }) }),
-  query: z.strictObject({ ...paging, ...backupFilter }),
+  query: z.strictObject({ ...paging, service_id: serviceFilter, ...backupFilter }),
   answer: z.union([backupList, backup]),
   errors: ['service_not_found', 'backup_not_found'],
   async handle({ params: { id }, query, caller: { organization } }, parts) {
     if (id.includes(':')) return oneBackup(id, organization, parts);
     await findService(parts.catalog, id, organization);
+    // As in the list of all: of two filters that exclude each other nothing is left.
+    if ((query.service_id ?? id) !== id) return { backups: [], backups_count: 0, pages_count: 0 };
     return backupPage(parts, organization, { ...query, service_id: id });
   },
 });

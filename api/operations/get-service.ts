@@ -1,7 +1,6 @@
 /** GET /services/{id}: one service, with its newest backups, and whether its agent asks for work now. */
 import { z } from '@hono/zod-openapi';
 import type { ServiceRecord } from '../../catalog/types.ts';
-import { backupTypes } from '../../domain/operations.ts';
 import type { Parts } from '../context.ts';
 import { findService } from '../find.ts';
 import { operation } from '../operation.ts';
@@ -31,13 +30,8 @@ export async function describeService(
   record: ServiceRecord,
   { catalog, orders, progress, defaults }: Parts,
 ): Promise<ServiceView> {
-  const { serviceId, organization } = record;
-  const first = { page: 1, pageSize: 1, order: 'desc' } as const;
-  const newest = await Promise.all(
-    backupTypes.map(async (type) =>
-      catalog.listBackups(organization, { serviceId, type, status: 'Succeeded' }, first),
-    ),
-  );
+  const { serviceId } = record;
+  const newest = (await catalog.newestBackups([serviceId])).get(serviceId) ?? [];
   const now = Date.now();
   const choices = {
     settings: (await catalog.findServiceSettings([serviceId])).get(serviceId),
@@ -53,12 +47,7 @@ export async function describeService(
   const view = serviceView(record, choices, defaults, now);
   // Without Temporal nobody can say; the announcements then have the last word.
   const alive = await orders.polls(record.agentId).catch(() => view.agent.alive);
-  return withBackups(
-    { ...view, agent: { ...view.agent, alive } },
-    newest.flatMap(({ items }) => items),
-    archive,
-    now,
-  );
+  return withBackups({ ...view, agent: { ...view.agent, alive } }, newest, archive, now);
 }
 
 /** The follower says more often to Temporal where it stands than the catalog hears. */

@@ -3,7 +3,8 @@ import { operation } from '../operation.ts';
 import { nothing } from '../schemas/common.ts';
 import { serviceList, serviceListQuery } from '../schemas/service.ts';
 import { pageRequest, pagesCount } from '../views/format.ts';
-import { serviceView } from '../views/service.ts';
+import { archivingStatus } from '../views/archiving.ts';
+import { serviceView, withBackups } from '../views/service.ts';
 
 export const listServices = operation({
   name: 'listServices',
@@ -22,21 +23,23 @@ export const listServices = operation({
     const nightlies = await catalog.findNightlies(ids);
     const drills = await catalog.findDrills(ids);
     const proofs = await catalog.findLatestProofs(ids);
+    const newest = await catalog.newestBackups(ids);
+    const followings = await catalog.findFollowings(ids);
+    const states = await catalog.findFollowState(ids);
+    const breaks = await catalog.openBreaks(ids);
     const now = Date.now();
     return {
-      services: items.map((record) =>
-        serviceView(
-          record,
-          {
-            settings: settings.get(record.serviceId),
-            nightly: nightlies.get(record.serviceId),
-            drill: drills.get(record.serviceId),
-            proofs: proofs.get(record.serviceId),
-          },
-          defaults,
-          now,
-        ),
-      ),
+      services: items.map((record) => {
+        const { serviceId: id } = record;
+        const choices = {
+          settings: settings.get(id),
+          nightly: nightlies.get(id),
+          drill: drills.get(id),
+          proofs: proofs.get(id),
+        };
+        const archive = archivingStatus(followings.get(id), states.get(id), breaks.get(id) ?? [], now);
+        return withBackups(serviceView(record, choices, defaults, now), newest.get(id) ?? [], archive, now);
+      }),
       services_count: count,
       pages_count: pagesCount(count, query),
     };

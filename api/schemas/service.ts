@@ -58,7 +58,8 @@ export const service = z
       description: 'Which databases its dumps hold; no names: all, and its accounts',
     }),
     archive: archivingStatus.optional().openapi({
-      description: 'How far its binlog is archived; only of one service',
+      description:
+        'How far its binlog is archived; in the list as the catalog last heard, which may be a minute ago',
     }),
     nightly: z
       .strictObject({
@@ -87,7 +88,7 @@ export const service = z
     last_backups: z
       .record(z.string(), lastBackup)
       .optional()
-      .openapi({ description: 'The newest that succeeded of each type; only of one service' }),
+      .openapi({ description: 'The newest that succeeded of each type' }),
     rpo_seconds: z.int().optional().openapi({
       description: 'How much would be lost now: the age of the newest point that can be restored',
     }),

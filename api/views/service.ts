@@ -123,7 +123,7 @@ function nightlyView(nightly: NightlyRecord | undefined, now: number): ServiceVi
   };
 }
 
-/** What is told of one service only: each needs a look into its backups, and the list may have ten thousand. */
+/** The same with what comes of its backups and its archive. */
 export function withBackups(
   view: ServiceView,
   newest: BackupRecord[],

@@ -1,16 +1,16 @@
 /** `tidemark services`: what is managed. */
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import type { RetentionPlan, Service, Verdict } from '../../client/answers.ts';
 import type { Io, Outcome } from '../io.ts';
 import { showList } from '../list.ts';
 import { type ListFlags, listOptions } from '../options.ts';
-import { withoutUndefined } from '../order-options.ts';
 import { proofsCommand, proveCommand } from './proofs.ts';
 import { windowForPeople, windowLegend } from '../output/recovery-window.ts';
 import { type Column, table } from '../output/table.ts';
 import { duration, size, time } from '../output/values.ts';
 import { apiCommand, commandGroup } from '../session.ts';
 import { transactionsCommand } from './transactions.ts';
+import { updateCommand } from './update-service.ts';
 
 const columns: readonly Column<Service>[] = [
   { title: 'service_id', value: ({ service_id: id }) => id },
@@ -76,95 +76,6 @@ function getCommand(io: Io): Command {
     examples: ['services get sample-1'],
     work: async (session, _flags, id = '') => session.show(await session.client.service(id)),
   });
-}
-
-interface UpdateFlags {
-  retentionDays?: number | string;
-  keep?: string[];
-  minFulls?: number | string;
-  nightlyHour?: number | string;
-  nightlyMinute?: number | string;
-  recipient?: string[];
-  copy?: string[];
-  drill?: string;
-}
-
-function updateCommand(io: Io): Command {
-  return apiCommand<UpdateFlags>(io, {
-    usage: 'update <service_id>',
-    description: 'Change what a service is set to; "default" makes it follow the deployment again.',
-    examples: [
-      'services update sample-1 --retention-days 30',
-      'services update sample-1 --retention-days 7 --keep weekly=5 monthly=12 --min-fulls 2',
-      'services update sample-1 --nightly-hour 3 --nightly-minute 15',
-      'services update sample-1 --copy gs://backups-elsewhere/production',
-      'services update sample-1 --drill "0 5 * * 0"',
-      'services update sample-1 --recipient age10vnyg8t84pqgcf5u2j3yee5nkcwtqek0wk3y40l4m4asslxu05kqews0rl',
-    ],
-    options: [
-      new Option('--retention-days <days>', 'how many days a backup is kept').argParser(numberOrWord),
-      new Option(
-        '--keep <period=count...>',
-        'of how many days, weeks, months and years the newest backup is kept: daily=7, weekly=5, monthly=12, yearly=3',
-      ),
-      new Option(
-        '--min-fulls <count>',
-        'how many of the newest full backups are kept whatever their age',
-      ).argParser(numberOrWord),
-      new Option('--nightly-hour <hour>', 'when the nightly full backup begins, in UTC').argParser(
-        numberOrWord,
-      ),
-      new Option('--nightly-minute <minute>', 'the minute of that hour').argParser(numberOrWord),
-      new Option(
-        '--recipient <key...>',
-        'age public keys that new backups are encrypted for, in place of those there are; none: for nobody',
-      ),
-      new Option(
-        '--copy <location...>',
-        'where its backups are copied to, in place of where they are now: locations that the deployment knows; none: nowhere',
-      ),
-      new Option(
-        '--drill <cron>',
-        'when it is brought back elsewhere and checked, five fields in UTC; off: only when asked for',
-      ),
-    ],
-    async work(session, flags, id = '') {
-      const { retentionDays: days, nightlyHour: hour, nightlyMinute: minute, recipient, copy } = flags;
-      const { keep, minFulls, drill } = flags;
-      const retention = withoutUndefined({ days, keep: keep && countsOf(keep), min_fulls: minFulls });
-      const nightly = withoutUndefined({ hour, minute });
-      const change = withoutUndefined({
-        retention: Object.keys(retention).length === 0 ? undefined : retention,
-        nightly: Object.keys(nightly).length === 0 ? undefined : nightly,
-        encryption: recipient && { recipients: listOrWord(recipient) },
-        copies: copy && listOrWord(copy),
-        drill,
-      });
-      session.show(await session.client.updateService(id, change));
-    },
-  });
-}
-
-/** `default`, or `none` for an empty list. */
-function listOrWord(keys: string[]): string[] | 'default' {
-  const [only, ...others] = keys;
-  if (others.length > 0) return keys;
-  return only === 'default' ? only : only === 'none' ? [] : keys;
-}
-
-/** `weekly=5` as a field. What is none is for the API to refuse, by its name. */
-function countsOf(pairs: readonly string[]): Record<string, number | string> {
-  return Object.fromEntries(
-    pairs.map((pair) => {
-      const [period = '', count = ''] = pair.split('=');
-      return [period, numberOrWord(count)];
-    }),
-  );
-}
-
-/** What is neither is for the API to refuse. */
-function numberOrWord(text: string): number | string {
-  return /^\d{1,9}$/.test(text) ? Number(text) : text;
 }
 
 const verdictColumns: readonly Column<Verdict & { verdict: string }>[] = [

@@ -235,6 +235,9 @@ describe('lists and single backups', () => {
     expect(await ids('page_size=2&page=2')).toEqual(['a']);
     expect(await ids('page_size=2&order=asc')).toEqual(['a', 'b']);
     expect(await ids('page_size=2&page=9')).toEqual([]);
+    expect(await ids('page_size=2&service_id=listed')).toEqual(['c', 'b']);
+    const other = await api.ask('GET', '/backups/listed?service_id=another');
+    expect([other.status, other.body]).toEqual([200, { backups: [], backups_count: 0, pages_count: 0 }]);
   });
 
   test.each([

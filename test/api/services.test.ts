@@ -57,6 +57,12 @@ test('one service has its newest backups, and an agent that polls nothing is not
   });
   const age = (Date.now() - Date.parse('2024-03-26T17:18:20Z')) / 1000;
   expect(Math.abs(Number(body['rpo_seconds']) - age)).toBeLessThan(60);
+  const list = await api.ask('GET', '/services', { token: tokens.viewer });
+  const [listed] = (list.body['services'] as Record<string, unknown>[]).filter(
+    (one) => one['service_id'] === service.serviceId,
+  );
+  expect(listed).toMatchObject({ last_backups: body['last_backups'], archive: { state: 'off' } });
+  expect(Math.abs(Number(listed?.['rpo_seconds']) - age)).toBeLessThan(60);
 });
 
 test.each(['none', '%00', 'a:b:c', 'schedules'])('GET /services/%s is 404', async (id) => {

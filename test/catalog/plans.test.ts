@@ -97,6 +97,14 @@ describe('with a million rows', () => {
     );
   });
 
+  test('the newest backups of services are each read off an index', async () => {
+    await registeredService();
+    await expectIndexed(
+      backupsIn(database).newestBackups(['s', 't']),
+      /backups_by_organization_service_id_status_type|autoindex_services|SCALAR SUBQUERY/,
+    );
+  });
+
   test('every list of restores and services is read off an index in its order', async () => {
     const { listRestores } = restoresIn(database);
     await expectIndexed(listRestores('o', {}, page), /restores_by_organization_created_at_id/);

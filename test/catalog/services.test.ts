@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { noEncryption } from '../../domain/encryption.ts';
 import { describeOnBoth } from './databases.ts';
-import { newService, orderBackup, registered } from './records.ts';
+import { finishedBackup, newBackupId, newService, orderBackup, registered } from './records.ts';
 
 describeOnBoth('services', (database) => {
   test('a service comes back as it was announced', async () => {
@@ -109,5 +109,60 @@ describeOnBoth('services', (database) => {
     await expect(
       database.catalog.takePlace({ serviceId: service.serviceId, workflowId: 'w', operation: 'backup 1' }),
     ).rejects.toMatchObject({ code: 'service_not_found' });
+  });
+
+  test('whose objects were not looked at for long come first, with what was found there and since when', async () => {
+    const { catalog } = database;
+    const ids = [await registered(catalog), await registered(catalog), await registered(catalog)].map(
+      ({ serviceId }) => serviceId,
+    );
+    const [first = '', second = '', third = ''] = ids;
+    const day = (number: number): string => `2026-02-${String(number).padStart(2, '0')}T00:00:00.000Z`;
+    const waiting = async (before: number, now: number): Promise<string[]> =>
+      (await catalog.servicesToLookAt({ before: day(before), now: day(now) })).filter((id) =>
+        ids.includes(id),
+      );
+    const end = async (id: string, at: number, findings: Record<string, string> = {}): Promise<void> =>
+      await catalog.endObjectLook(id, { lookedAt: day(at), findings: new Map(Object.entries(findings)) });
+    expect(await waiting(1, 2)).toEqual(ids.toSorted());
+    await end(third, 3);
+    await end(first, 5, { one: day(4), two: day(5) });
+    expect(await waiting(5, 9)).toEqual([second, third, first]);
+    expect(await waiting(4, 9)).toEqual([second, third]);
+    // By a clock that was ahead.
+    expect(await waiting(2, 4)).toEqual([second, first]);
+    expect(await catalog.objectFindings(first)).toEqual(
+      new Map([
+        ['one', day(4)],
+        ['two', day(5)],
+      ]),
+    );
+    expect((await catalog.objectFindings(second)).size).toBe(0);
+    const many = Object.fromEntries(Array.from({ length: 1_200 }, (_, number) => [`many ${number}`, day(6)]));
+    await end(first, 6, { two: day(5), ...many });
+    const found = await catalog.objectFindings(first);
+    expect([found.size, found.get('one'), found.get('two')]).toEqual([1_201, undefined, day(5)]);
+    await end(first, 7);
+    expect((await catalog.objectFindings(first)).size).toBe(0);
+  });
+
+  test('have the newest backup of each type that succeeded', async () => {
+    const { catalog } = database;
+    const [one, two, none] = [
+      await registered(catalog),
+      await registered(catalog),
+      await registered(catalog),
+    ];
+    for (const service of [one, one, two]) await finishedBackup(catalog, service);
+    // One that has not succeeded counts for nothing.
+    await orderBackup(catalog, one, newBackupId(one));
+    const page = { page: 1, pageSize: 1, order: 'desc' } as const;
+    const found = await catalog.newestBackups([one, two, none].map(({ serviceId }) => serviceId));
+    for (const { serviceId, organization } of [one, two]) {
+      const filter = { serviceId, status: 'Succeeded' } as const;
+      expect(found.get(serviceId)).toEqual((await catalog.listBackups(organization, filter, page)).items);
+    }
+    expect(found.size).toBe(2);
+    expect((await catalog.newestBackups([none.serviceId])).size).toBe(0);
   });
 });

@@ -2,6 +2,8 @@
 import { expect, test } from '@jest/globals';
 import type { Command } from 'commander';
 import { operations } from '../../api/operations/index.ts';
+import { serviceSettingsRequest } from '../../api/schemas/service-settings.ts';
+import { changeOf } from '../../cli/commands/update-service.ts';
 import { allNames, buildProgram } from '../../cli/program.ts';
 
 /** The command for each operation; in brackets, why there is none. */
@@ -67,4 +69,35 @@ test('every operation that the API carries out has its command, and what it only
     (path) => !named.includes(path) && !/^(keys|sealing-key|catalog|binlog) /.test(path),
   );
   expect(others.toSorted()).toEqual(['backup', 'completion', 'watch']);
+});
+
+test('every setting of a service can be changed by an option, in the form that the API takes', () => {
+  const change = changeOf({
+    retentionDays: 30,
+    keep: ['weekly=5'],
+    minFulls: 2,
+    nightlyHour: 3,
+    nightlyMinute: 15,
+    recipient: ['none'],
+    copy: ['default'],
+    incrementalBase: 'full',
+    maxChain: 7,
+    maxShare: 'default',
+    binlogArchive: 'true',
+    binlogInterval: '30s',
+    fullAfterHole: 'false',
+    dumpInclude: ['shop'],
+    dumpExclude: ['none'],
+    keepPrevious: '24h',
+    drill: 'off',
+  });
+  const taken = serviceSettingsRequest.parse(change);
+  expect(Object.keys(taken).toSorted()).toEqual(Object.keys(serviceSettingsRequest.shape).toSorted());
+  expect(taken).toMatchObject({
+    chain: { incremental_base: 'full', max_chain: 7, max_share: 'default' },
+    binlog: { archive: true, interval: '30s', full_after_hole: false },
+    dump: { include: ['shop'], exclude: [] },
+    keep_previous: '24h',
+  });
+  expect(changeOf({ binlogArchive: 'perhaps' })).toEqual({ binlog: { archive: 'perhaps' } });
 });
