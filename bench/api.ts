@@ -22,9 +22,11 @@ type Figures = Record<string, { p50_ms: number; p99_ms: number }>;
 export async function benchApi(
   options: BenchOptions,
   say: (message: string) => void,
+  interrupted: AbortSignal,
 ): Promise<Record<string, unknown>> {
   const figures = await onBothDatabases(
     options.folder,
+    interrupted,
     async (catalog) => await measure(catalog, options, say),
   );
   const all = Object.values(figures).flatMap((found) => Object.values(found));

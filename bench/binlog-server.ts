@@ -2,10 +2,11 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { userInfo } from 'node:os';
-import { serverSettings } from '../config/agent.ts';
-import { prepareSampleServer, sampleServer } from '../embedded/sample-server.ts';
+import { serverSettings, type ServerSettings } from '../config/agent.ts';
+import { prepareSampleServer, sampleServer, type SampleServer } from '../embedded/sample-server.ts';
 import { startServer, stopServer } from '../mariadb/server/lifecycle.ts';
 import { connect, type Connection, rowsOf } from '../mariadb/server/sql.ts';
+import { unlessGivenUp } from './given-up.ts';
 
 const quiet = (): void => undefined;
 const log = { debug: quiet, info: quiet, warn: quiet, error: quiet };
@@ -29,32 +30,41 @@ export interface Binlogs {
  *
  * @param folder where it is made, with the files
  * @param bytes of each file, or a little more; 1 GiB at most
+ * @param interrupted gives it up
  */
-export async function writeBinlogs(folder: string, bytes: number): Promise<Binlogs> {
+export async function writeBinlogs(
+  folder: string,
+  bytes: number,
+  interrupted: AbortSignal,
+): Promise<Binlogs> {
   await mkdir(folder, { recursive: true, mode: 0o755 });
   const sample = sampleServer(folder, 1);
   await prepareSampleServer(sample, 1);
   const settings = serverSettings.parse({ defaults_file: sample.defaultsFile, control: { kind: 'direct' } });
   await startServer(settings, { log });
   try {
-    await using connection = await connect(settings, { user: userInfo().username, password: '' });
-    await connection.query(
-      `SET GLOBAL innodb_flush_log_at_trx_commit = 0, GLOBAL max_binlog_size = ${largestFile}`,
-    );
-    await connection.query("SET SESSION binlog_format = 'ROW'");
-    await connection.query('CREATE DATABASE bench');
-    await connection.query('USE bench');
-    await connection.query(
-      'CREATE TABLE t (id INT PRIMARY KEY AUTO_INCREMENT, k INT, c CHAR(120), pad CHAR(60))',
-    );
-    await insertRows(connection);
-    await connection.query(smallTransactions);
-    const small = await fileOf(connection, bytes, () => connection.query(`CALL small(${smallBatch})`));
-    const large = await fileOf(connection, bytes, () => insertRows(connection));
-    return { small: join(sample.dataDirectory, small), large: join(sample.dataDirectory, large) };
+    return await unlessGivenUp(interrupted, () => written(sample, settings, bytes));
   } finally {
     await stopServer(settings, { log });
   }
+}
+
+async function written(sample: SampleServer, settings: ServerSettings, bytes: number): Promise<Binlogs> {
+  await using connection = await connect(settings, { user: userInfo().username, password: '' });
+  await connection.query(
+    `SET GLOBAL innodb_flush_log_at_trx_commit = 0, GLOBAL max_binlog_size = ${largestFile}`,
+  );
+  await connection.query("SET SESSION binlog_format = 'ROW'");
+  await connection.query('CREATE DATABASE bench');
+  await connection.query('USE bench');
+  await connection.query(
+    'CREATE TABLE t (id INT PRIMARY KEY AUTO_INCREMENT, k INT, c CHAR(120), pad CHAR(60))',
+  );
+  await insertRows(connection);
+  await connection.query(smallTransactions);
+  const small = await fileOf(connection, bytes, () => connection.query(`CALL small(${smallBatch})`));
+  const large = await fileOf(connection, bytes, () => insertRows(connection));
+  return { small: join(sample.dataDirectory, small), large: join(sample.dataDirectory, large) };
 }
 
 /** What sysbench's oltp_write_only does in a transaction. */

@@ -9,6 +9,7 @@ import { TransactionTracker } from '../domain/binlog/transactions.ts';
 import { inTemporaryFolder } from '../embedded/temporary.ts';
 import { writeBinlogs } from './binlog-server.ts';
 import { inTurns, median, timed } from './figures.ts';
+import { unlessGivenUp } from './given-up.ts';
 import type { BenchOptions } from './options.ts';
 
 const pieceBytes = 1024 * 1024;
@@ -21,13 +22,14 @@ const pieceBytes = 1024 * 1024;
 export async function benchBinlog(
   options: BenchOptions,
   say: (message: string) => void,
+  interrupted: AbortSignal,
 ): Promise<Record<string, unknown>> {
   return await inTemporaryFolder(options.folder, 'tidemark-bench-', async (folder) => {
     say(`Writing ${options.size} bytes of binlog of each kind …`);
-    const files = await writeBinlogs(join(folder, 'server'), options.size);
+    const files = await writeBinlogs(join(folder, 'server'), options.size, interrupted);
     const figures: Record<string, unknown> = {};
     for (const [kind, file] of Object.entries({ ...files })) {
-      figures[kind] = await measure(file, options.runs);
+      figures[kind] = await unlessGivenUp(interrupted, () => measure(file, options.runs));
       say(`  ${kind}: ${JSON.stringify(figures[kind])}`);
     }
     return { size_bytes: options.size, runs: options.runs, ...figures };

@@ -8,6 +8,7 @@ import { inTemporaryFolder } from '../embedded/temporary.ts';
 import { newKeyLine } from '../sealing/keys.ts';
 import { startPostgres } from '../test/support/postgres.ts';
 import { TestProcess } from '../test/support/process.ts';
+import { unlessGivenUp } from './given-up.ts';
 
 const token = 'only-for-this-benchmark';
 
@@ -18,28 +19,31 @@ export interface BenchCatalog {
   password: string;
   /** For files of the api. */
   folder: string;
+  interrupted: AbortSignal;
 }
 
-/** @param folder in which a temporary one is made */
+/** @param folder in which a temporary one is made @param interrupted gives everything up */
 export async function onBothDatabases<T>(
   folder: string,
+  interrupted: AbortSignal,
   measure: (catalog: BenchCatalog) => Promise<T>,
 ): Promise<{ sqlite: T; postgres: T }> {
   return await inTemporaryFolder(folder, 'tidemark-bench-', async (temporary) => {
+    const of = (catalog: Omit<BenchCatalog, 'folder' | 'interrupted'>): Promise<T> =>
+      unlessGivenUp(interrupted, () => measure({ ...catalog, folder: temporary, interrupted }));
     const file = join(temporary, 'catalog.db');
-    const sqlite = await measure({
+    const sqlite = await of({
       kind: 'sqlite',
       location: `sqlite://${file}`,
       backend: sqliteBackend(file),
       password: '',
-      folder: temporary,
     });
     const server = await startPostgres();
     try {
       const location = await server.createDatabase();
       const { password } = server;
       const backend = postgresBackend(location, password);
-      const postgres = await measure({ kind: 'postgres', location, backend, password, folder: temporary });
+      const postgres = await of({ kind: 'postgres', location, backend, password });
       return { sqlite, postgres };
     } finally {
       await server.stop();
@@ -52,7 +56,7 @@ export type Ask = (path: string) => Promise<unknown>;
 
 /** @param organization of the one who asks */
 export async function withApi<T>(
-  { location, password, folder }: BenchCatalog,
+  { location, password, folder, interrupted }: BenchCatalog,
   organization: string,
   work: (ask: Ask) => Promise<T>,
 ): Promise<T> {
@@ -74,14 +78,15 @@ export async function withApi<T>(
   await api.start('"msg":"ready"');
   try {
     const address = /"address":"([^"]+)"/.exec(api.output)?.[1] ?? '';
-    return await work(async (path) => {
+    const ask: Ask = async (path) => {
       const answer = await fetch(`${address}/skybackup/v1${path}`, { headers: { 'X-API-Key': token } });
       const text = await answer.text();
       if (answer.status !== 200) {
         throw new Error(`GET ${path} answered ${answer.status} with ${text.slice(0, 500)}`);
       }
       return JSON.parse(text) as unknown;
-    });
+    };
+    return await unlessGivenUp(interrupted, () => work(ask));
   } finally {
     await api.end();
   }

@@ -1,11 +1,13 @@
 /** `npm run bench`: Tidemark against the same programs in a shell, and its lists. bench/README.md says how to read it. */
 import { CommanderError } from 'commander';
 import { messageOf } from '../domain/errors.ts';
-import { Interrupted, interruption } from '../embedded/signals.ts';
+import { interruption } from '../embedded/signals.ts';
 import { inTemporaryFolder } from '../embedded/temporary.ts';
 import { benchApi } from './api.ts';
 import { benchBackup } from './backup.ts';
 import { benchBinlog } from './binlog.ts';
+import { benchFollow } from './follow.ts';
+import { unheard } from './given-up.ts';
 import { benchIncremental } from './incremental.ts';
 import { parseBenchOptions, type BenchOptions } from './options.ts';
 import { benchReplay } from './replay.ts';
@@ -16,25 +18,29 @@ import { benchWindow } from './window.ts';
 
 const say = (message: string): void => void process.stderr.write(`${message}\n`);
 
-/** @returns the exit code: 0 once everything was measured, 1 when something failed, 2 for options that are not allowed */
+/** @returns the exit code: 0 once everything was measured, 1 when something failed, 2 for options that are not allowed; 130 ends it at once: it was given up */
 async function main(args: string[]): Promise<number> {
-  const interrupted = interruption();
+  const interrupted = AbortSignal.any([interruption(), unheard()]);
   try {
     const options = parseBenchOptions(args);
     if (options.what === 'api') {
-      print(options, { bench: 'api', ...(await benchApi(options, say)) });
+      print(options, { bench: 'api', ...(await benchApi(options, say, interrupted)) });
       return 0;
     }
     if (options.what === 'window') {
-      print(options, { bench: 'window', ...(await benchWindow(options, say)) });
+      print(options, { bench: 'window', ...(await benchWindow(options, say, interrupted)) });
       return 0;
     }
     if (options.what === 'binlog') {
-      print(options, { bench: 'binlog', ...(await benchBinlog(options, say)) });
+      print(options, { bench: 'binlog', ...(await benchBinlog(options, say, interrupted)) });
       return 0;
     }
     if (options.what === 'replay') {
-      print(options, { bench: 'replay', runs: options.runs, ...(await benchReplay(options, say)) });
+      print(options, {
+        bench: 'replay',
+        runs: options.runs,
+        ...(await benchReplay(options, say, interrupted)),
+      });
       return 0;
     }
     const figures = await inTemporaryFolder(options.folder, 'tidemark-bench-', (folder) =>
@@ -45,7 +51,9 @@ async function main(args: string[]): Promise<number> {
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
     say(messageOf(error));
-    return error instanceof Interrupted ? 130 : 1;
+    if (!interrupted.aborted) return 1;
+    // What of the work still goes on has nothing to work with any more.
+    process.exit(130);
   }
 }
 
@@ -55,9 +63,16 @@ async function measure(setting: Setting): Promise<object> {
     throw new Error(`${what} needs no stack`);
   }
   if (what === 'stores') return await benchStores(setting);
-  return await withStack(setting, {}, async (bench) => {
+  // Where archiving is switched on and off again and again, the reconciler is to see it soon.
+  const environment: Record<string, string> = what === 'follow' ? { TIDEMARK_RECONCILE_INTERVAL: '1s' } : {};
+  return await withStack(setting, { environment }, async (bench) => {
     await load(bench);
-    const benches = { backup: benchBackup, incremental: benchIncremental, restore: benchRestore };
+    const benches = {
+      backup: benchBackup,
+      follow: benchFollow,
+      incremental: benchIncremental,
+      restore: benchRestore,
+    };
     return await benches[what](bench);
   });
 }

@@ -6,7 +6,17 @@ import { faultsOf } from '../config/phrase.ts';
 import { byteSize } from '../config/values.ts';
 import { placeNames, type PlaceName } from './places.ts';
 
-const subjects = ['backup', 'incremental', 'restore', 'stores', 'api', 'binlog', 'replay', 'window'] as const;
+const subjects = [
+  'backup',
+  'incremental',
+  'restore',
+  'stores',
+  'api',
+  'binlog',
+  'follow',
+  'replay',
+  'window',
+] as const;
 
 export interface BenchOptions {
   what: (typeof subjects)[number];
@@ -23,6 +33,9 @@ export interface BenchOptions {
   requests: number;
   /** `replay`: how many are replayed. */
   transactions: number;
+  /** `follow`: how many are offered a second, and for how long. */
+  rate: number;
+  seconds: number;
   /** `stores`: the one that is measured; undefined: all. */
   only: PlaceName | undefined;
   /** `stores`: with age in both ways. */
@@ -54,6 +67,12 @@ export function parseBenchOptions(args: readonly string[]): BenchOptions {
     .addOption(
       new Option('--transactions <n>', 'replay: how many are replayed').argParser(count).default(200_000),
     )
+    .addOption(
+      new Option('--rate <n>', 'follow: transactions that are offered a second')
+        .argParser(count)
+        .default(20_000),
+    )
+    .addOption(new Option('--seconds <n>', 'follow: how long each run writes').argParser(count).default(30))
     .addOption(new Option('--only <store>', 'stores: measure this one alone').choices(placeNames))
     .option('--encrypted', 'stores: with age in both ways', false)
     .option('--json', 'print one closing line of JSON with every figure, and nothing else on stdout', false)

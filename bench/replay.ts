@@ -16,31 +16,16 @@ import { inspectLayout } from '../mariadb/server/layout.ts';
 import { startServer, stopServer } from '../mariadb/server/lifecycle.ts';
 import { connect, type Connection, rowsOf } from '../mariadb/server/sql.ts';
 import { compare, inTurns, timed } from './figures.ts';
+import { unlessGivenUp } from './given-up.ts';
 import type { BenchOptions } from './options.ts';
+import { prepareTransactions, sessions, writeTransactions } from './transactions.ts';
 
 const run = promisify(execFile);
 const quiet = (): void => undefined;
 const log = { debug: quiet, info: quiet, warn: quiet, error: quiet };
 const account = { user: userInfo().username, password: '' };
-const sessions = 4;
-const rowsEach = 50_000;
 /** Of one call, so that what is written can be followed. */
 const batch = 5_000;
-
-/** What sysbench's oltp_write_only does in a transaction; each session has rows of its own. */
-const writing = `CREATE PROCEDURE bench.writing(session INT, n INT)
-  BEGIN
-    DECLARE one INT;
-    FOR i IN 1..n DO
-      SET one = session * ${rowsEach} + 1 + FLOOR(RAND() * (${rowsEach} - 4));
-      START TRANSACTION;
-      UPDATE bench.t SET k = k + 1 WHERE id = one;
-      UPDATE bench.t SET c = LEFT(SHA2(RAND(), 512), 120) WHERE id = one + 1;
-      DELETE FROM bench.t WHERE id = one + 2;
-      REPLACE INTO bench.t VALUES (one + 2, i, LEFT(SHA2(i, 512), 120), SHA2(i, 224));
-      COMMIT;
-    END FOR;
-  END`;
 
 interface Subject {
   folder: string;
@@ -50,6 +35,7 @@ interface Subject {
   base: string;
   order: ReplayOrder;
   checksum: string;
+  interrupted: AbortSignal;
 }
 
 /**
@@ -59,10 +45,11 @@ interface Subject {
 export async function benchReplay(
   options: BenchOptions,
   say: (message: string) => void,
+  interrupted: AbortSignal,
 ): Promise<Record<string, unknown>> {
   return await inTemporaryFolder(options.folder, 'tidemark-bench-', async (folder) => {
     say(`Writing ${options.transactions} transactions …`);
-    const subject = await write(join(folder, 'server'), options.transactions);
+    const subject = await write(join(folder, 'server'), options.transactions, interrupted);
     let result: ReplayResult | undefined;
     let bytes = 0;
     for (const file of subject.order.files) bytes += (await stat(file.path)).size;
@@ -78,7 +65,7 @@ export async function benchReplay(
       await startServer(subject.settings, { log });
       let ms: number;
       try {
-        ms = await timed(() => byHand(subject));
+        ms = await unlessGivenUp(interrupted, () => timed(() => byHand(subject)));
       } finally {
         await stopServer(subject.settings, { log });
       }
@@ -100,7 +87,7 @@ export async function benchReplay(
 }
 
 /** A server with a table and what is written to it afterwards; it is stopped then. */
-async function write(folder: string, transactions: number): Promise<Subject> {
+async function write(folder: string, transactions: number, interrupted: AbortSignal): Promise<Subject> {
   await mkdir(folder, { recursive: true, mode: 0o755 });
   const sample = sampleServer(folder, 1);
   await prepareSampleServer(sample, 1);
@@ -110,21 +97,13 @@ async function write(folder: string, transactions: number): Promise<Subject> {
     await startServer(settings, { log });
     try {
       await using connection = await connect(settings, account);
-      return await work(connection);
+      return await unlessGivenUp(interrupted, () => work(connection));
     } finally {
       await stopServer(settings, { log });
     }
   };
   await serving(async (connection) => {
-    await connection.query('CREATE DATABASE bench');
-    await connection.query('USE bench');
-    await connection.query(
-      'CREATE TABLE bench.t (id INT PRIMARY KEY AUTO_INCREMENT, k INT, c CHAR(120), pad CHAR(60), KEY (k))',
-    );
-    await connection.query(
-      `INSERT INTO bench.t (k, c, pad) SELECT seq, LEFT(SHA2(seq, 512), 120), SHA2(seq, 224) FROM seq_1_to_${sessions * rowsEach + 4}`,
-    );
-    await connection.query(writing);
+    await prepareTransactions(connection);
   });
   await run('cp', ['-a', sample.dataDirectory, base]);
   const written = await serving(async (connection) => {
@@ -145,15 +124,13 @@ async function write(folder: string, transactions: number): Promise<Subject> {
     .filter((name) => name >= written.start.file)
     .map((name) => ({ name, path: join(archive, name) }));
   const order = { files, start: written.start, stop: { at: written.stop } };
-  return { folder, sample, settings, base, order, checksum: written.checksum };
+  return { folder, sample, settings, base, order, checksum: written.checksum, interrupted };
 }
 
 async function inSession(settings: ServerSettings, session: number, transactions: number): Promise<void> {
   await using connection = await connect(settings, account);
-  const all = Math.floor(transactions / sessions) + (session < transactions % sessions ? 1 : 0);
-  for (let done = 0; done < all; done += batch) {
-    await connection.query('CALL bench.writing(?, ?)', [session, Math.min(batch, all - done)]);
-  }
+  const count = Math.floor(transactions / sessions) + (session < transactions % sessions ? 1 : 0);
+  await writeTransactions(connection, session, { count, batch });
 }
 
 async function standing(connection: Connection): Promise<ArchivePoint> {
@@ -163,7 +140,7 @@ async function standing(connection: Connection): Promise<ArchivePoint> {
 }
 
 async function checksumOf(connection: Connection): Promise<string> {
-  return JSON.stringify(await rowsOf(connection, 'CHECKSUM TABLE bench.t EXTENDED'));
+  return JSON.stringify(await rowsOf(connection, 'CHECKSUM TABLE transactions.t EXTENDED'));
 }
 
 /** @param name of the folder beside the option file: `data` is where the server itself has it */
@@ -175,8 +152,7 @@ async function copyOf({ sample, base }: Subject, name: string): Promise<string> 
 }
 
 async function replay(subject: Subject, directory: string): Promise<ReplayResult> {
-  const { folder, settings, order } = subject;
-  const { signal } = new AbortController();
+  const { folder, settings, order, interrupted: signal } = subject;
   const proven = await proveBinlogs(order, { signal });
   const attempt = { folder, signal, report: quiet, log };
   return await replayBinlogs({
@@ -212,9 +188,9 @@ async function byHand({ sample, order }: Subject): Promise<void> {
 }
 
 async function requireSame(subject: Subject, directory: string): Promise<void> {
-  const { folder, settings, checksum } = subject;
+  const { folder, settings, checksum, interrupted: signal } = subject;
   const owner = await stat(directory);
-  const attempt = { folder, signal: new AbortController().signal, report: quiet, log };
+  const attempt = { folder, signal, report: quiet, log };
   const layout = await inspectLayout(settings);
   const found = await withPrivateServer(
     { server: settings, layout, directory, owner, attempt },

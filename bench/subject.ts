@@ -8,7 +8,6 @@ import { objectKeys } from '../domain/ids.ts';
 import { dataPaths } from '../embedded/paths.ts';
 import { loadBulk } from '../embedded/sample-data/bulk.ts';
 import type { StackService } from '../embedded/services.ts';
-import { aborted } from '../embedded/signals.ts';
 import type { Stack } from '../embedded/stack.ts';
 import { startPrivateStack, type PrivateOptions } from '../embedded/temporary.ts';
 import { listJournals } from '../mariadb/cutover/journal.ts';
@@ -16,6 +15,7 @@ import { connect } from '../mariadb/server/sql.ts';
 import { openStore } from '../storage/open.ts';
 import type { ObjectStore } from '../storage/store.ts';
 import { removeParts } from '../storage/sweep.ts';
+import { unlessGivenUp } from './given-up.ts';
 import type { BenchOptions } from './options.ts';
 import type { OurProcess } from './processes.ts';
 
@@ -52,10 +52,7 @@ export async function withStack<T>(
   try {
     const [service] = stack.services;
     if (!service) throw new Error('The stack has no service.');
-    return await Promise.race([
-      work({ stack, service, folder, options, say }),
-      aborted(interrupted).then(() => Promise.reject(interrupted.reason as Error)),
-    ]);
+    return await unlessGivenUp(interrupted, () => work({ stack, service, folder, options, say }));
   } finally {
     await stack.stop();
   }

@@ -16,9 +16,11 @@ interface Figures {
 export async function benchWindow(
   options: BenchOptions,
   say: (message: string) => void,
+  interrupted: AbortSignal,
 ): Promise<Record<string, unknown>> {
   const figures = await onBothDatabases(
     options.folder,
+    interrupted,
     async (catalog) => await measure(catalog, options, say),
   );
   return { backups: options.backups, segments: options.segments, ...figures };

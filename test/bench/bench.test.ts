@@ -1,8 +1,9 @@
 /** `npm run bench`, with little data: what it says is all there. How fast it is, is not tested here. */
 import { expect, test } from '@jest/globals';
+import type { ChildProcess } from 'node:child_process';
 import { readdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { processesOf, startProgram } from '../embedded/start-process.ts';
+import { processesOf, startProgram, until } from '../embedded/start-process.ts';
 
 async function bench(args: string[]): Promise<Record<string, unknown>> {
   const started = startProgram('bench/main.ts', [...args, '--json', '--runs', '1']);
@@ -127,6 +128,31 @@ test('backups to a store and restores from it are measured in both ways, with ag
   });
 });
 
+test('a load is measured with and without its binlog being followed', async () => {
+  const figures = await bench(['follow', '--size', '0', '--rate', '200', '--seconds', '2']);
+  expect(figures).toEqual({
+    bench: 'follow',
+    size_bytes: 0,
+    runs: 1,
+    offered_per_second: 200,
+    seconds: 2,
+    transactions_per_second: [positive],
+    bare_transactions_per_second: [positive],
+    ratio: positive,
+    server_us_per_transaction: positive,
+    bare_server_us_per_transaction: positive,
+    server_ratio: positive,
+    lag_median_ms: positive,
+    lag_p99_ms: positive,
+    caught_up_ms: [positive],
+    binlog_mb_per_second: positive,
+    catching_up_mb_per_second: [positive],
+    agent_cpu_s: [positive],
+    agent_cpu_s_per_gb: positive,
+    memory_bytes: { 'agent-sample-1': positive },
+  });
+});
+
 test('binlogs are read whole, by us and by others', async () => {
   const figures = {
     bytes: positive,
@@ -148,6 +174,23 @@ test('binlogs are read whole, by us and by others', async () => {
     large: figures,
   });
 });
+
+test.each([
+  ['a signal', ['binlog', '--size', '1G'], 'Writing', (child: ChildProcess) => child.kill('SIGTERM')],
+  ['a reader that goes away', ['backup', '--size', '0'], 'Loading', closePipes],
+])('%s takes down all that was started', async (_, args, said, giveUp) => {
+  const started = startProgram('bench/main.ts', args);
+  await until(() => started.stderr().includes(said));
+  giveUp(started.child);
+  expect(await started.ended).toBe(130);
+  expect((await readdir(tmpdir())).filter((name) => name.startsWith('tidemark-bench-'))).toEqual([]);
+  expect(processesOf('tidemark-bench-')).toEqual([]);
+});
+
+function closePipes({ stdout, stderr }: ChildProcess): void {
+  stdout!.destroy();
+  stderr!.destroy();
+}
 
 test('an unknown measurement is refused with those there are', async () => {
   const started = startProgram('bench/main.ts', ['dump']);
