@@ -22,6 +22,11 @@ export interface ForeignFacts {
   /** What it is, for people: `a tar archive, compressed by gzip, encrypted by openssl`. */
   form: string;
   storedBytes: number;
+  /**
+   * What tells the object, or the objects of a folder with their names, from whatever lies there at another time: a
+   * digest, hex. Left out by agents of before that was kept.
+   */
+  identity?: string;
   /** What it comes to when it is unpacked. */
   unpackedBytes: number;
   /** Of files: what they say of themselves, once all of them were read. */

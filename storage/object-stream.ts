@@ -1,7 +1,7 @@
 /** One object of any size, read from its beginning to its end, some of it ahead. */
-import { TidemarkError } from '../domain/errors.ts';
 import { throwIfCancelled } from './cancel.ts';
-import type { ObjectStore } from './store.ts';
+import { sourceChanged } from './changed.ts';
+import type { ListedObject, ObjectStore } from './store.ts';
 
 /** As large as the parts of a backup are. */
 const rangeBytes = 8 * 1024 * 1024;
@@ -15,14 +15,14 @@ export interface ReadObjectOptions {
 }
 
 /**
- * The bytes of an object. A piece is good until the next one is asked for: its memory is used again.
+ * The bytes of an object as `stat` or a listing found it: each piece of it is asked for in that version alone. A piece is
+ * good until the next one is asked for: its memory is used again.
  *
- * @param bytes its size, as `stat` or a listing says
- * @throws source_damaged when it is not of that size any more; what the store does
+ * @throws source_changed when it is another one by now; what the store does
  */
 export async function* readObject(
   store: ObjectStore,
-  { key, bytes }: { key: string; bytes: number },
+  { key, bytes, version }: ListedObject,
   { ahead, signal, onProgress }: ReadObjectOptions,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const givenUp = new AbortController();
@@ -35,7 +35,7 @@ export async function* readObject(
     while (begun < bytes && fetched.length < count) {
       const length = Math.min(rangeBytes, bytes - begun);
       const into = memory.pop() ?? Buffer.allocUnsafeSlow(Math.min(rangeBytes, bytes));
-      const piece = store.get(key, { start: begun, length }, either, into);
+      const piece = store.get(key, { start: begun, length, version }, either, into);
       // It is awaited in its turn; until then a failure must not count as one that nobody looks at.
       piece.catch(() => undefined);
       fetched.push({ piece, length, into });
@@ -49,22 +49,18 @@ export async function* readObject(
       if (!next) break;
       const piece = await next.piece;
       throwIfCancelled(signal);
-      if (piece.length !== next.length) throw changed(store, key);
+      if (piece.length !== next.length) throw sourceChanged({ key, location: store.location });
       yield piece;
       memory.push(next.into);
       read += piece.length;
       onProgress?.(read);
     }
-    if ((await store.stat(key, either)).bytes !== bytes) throw changed(store, key);
+    // Without a version its size is all that tells.
+    if (version === undefined && (await store.stat(key, either)).bytes !== bytes) {
+      throw sourceChanged({ key, location: store.location });
+    }
   } finally {
     givenUp.abort();
     await Promise.allSettled(fetched.map(({ piece }) => piece));
   }
-}
-
-function changed(store: ObjectStore, key: string): TidemarkError {
-  return new TidemarkError(
-    'source_damaged',
-    `The object ${key} in ${store.location} was changed while it was read. Order the restore again.`,
-  );
 }

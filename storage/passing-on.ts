@@ -1,5 +1,5 @@
 /** What every store has in common that stands before another one: it passes on what it is asked. */
-import type { ByteRange, ListedObject, ListOptions, ObjectStore, Recognizer } from './store.ts';
+import type { ByteRange, ListedObject, ListOptions, ObjectState, ObjectStore, Recognizer } from './store.ts';
 
 export type StoreOperation = 'put' | 'replace' | 'get' | 'stat' | 'list' | 'delete';
 
@@ -50,8 +50,8 @@ export abstract class PassingOn implements ObjectStore {
     return this.ask({ operation: 'get', key, signal, bodyBytes: 0, of });
   }
 
-  stat(key: string, signal?: AbortSignal): Promise<{ bytes: number }> {
-    const of: Asked<{ bytes: number }>['of'] = (store, either) => store.stat(key, either);
+  stat(key: string, signal?: AbortSignal): Promise<ObjectState> {
+    const of: Asked<ObjectState>['of'] = (store, either) => store.stat(key, either);
     return this.ask({ operation: 'stat', key, signal, bodyBytes: 0, of });
   }
 

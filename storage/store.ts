@@ -18,6 +18,8 @@ export const storeFaults = {
   object_missing: 'permanent',
   /** The store gives back, again and again, the same bytes that do not have the digest it keeps of the object (get). */
   object_damaged: 'permanent',
+  /** The object is not of the version that was asked for (get): it was replaced, or written to. */
+  source_changed: 'permanent',
   /** The key is taken (put). */
   object_exists: 'permanent',
   /** The store knows who asks and does not allow it. */
@@ -85,13 +87,14 @@ export interface ObjectStore {
    * The bytes of an object, or of a range of it. Across a network, an object that is read whole is checked by a digest
    * that the store keeps of it; a range has none, and is guarded by TLS.
    *
-   * @param range first byte and how many; reaching over the end gives what there is, starting beyond it gives none.
+   * @param range first byte and how many; reaching over the end gives what there is, starting beyond it gives none. With
+   *   a version, only of the object of that version.
    * @param into memory for the bytes: when they fit, the answer is the beginning of it. Large objects one after the
    *   other in fresh memory fill the process's heap with garbage that is collected late.
    * @param recognizes tells whether bytes are those that are expected, by a digest that the caller has. The store asks it
    *   instead of making a digest of its own as well, and makes that only of what is not recognized: such bytes are
    *   answered when they came as they lie in the store. One that makes no digests does not ask.
-   * @throws object_missing
+   * @throws object_missing, source_changed
    */
   get(
     key: string,
@@ -101,10 +104,10 @@ export interface ObjectStore {
     recognizes?: Recognizer,
   ): Promise<Buffer>;
 
-  /** Size in bytes. @throws object_missing */
-  stat(key: string, signal?: AbortSignal): Promise<{ bytes: number }>;
+  /** What an object is. @throws object_missing */
+  stat(key: string, signal?: AbortSignal): Promise<ObjectState>;
 
-  /** Keys that begin with `prefix`, in the order of their UTF-8 bytes, with their sizes. */
+  /** Keys that begin with `prefix`, in the order of their UTF-8 bytes, with what they are. */
   list(prefix: string, options?: ListOptions): AsyncIterable<ListedObject>;
 
   /** Removes an object. One that is not there is no error. */
@@ -114,9 +117,18 @@ export interface ObjectStore {
 /** Whether these are the very bytes; they do not change meanwhile. */
 export type Recognizer = (bytes: Buffer) => Promise<boolean>;
 
-export interface ListedObject {
-  key: string;
+export interface ObjectState {
+  /** Its size. */
   bytes: number;
+  /**
+   * What tells it from whatever has its key before or after it; opaque, and the same in a listing. Left out by a store
+   * that has none, and of an object of no bytes.
+   */
+  version?: string;
+}
+
+export interface ListedObject extends ObjectState {
+  key: string;
 }
 
 export interface ListOptions {
@@ -128,4 +140,6 @@ export interface ListOptions {
 export interface ByteRange {
   start: number;
   length: number;
+  /** As `stat` or a listing says it. */
+  version?: string | undefined;
 }

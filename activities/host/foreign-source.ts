@@ -1,4 +1,5 @@
 /** Where somebody else's backup is read from: one object of a bucket, or the objects of a folder. */
+import { createHash } from 'node:crypto';
 import { TidemarkError } from '../../domain/errors.ts';
 import { type ForeignOrder, keyBelow } from '../../domain/foreign.ts';
 import { measure, type RestorePhase } from '../../domain/progress.ts';
@@ -24,12 +25,14 @@ export interface ForeignPlace {
   files: { name: string; object: ListedObject }[];
   /** Of all that is to be read. */
   storedBytes: number;
+  /** As in `ForeignFacts`. */
+  identity: string;
 }
 
 /**
- * The place that was looked at, as it was then as far as its size tells.
+ * The place that was looked at, as it was then; and each of its objects is read only as it is now.
  *
- * @throws source_damaged; what `openPlace` does
+ * @throws source_changed; what `openPlace` does
  */
 export async function openKnownPlace(
   host: Host,
@@ -37,14 +40,15 @@ export async function openKnownPlace(
   signal: AbortSignal,
 ): Promise<ForeignPlace> {
   const place = await openPlace(host, order, signal);
-  if (foreignOf(order).facts?.storedBytes !== place.storedBytes) throw changedSince();
+  const { storedBytes, identity = place.identity } = foreignOf(order).facts ?? {};
+  if (storedBytes !== place.storedBytes || identity !== place.identity) throw changedSince();
   return place;
 }
 
 export function changedSince(): TidemarkError {
   return new TidemarkError(
-    'source_damaged',
-    'The backup was changed since it was looked at. Order the restore again.',
+    'source_changed',
+    'The backup was changed since it was looked at. Leave it as it is, and order the restore again.',
   );
 }
 
@@ -60,7 +64,9 @@ export async function openPlace(
   const source = openOrder(host, order);
   const { store, key } = await openStoreOf(host, source);
   const object = await findObject(store, key, signal);
-  if (object) return { source, store, object, files: [], storedBytes: object.bytes };
+  if (object) {
+    return { source, store, object, files: [], storedBytes: object.bytes, identity: identityOf([object]) };
+  }
   const files: ForeignPlace['files'] = [];
   for await (const found of store.list(`${key}/`, { signal })) {
     // Consoles make an empty object of a folder's own name.
@@ -76,7 +82,16 @@ export async function openPlace(
       `There is neither an object ${JSON.stringify(source.object)} in ${source.location} nor a folder of that name.`,
     );
   }
-  return { source, store, files, storedBytes: files.reduce((sum, { object: { bytes } }) => sum + bytes, 0) };
+  const objects = files.map(({ object: found }) => found);
+  const storedBytes = objects.reduce((sum, { bytes }) => sum + bytes, 0);
+  return { source, store, files, storedBytes, identity: identityOf(objects) };
+}
+
+/** One for any number of objects: a list of them all could be more than an order can carry. */
+function identityOf(objects: readonly ListedObject[]): string {
+  const hash = createHash('sha256');
+  for (const { key, bytes, version } of objects) hash.update(`${JSON.stringify([key, bytes, version])}\n`);
+  return hash.digest('hex');
 }
 
 /** What an order says of it. */

@@ -47,7 +47,8 @@ async function examineDump(
         'mode "side-by-side". The server was not touched.',
     );
   }
-  return { form, storedBytes: place.storedBytes, unpackedBytes, dump, warnings };
+  const { storedBytes, identity } = place;
+  return { form, storedBytes, identity, unpackedBytes, dump, warnings };
 }
 
 /**
@@ -60,17 +61,19 @@ async function examineFiles(
   place: ForeignPlace,
   trial: Attempt,
 ): Promise<ForeignFacts> {
-  const { storedBytes } = place;
+  const { storedBytes, identity } = place;
   const layout = await inspectLayout(host.settings.server);
   if (order.mode === 'in-place') {
     const into = new Unpacked(await limitsOf(host, order, layout));
     const form = await unpackPlace(host, place, { trial, into, phase: 'planning' });
     const { files } = findFiles(into);
     await requireFitting(host, files, layout);
-    return { form, storedBytes, unpackedBytes: into.bytes, files, warnings: [] };
+    return { form, storedBytes, identity, unpackedBytes: into.bytes, files, warnings: [] };
   }
-  if (!place.object) return { form: 'a folder', storedBytes, unpackedBytes: storedBytes, warnings: [] };
+  if (!place.object) {
+    return { form: 'a folder', storedBytes, identity, unpackedBytes: storedBytes, warnings: [] };
+  }
   const { form, bytes } = await openObject(host, place, { trial, tell: teller(trial, 'planning', () => 0) });
   await giveUp(bytes);
-  return { form, storedBytes, unpackedBytes: 0, warnings: [] };
+  return { form, storedBytes, identity, unpackedBytes: 0, warnings: [] };
 }

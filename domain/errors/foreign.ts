@@ -20,6 +20,12 @@ export const foreignErrors = {
     'A backup that was made elsewhere is cut short or damaged.',
     'Compare it with what was uploaded, and restore another one. The server was not touched.',
   ),
+  source_changed: entry(
+    409,
+    false,
+    'A backup that was made elsewhere was replaced, or written to, after it was looked at.',
+    'See that nobody writes to it, and order the restore again: what is there now is looked at anew.',
+  ),
   source_unsafe: entry(
     409,
     false,

@@ -18,6 +18,8 @@ export interface Download {
   into: Buffer | undefined;
   /** As in the call of the store. */
   recognizes?: Recognizer | undefined;
+  /** The generation that is wanted. */
+  version?: string | undefined;
 }
 
 /** A refusal says more than this only by mistake. */
@@ -36,7 +38,7 @@ const agents = proxied
  * take three times the processor's time for that.
  *
  * @param ended once aborted, `into` is not touched any more
- * @throws transfer_damaged when length or digest are not what was announced; GcsRefusal
+ * @throws transfer_damaged when length or digest are not what was announced; GcsRefusal, also of another generation
  */
 export async function download(
   url: URL,
@@ -102,6 +104,7 @@ class Keeper implements Sink {
   readonly #recognizes: Recognizer | undefined;
 
   constructor(status: number, headers: IncomingHttpHeaders, wanted: Download) {
+    requireGeneration(wanted.version, textOf(headers['x-goog-generation']));
     const { first, end, total } = extent(status, headers);
     this.#first = first;
     this.#next = first;
@@ -141,6 +144,12 @@ class Keeper implements Sink {
     this.#check?.finish();
     return this.#kept;
   }
+}
+
+/** A server that does not know the condition says of what object the bytes are; it is as if it had refused. */
+function requireGeneration(wanted: string | undefined, found: string | undefined): void {
+  if (wanted === undefined || found === undefined || found === wanted) return;
+  throw new GcsRefusal(412, {}, `generation ${wanted} was asked for, ${found} came`);
 }
 
 /** Which bytes of the object an answer brings, and how many the object has. */

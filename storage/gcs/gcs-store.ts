@@ -8,11 +8,19 @@ import type { Bucket, File, SaveOptions } from '@google-cloud/storage';
 import type { StorageOptions } from '../../config/storage.ts';
 import { TidemarkError } from '../../domain/errors.ts';
 import { throwIfCancelled } from '../cancel.ts';
+import { asChange } from '../changed.ts';
 import { digested } from '../digest.ts';
 import { requireKey, requirePrefix, requireRange } from '../keys.ts';
 import { bucketLocation, type BucketPlace } from '../location.ts';
 import { createsOnly, proofKey } from '../network/conditional.ts';
-import type { ByteRange, ListedObject, ListOptions, ObjectStore, Recognizer } from '../store.ts';
+import type {
+  ByteRange,
+  ListedObject,
+  ListOptions,
+  ObjectState,
+  ObjectStore,
+  Recognizer,
+} from '../store.ts';
 import { GcsAccess } from './access.ts';
 import { call } from './call.ts';
 import { gcsClient, type GcsClient, type GcsCredentials } from './client.ts';
@@ -39,7 +47,7 @@ export function openGcsStore(given: GcsOptions): Promise<ObjectStore> {
 
 /** A page of a listing, as the API gives it. */
 interface Page {
-  items?: { name: string; size?: string }[];
+  items?: { name: string; size?: string; generation?: string }[];
   nextPageToken?: string;
 }
 
@@ -106,14 +114,16 @@ class GcsStore implements ObjectStore {
       return Buffer.alloc(0);
     }
     const start = range?.start ?? 0;
-    const wanted = { start, length: range?.length ?? Number.MAX_SAFE_INTEGER, into, recognizes };
+    const version = range?.version;
+    const wanted = { start, length: range?.length ?? Number.MAX_SAFE_INTEGER, into, recognizes, version };
     const end = Math.min(start + wanted.length, Number.MAX_SAFE_INTEGER) - 1;
     // The digest is the whole object's. In the clear nothing else tells that a byte was changed on its way.
     const ranged = range && this.#client.encrypted ? { range: `bytes=${start}-${end}` } : undefined;
     const url = new URL(this.#client.storage.baseUrl);
     url.pathname += `/b/${encodeURIComponent(this.#bucketName)}/o/${encodeURIComponent(file.name)}`;
     url.search = 'alt=media';
-    return this.#call(`read ${key}`, signal, async (ended) => {
+    if (version !== undefined) url.searchParams.set('ifGenerationMatch', version);
+    const read = this.#call(`read ${key}`, signal, async (ended) => {
       const headers = { ...(await this.#authorization(url)), ...ranged, 'cache-control': 'no-store' };
       try {
         return await download(url, headers, wanted, ended);
@@ -123,13 +133,16 @@ class GcsStore implements ObjectStore {
         throw error;
       }
     });
+    return read.catch((error: unknown) => {
+      throw asChange(error, range, { key, location: this.location });
+    });
   }
 
-  async stat(key: string, signal?: AbortSignal): Promise<{ bytes: number }> {
+  async stat(key: string, signal?: AbortSignal): Promise<ObjectState> {
     const file = this.#file(key);
     return this.#call(`look at ${key}`, signal, async () => {
-      const [found] = await file.getMetadata({ fields: 'size' });
-      return { bytes: sizeOf(found.size, key) };
+      const [found] = await file.getMetadata({ fields: 'size,generation' });
+      return stateOf(found, key);
     });
   }
 
@@ -137,7 +150,7 @@ class GcsStore implements ObjectStore {
     requirePrefix(prefix);
     const query = {
       prefix: this.#root + prefix,
-      fields: 'items(name,size),nextPageToken',
+      fields: 'items(name,size,generation),nextPageToken',
       autoPaginate: false,
       maxResults: pageSize,
       ...(after !== undefined && { startOffset: this.#root + after }),
@@ -151,11 +164,11 @@ class GcsStore implements ObjectStore {
         'bucket_missing',
       );
       const { items = [], nextPageToken } = page as Page;
-      for (const { name, size } of items) {
+      for (const { name, ...item } of items) {
         const key = name.slice(this.#root.length);
         // What a console shows as folders are objects, too, with names that are no keys of ours.
         if (key === proofKey || key === after || key === '' || key.endsWith('/')) continue;
-        yield { key, bytes: sizeOf(size, key) };
+        yield { key, ...stateOf(item, key) };
       }
       pageToken = nextPageToken;
     } while (pageToken !== undefined);
@@ -254,6 +267,14 @@ class GcsStore implements ObjectStore {
 }
 
 /** As the API gives it: digits. */
+function stateOf(
+  { size, generation }: { size?: unknown; generation?: string | number | undefined },
+  key: string,
+): ObjectState {
+  const bytes = sizeOf(size, key);
+  return { bytes, ...(bytes > 0 && generation !== undefined && { version: String(generation) }) };
+}
+
 function sizeOf(size: unknown, key: string): number {
   const bytes = Number(size);
   if (size !== undefined && Number.isSafeInteger(bytes)) return bytes;

@@ -1,9 +1,11 @@
 /** Walking a directory in the order in which an object store lists keys. */
 import { lstat, readdir } from 'node:fs/promises';
 import path from 'node:path';
+import type { ListedObject, ObjectState } from '../store.ts';
 import { isAbsent } from './errors.ts';
+import { stateOf } from './state.ts';
 
-/** Files are asked for their size this many at a time. */
+/** Files are asked for what they are this many at a time. */
 const batch = 64;
 
 interface Entry {
@@ -14,7 +16,7 @@ interface Entry {
 }
 
 /**
- * Keys that begin with `prefix` with their sizes, in the order of their UTF-8 bytes. Memory is that of one folder's
+ * Keys that begin with `prefix` with what they are, in the order of their UTF-8 bytes. Memory is that of one folder's
  * names on each level. Only plain files are objects; symbolic links are not followed, and what vanishes meanwhile
  * is left out.
  *
@@ -24,7 +26,7 @@ interface Entry {
 export async function* listFiles(
   root: string,
   { prefix, after, reserved }: { prefix: string; after: string | undefined; reserved: ReadonlySet<string> },
-): AsyncGenerator<{ key: string; bytes: number }> {
+): AsyncGenerator<ListedObject> {
   const start = prefix.slice(0, prefix.lastIndexOf('/') + 1);
   const behind = after === undefined ? undefined : Buffer.from(after);
   const wanted = ({ key, folder, rank }: Entry): boolean =>
@@ -42,18 +44,18 @@ async function* walk(
   root: string,
   folderKey: string,
   wanted: (entry: Entry) => boolean,
-): AsyncGenerator<{ key: string; bytes: number }> {
+): AsyncGenerator<ListedObject> {
   const entries = await entriesOf(root, folderKey, wanted);
   let files: string[] = [];
   for (const { key, folder } of entries) {
     if (!folder) files.push(key);
     if (folder || files.length === batch) {
-      yield* withSizes(root, files);
+      yield* withStates(root, files);
       files = [];
     }
     if (folder) yield* walk(root, `${key}/`, wanted);
   }
-  yield* withSizes(root, files);
+  yield* withStates(root, files);
 }
 
 async function entriesOf(
@@ -76,21 +78,21 @@ async function entriesOf(
   return entries.sort((a, b) => Buffer.compare(a.rank, b.rank));
 }
 
-async function* withSizes(
+async function* withStates(
   root: string,
   keys: readonly string[],
-): AsyncGenerator<{ key: string; bytes: number }> {
-  const sizes = await Promise.all(keys.map((key) => sizeOf(path.join(root, key))));
+): AsyncGenerator<ListedObject> {
+  const states = await Promise.all(keys.map((key) => fileState(path.join(root, key))));
   for (const [index, key] of keys.entries()) {
-    const bytes = sizes[index];
-    if (bytes !== undefined) yield { key, bytes };
+    const state = states[index];
+    if (state) yield { key, ...state };
   }
 }
 
-async function sizeOf(file: string): Promise<number | undefined> {
+async function fileState(file: string): Promise<ObjectState | undefined> {
   try {
-    const found = await lstat(file);
-    return found.isFile() ? found.size : undefined;
+    const found = await lstat(file, { bigint: true });
+    return found.isFile() ? stateOf(found) : undefined;
   } catch (error) {
     if (isAbsent(error)) return undefined;
     throw error;

@@ -19,11 +19,13 @@ import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { TidemarkError } from '../../domain/errors.ts';
 import { throwIfCancelled } from '../cancel.ts';
+import { requireVersion } from '../changed.ts';
 import { requireKey, requirePrefix, requireRange } from '../keys.ts';
-import type { ByteRange, ListedObject, ListOptions, ObjectStore } from '../store.ts';
+import type { ByteRange, ListedObject, ListOptions, ObjectState, ObjectStore } from '../store.ts';
 import { errnoOf, isAbsent, storageError } from './errors.ts';
 import { Folders, refuseLinks, syncFolder, makeFolders } from './folders.ts';
 import { listFiles } from './list.ts';
+import { stateOf } from './state.ts';
 import {
   discardTemporary,
   proveLinks,
@@ -115,24 +117,31 @@ class LocalStore implements ObjectStore {
       // Without O_NONBLOCK, opening a named pipe that somebody put there would wait for ever.
       const handle = await open(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
       try {
-        const found = await handle.stat();
+        const found = await handle.stat({ bigint: true });
         if (!found.isFile()) throw absent(key, this.#root);
-        const length = Math.max(0, Math.min(most, found.size - start));
+        const object = { key, location: this.location };
+        requireVersion(range, stateOf(found).version, object);
+        const length = Math.max(0, Math.min(most, Number(found.size) - start));
         const buffer =
           into && into.length >= length ? into.subarray(0, length) : Buffer.allocUnsafeSlow(length);
-        return await fill(buffer, handle, start, signal);
+        const bytes = await fill(buffer, handle, start, signal);
+        // It may be written to while it is read.
+        if (range?.version !== undefined) {
+          requireVersion(range, stateOf(await handle.stat({ bigint: true })).version, object);
+        }
+        return bytes;
       } finally {
         await handle.close();
       }
     });
   }
 
-  async stat(key: string, signal?: AbortSignal): Promise<{ bytes: number }> {
+  async stat(key: string, signal?: AbortSignal): Promise<ObjectState> {
     return this.#read(`look at ${key}`, key, async (file) => {
       throwIfCancelled(signal);
-      const found = await lstat(file);
+      const found = await lstat(file, { bigint: true });
       if (!found.isFile()) throw absent(key, this.#root);
-      return { bytes: found.size };
+      return stateOf(found);
     });
   }
 

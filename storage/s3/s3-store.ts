@@ -17,10 +17,18 @@ import type { StorageOptions } from '../../config/storage.ts';
 import { TidemarkError } from '../../domain/errors.ts';
 import type { Log } from '../../domain/log.ts';
 import { cancelledError, throwIfCancelled } from '../cancel.ts';
+import { asChange, requireVersion } from '../changed.ts';
 import { requireKey, requirePrefix, requireRange } from '../keys.ts';
 import { bucketLocation, type BucketPlace } from '../location.ts';
 import { createsOnly, proofKey } from '../network/conditional.ts';
-import type { ByteRange, ListedObject, ListOptions, ObjectStore, Recognizer } from '../store.ts';
+import type {
+  ByteRange,
+  ListedObject,
+  ListOptions,
+  ObjectState,
+  ObjectStore,
+  Recognizer,
+} from '../store.ts';
 import { crc32Of, readBody, readWindow } from './body.ts';
 import { hasCredentialsService, s3Client, type S3Credentials } from './client.ts';
 import { s3Error } from './errors.ts';
@@ -121,6 +129,8 @@ class S3Store implements ObjectStore {
     const ignored = range !== undefined && answer.ContentRange === undefined;
     const window = ignored && (wanted > 0 || (answer.ContentLength ?? Infinity) > most);
     try {
+      // A server that does not know the condition says of what object the bytes are.
+      requireVersion(range, versionOf(answer.ETag), { key, location: this.location });
       if (window) {
         const object = { key, length: answer.ContentLength };
         return await readWindow(answer.Body as Readable, object, { start: wanted, length: most }, signal);
@@ -146,7 +156,7 @@ class S3Store implements ObjectStore {
   }
 
   /** One byte is fetched instead of the headers alone: a refusal without a body would not say what is wrong. */
-  async stat(key: string, signal?: AbortSignal): Promise<{ bytes: number }> {
+  async stat(key: string, signal?: AbortSignal): Promise<ObjectState> {
     const answer = await this.#fetch(this.#name(key), { start: 0, length: 1 }, signal);
     if (!answer) return { bytes: 0 };
     const body = answer.Body as Readable;
@@ -160,7 +170,7 @@ class S3Store implements ObjectStore {
         `The server of ${this.location} did not say how large ${key} is.`,
       );
     }
-    return { bytes };
+    return stateOf(bytes, answer.ETag);
   }
 
   async *list(prefix: string, { after, signal }: ListOptions = {}): AsyncGenerator<ListedObject> {
@@ -177,10 +187,10 @@ class S3Store implements ObjectStore {
             { abortSignal: signal },
           ),
       );
-      for (const { Key: name = '', Size: bytes = 0 } of page.Contents ?? []) {
+      for (const { Key: name = '', Size: bytes = 0, ETag: tag } of page.Contents ?? []) {
         const key = name.slice(this.#root.length);
         // A server that shows folders has names that are no keys of ours.
-        if (key !== proofKey && key !== '' && !key.endsWith('/')) yield { key, bytes };
+        if (key !== proofKey && key !== '' && !key.endsWith('/')) yield { key, ...stateOf(bytes, tag) };
       }
       if (page.IsTruncated !== true) return;
       if (page.NextContinuationToken === undefined) {
@@ -257,6 +267,7 @@ class S3Store implements ObjectStore {
       Bucket: this.#bucket,
       Key: name,
       ...(range && { Range: `bytes=${range.start}-${end}` }),
+      ...(range?.version !== undefined && { IfMatch: `"${range.version}"` }),
     });
     try {
       const answer = await this.#send(`read ${name.slice(this.#root.length)}`, signal, () =>
@@ -267,7 +278,7 @@ class S3Store implements ObjectStore {
       return answer;
     } catch (error) {
       if (error instanceof OutOfRange) return undefined;
-      throw error;
+      throw asChange(error, range, { key: name.slice(this.#root.length), location: this.location });
     }
   }
 
@@ -312,6 +323,16 @@ function signWith(command: PutObjectCommand, sha256: string): void {
     },
     { step: 'build' },
   );
+}
+
+function stateOf(bytes: number, tag: string | undefined): ObjectState {
+  const version = versionOf(tag);
+  return { bytes, ...(bytes > 0 && version !== undefined && { version }) };
+}
+
+/** Some servers leave the quotation marks out in one answer and not in another. */
+function versionOf(tag: string | undefined): string | undefined {
+  return tag?.replace(/^"(.*)"$/, '$1');
 }
 
 /** The answer to a range that begins at or beyond the end. */

@@ -96,7 +96,26 @@ export function readsConform(store: () => ObjectStore): void {
       await expect(store().stat('get')).rejects.toEqual(failure('object_missing'));
       await expect(store().get('get/ten/more')).rejects.toEqual(failure('object_missing'));
       await store().delete('get');
-      expect(await store().stat('get/ten')).toEqual({ bytes: 10 });
+      expect(await store().stat('get/ten')).toMatchObject({ bytes: 10 });
+    });
+
+    test('the version of an object is the same in a listing, and lets it alone be read', async () => {
+      await store().replace('get/version', Buffer.from('the first'));
+      const first = await store().stat('get/version');
+      expect(first).toEqual({ bytes: 9, version: expect.stringMatching(/^[^"]+$/) });
+      for await (const found of store().list('get/version')) expect(found).toEqual({ key: 'get/version', ...first });
+      const { version } = first;
+      const read = async (start: number, length: number): Promise<string> =>
+        (await store().get('get/version', { start, length, version })).toString();
+      expect([await read(0, 9), await read(4, 100), await read(9, 5)]).toEqual(['the first', 'first', '']);
+      await store().replace('get/version', Buffer.from('the other'));
+      expect((await store().stat('get/version')).version).not.toBe(version);
+      for (const [start, length] of [[0, 9], [4, 2]] as const) {
+        await expect(read(start, length)).rejects.toEqual(failure('source_changed'));
+        await expect(read(start, length)).rejects.toThrow(/get\/version .* is not the one that was looked at/);
+      }
+      await store().delete('get/version');
+      await expect(read(0, 9)).rejects.toEqual(failure('object_missing'));
     });
 
     test('an aborted signal ends a get', async () => {
@@ -117,7 +136,7 @@ export function readsConform(store: () => ObjectStore): void {
       const found: { key: string; bytes: number }[] = [];
       for await (const entry of store().list('list/')) found.push(entry);
       const expected = inByteOrder([...keys, ...unicode]);
-      expect(found).toEqual(expected.map((key) => ({ key, bytes: Buffer.byteLength(key) })));
+      expect(found).toMatchObject(expected.map((key) => ({ key, bytes: Buffer.byteLength(key) })));
     });
 
     test.each([

@@ -43,7 +43,7 @@ test('one with the mark does as it is asked', async () => {
   await own.put('a', body);
   await own.replace('a', Buffer.from('other'));
   expect((await own.get('a')).toString()).toBe('other');
-  expect(await own.stat('a')).toEqual({ bytes: 5 });
+  expect(await own.stat('a')).toMatchObject({ bytes: 5 });
   expect(await keysOf(own)).toEqual([mark, 'a']);
   await own.delete('a');
   expect(await keysOf(store)).toEqual([mark]);
