@@ -2,6 +2,7 @@
  * The plan of a dump's restore. Statements are carried out by any version and any layout; what stands in the way is
  * said before anything is touched.
  */
+import { planKeysOfDump } from './at-rest.ts';
 import { listed } from './dump.ts';
 import { TidemarkError } from './errors.ts';
 import { dataDirectory } from './layout.ts';
@@ -93,7 +94,7 @@ function refuseMissingTools(backup: BackupFacts, { tools, identities }: TargetFa
 
 function warningsOf(backup: BackupFacts & { dump: DumpContent }, target: TargetFacts): string[] {
   const { dump, memoryTables, serverVersion } = backup;
-  const warnings: string[] = [];
+  const warnings = planKeysOfDump(backup.atRest, target.keys);
   if (majorVersion(serverVersion) !== majorVersion(target.serverVersion)) {
     warnings.push(
       `The dump is of MariaDB ${serverVersion}, and was loaded into ${target.serverVersion}: see that your programs agree with it.`,

@@ -1,5 +1,6 @@
 /** What a manifest says. Times are RFC 3339 in UTC, sizes bytes, digests SHA-256 in hex. */
 import type { ArchivePoint } from './archive/facts.ts';
+import type { AtRest } from './at-rest.ts';
 import type { Layout } from './layout.ts';
 import type { BackupType } from './operations.ts';
 
@@ -87,6 +88,8 @@ export interface Manifest {
   dump?: DumpContent;
   /** Tables whose content is lost at a restart and so is not in the backup, as `db`.`table`. */
   memoryTables: string[];
+  /** What the server kept encrypted on its disks; left out where that was nothing, and by agents of before it was noted. */
+  atRest?: AtRest;
   /** `recipients`: age public keys that the stream is encrypted for; empty: not encrypted. */
   pipeline: { compression: 'zstd'; recipients: string[] };
   streams: StreamRecord[];

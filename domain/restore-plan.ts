@@ -2,6 +2,7 @@
  * The plan of a restore: pure arithmetic on what the backup is and what stands on the host. A refusal says
  * why, and what could be done instead, before anything is touched.
  */
+import { type AtRest, type HostKeys, planKeys } from './at-rest.ts';
 import { dataDirectory, type Layout } from './layout.ts';
 import type { RecoveryPlan } from './archive/plan-types.ts';
 import type { BackupSource } from './copies.ts';
@@ -25,6 +26,8 @@ export interface BackupFacts {
   binlog?: BinlogPosition;
   pointInTime: string;
   memoryTables: string[];
+  /** What its server kept encrypted, or that of what it builds on; left out where that is nothing, or not known. */
+  atRest?: AtRest;
   /** Where it can be read, when it is in more than one place. */
   sources?: BackupSource[];
   /** Of an incremental: what it builds on, from the full on. */
@@ -73,6 +76,8 @@ export interface TargetFacts {
   tools: TargetTools;
   /** Left out by an agent of an earlier version. */
   identities?: HostIdentities;
+  /** Likewise. */
+  keys?: HostKeys;
   /** Size of the redo log that the server makes. */
   redoBytes: number;
   /** It restores incrementals. Left out by an agent of an earlier version. */
@@ -143,7 +148,8 @@ export interface RestorePlanReport extends RestorePlan {
 export const workingRoom = 64 * 1024 * 1024;
 
 /**
- * @throws tool_missing, agent_outdated, tool_version_mismatch, layout_unsupported, identity_unavailable, disk_full
+ * @throws tool_missing, agent_outdated, tool_version_mismatch, layout_unsupported, server_keys_missing,
+ *   identity_unavailable, disk_full
  */
 export function planRestore(
   backup: BackupFacts,
@@ -154,6 +160,7 @@ export function planRestore(
   refuseMissingTools(backup, target);
   refuseOldAgent(backup, target);
   refuseUnfit(backup, target);
+  const ofKeys = planKeys(backup.atRest, target.keys);
   const directory = dataDirectory(target.layout);
   const space = target.space.find((entry) => entry.directory === directory);
   const bytesFree = (space?.freeBytes ?? 0) + (mode === 'in-place' ? (space?.usedBytes ?? 0) : 0);
@@ -180,7 +187,7 @@ export function planRestore(
     ),
     bytesNeeded,
     bytesFree,
-    warnings,
+    warnings: [...ofKeys, ...warnings],
   };
 }
 

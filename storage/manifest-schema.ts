@@ -64,6 +64,9 @@ export const manifestSchema: z.ZodType<Manifest> = z.strictObject({
     })
     .optional(),
   memoryTables: z.array(z.string()),
+  atRest: z
+    .strictObject({ plugin: z.string(), settings: z.array(z.string()), keyIds: z.array(size) })
+    .exactOptional(),
   pipeline: z.strictObject({ compression: z.literal('zstd'), recipients: z.array(z.string()) }),
   uncompressedBytes: size,
   dataBytes: size.default(0),

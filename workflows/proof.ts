@@ -50,6 +50,7 @@ const proversOwn: readonly ErrorName[] = [
   'tool_missing',
   'tool_version_mismatch',
   'identity_unavailable',
+  'server_keys_missing',
   'invalid_setting',
   'disk_full',
 ];

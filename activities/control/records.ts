@@ -1,6 +1,7 @@
 /** The rows of backups and restores, moved along as their workflows go. */
 import type { BackupRecord } from '../../catalog/types.ts';
 import { planFrom } from '../../domain/archive/plan.ts';
+import { joinedAtRest } from '../../domain/at-rest.ts';
 import { requireEncryptedFor } from '../../domain/encryption.ts';
 import { messageOf, TidemarkError } from '../../domain/errors.ts';
 import type { Manifest } from '../../domain/manifest.ts';
@@ -82,6 +83,7 @@ export function recordActivities(plane: Plane): RecordActivities {
       const { manifest, sha256 } = links.at(-1) ?? links[0];
       const before = links.slice(0, -1);
       const sources = sourcesOf(links);
+      const atRest = joinedAtRest(links.map((link) => link.manifest.atRest));
       return {
         backupId,
         manifestSha256: sha256,
@@ -94,6 +96,7 @@ export function recordActivities(plane: Plane): RecordActivities {
         ...(manifest.binlog && { binlog: manifest.binlog }),
         pointInTime: manifest.pointInTime,
         memoryTables: manifest.memoryTables,
+        ...(atRest && { atRest }),
         ...(sources.length > 1 && { sources }),
         ...(before.length > 0 && { dataBytes: manifest.dataBytes, chain: before.map(chainedFacts) }),
         ...(manifest.dump && { dataBytes: manifest.dataBytes, dump: manifest.dump }),

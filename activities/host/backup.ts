@@ -223,6 +223,7 @@ function shared(
     ...(facts.binlog && { binlog: facts.binlog }),
     server: { version: facts.serverVersion, name: own.server_name ?? own.service_id, layout },
     memoryTables: facts.memoryTables,
+    ...(facts.atRest && { atRest: facts.atRest }),
     pipeline: { compression: 'zstd', recipients: settings.recipients },
     uncompressedBytes: facts.uncompressedBytes,
     dataBytes: facts.dataBytes,

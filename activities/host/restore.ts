@@ -13,6 +13,7 @@ import { prepareCopy } from '../../mariadb/restore/prepare.ts';
 import { checkStaging, freeSpace } from '../../mariadb/restore/room.ts';
 import { createStaging } from '../../mariadb/restore/staging.ts';
 import { lostInPowerCut, markSynced, markUnpacked } from '../../mariadb/restore/unpacked.ts';
+import { inspectKeys } from '../../mariadb/server/keys.ts';
 import { inspectLayout } from '../../mariadb/server/layout.ts';
 import { isServing } from '../../mariadb/server/lifecycle.ts';
 import { readServerOptions } from '../../mariadb/server/options.ts';
@@ -65,6 +66,7 @@ export function restoreActivities(host: Host): RestoreActivities {
           identities: order.encrypted
             ? await identitiesFor(host, operationOf(order))
             : { recipients: [], fault: '' },
+          keys: await inspectKeys(server),
           copies: [...host.copies.keys()],
           redoBytes: Number((await readServerOptions(server)).get('innodb_log_file_size') ?? 0),
           appliesChains: true as const,

@@ -12,6 +12,7 @@ import type { ProverSettings } from '../../config/agent.ts';
 import { isInstalled, type ProgramName, programVersion } from '../../mariadb/programs.ts';
 import { inspectIdentities } from '../../mariadb/restore/identity.ts';
 import { freeBytes } from '../../mariadb/restore/room.ts';
+import { inspectKeys } from '../../mariadb/server/keys.ts';
 import { readServerOptions } from '../../mariadb/server/options.ts';
 import type { Host } from '../host/host.ts';
 import type { HostProofInput } from './contract.ts';
@@ -29,7 +30,7 @@ export function settingsOf(host: Host): ProverSettings {
 /**
  * @param replay what is replayed onto the copy
  * @returns how much room it needs; bytes
- * @throws tool_missing, tool_version_mismatch, identity_unavailable
+ * @throws tool_missing, tool_version_mismatch, server_keys_missing, identity_unavailable
  */
 export async function planOnProver(
   host: Host,
@@ -72,6 +73,7 @@ async function targetFacts(
       mariadbInstallDb: (await isInstalled(server, 'mariadb-install-db')) ? 'there' : '',
     },
     identities: isEncrypted ? await inspectIdentities(restore, trial) : { recipients: [], fault: '' },
+    keys: await inspectKeys(server),
     redoBytes: Number((await readServerOptions(server)).get('innodb_log_file_size') ?? 0),
     appliesChains: true,
     loadsDumps: true,

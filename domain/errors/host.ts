@@ -68,6 +68,12 @@ export const hostErrors = {
     'The backup is encrypted, and nobody on the host can open it.',
     'Give the agent the age identity of a recipient that the message names: `restore.age_identity_file` or `restore.age_identity_command`.',
   ),
+  server_keys_missing: entry(
+    409,
+    false,
+    'The backup is of a server with encryption at rest, and the target does not have its keys.',
+    'Bring the key file, and the settings of the plugin that reads it, to the host of the target; see [operating.md](operating.md#encryption-at-rest). Nothing was touched.',
+  ),
   identity_command_failed: entry(
     409,
     true,

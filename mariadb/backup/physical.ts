@@ -4,6 +4,7 @@
  */
 import { rm } from 'node:fs/promises';
 import type { BackupSettings, ServerSettings } from '../../config/agent.ts';
+import type { AtRest } from '../../domain/at-rest.ts';
 import { TidemarkError } from '../../domain/errors.ts';
 import type { Layout } from '../../domain/layout.ts';
 import type { BinlogPosition } from '../../domain/manifest.ts';
@@ -11,6 +12,7 @@ import { majorVersion } from '../../domain/versions.ts';
 import type { Attempt } from '../context.ts';
 import { findProgram, programVersion } from '../programs.ts';
 import { failedStage, startPipeline, type Pipeline, type StageResult } from '../processes/pipeline.ts';
+import { readAtRest } from '../server/at-rest.ts';
 import { has, readFacts, type ServerFacts } from '../server/facts.ts';
 import { contentWarnings, requireForBackup } from '../server/requirements.ts';
 import { connect } from '../server/sql.ts';
@@ -28,6 +30,8 @@ export interface PhysicalBackupFacts {
   serverVersion: string;
   toolVersion: string;
   memoryTables: string[];
+  /** Left out where the server keeps nothing encrypted. */
+  atRest?: AtRest;
   /** Bytes before compression. */
   uncompressedBytes: number;
   /** What the files that the tool reads took when it began; 0 when that is not known. */
@@ -169,9 +173,12 @@ export async function startPhysicalBackup({
   };
 }
 
-async function askServer(server: ServerSettings): Promise<ServerFacts> {
+type AskedFacts = ServerFacts & { atRest: AtRest | undefined };
+
+async function askServer(server: ServerSettings): Promise<AskedFacts> {
   await using connection = await connect(server);
-  return await readFacts(connection);
+  const facts = await readFacts(connection);
+  return { ...facts, atRest: await readAtRest(connection, facts) };
 }
 
 function notJoined(results: readonly StageResult[]): TidemarkError {
@@ -185,7 +192,7 @@ function notJoined(results: readonly StageResult[]): TidemarkError {
 }
 
 interface Ended {
-  facts: ServerFacts;
+  facts: AskedFacts;
   scratch: Scratch;
   toolLog: ToolLog;
   backup: BackupSettings;
@@ -210,6 +217,7 @@ async function describe(ended: Ended): Promise<PhysicalBackupFacts> {
     ...notes,
     ...(binlog ? { binlog } : {}),
     memoryTables: facts.memoryTables,
+    ...(facts.atRest && { atRest: facts.atRest }),
     uncompressedBytes: ended.uncompressedBytes,
     dataBytes: ended.dataBytes,
     pointInTime: new Date(pointInTime).toISOString(),

@@ -4,6 +4,7 @@
  */
 import { rm } from 'node:fs/promises';
 import type { BackupSettings, ServerSettings } from '../../config/agent.ts';
+import type { AtRest } from '../../domain/at-rest.ts';
 import type { DumpFilter } from '../../domain/dump.ts';
 import { TidemarkError } from '../../domain/errors.ts';
 import type { BinlogPosition, DumpContent } from '../../domain/manifest.ts';
@@ -13,6 +14,7 @@ import type { RunningBackup } from '../backup/physical.ts';
 import type { Attempt } from '../context.ts';
 import { failedStage, startPipeline, type Pipeline } from '../processes/pipeline.ts';
 import { findProgram, programVersion } from '../programs.ts';
+import { readAtRest } from '../server/at-rest.ts';
 import { readFacts, type ServerFacts } from '../server/facts.ts';
 import { requireForDump } from '../server/requirements.ts';
 import { connect } from '../server/sql.ts';
@@ -28,6 +30,8 @@ export interface DumpFacts {
   serverVersion: string;
   toolVersion: string;
   memoryTables: string[];
+  /** Left out where the server keeps nothing encrypted. */
+  atRest?: AtRest;
   uncompressedBytes: number;
   dataBytes: number;
   /** The instant that it shows, rounded up to the second. */
@@ -103,14 +107,17 @@ export async function startDump({
   };
 }
 
+type AskedFacts = ServerFacts & { atRest: AtRest | undefined };
+
 async function askServer(
   server: ServerSettings,
   filter: DumpFilter,
-): Promise<{ facts: ServerFacts; subject: DumpSubject }> {
+): Promise<{ facts: AskedFacts; subject: DumpSubject }> {
   await using connection = await connect(server);
   const facts = await readFacts(connection);
   requireForDump(facts);
-  return { facts, subject: await inspectSubject(connection, filter) };
+  const atRest = await readAtRest(connection, facts);
+  return { facts: { ...facts, atRest }, subject: await inspectSubject(connection, filter) };
 }
 
 async function describe({
@@ -120,7 +127,7 @@ async function describe({
   toolVersion,
   uncompressedBytes,
 }: {
-  facts: ServerFacts;
+  facts: AskedFacts;
   subject: DumpSubject;
   scratch: DumpScratch;
   toolVersion: string;
@@ -140,6 +147,7 @@ async function describe({
     serverVersion: facts.version,
     toolVersion,
     memoryTables,
+    ...(facts.atRest && { atRest: facts.atRest }),
     uncompressedBytes,
     // What the server estimates can be of long ago.
     dataBytes: Math.max(dataBytes, uncompressedBytes),

@@ -4,6 +4,7 @@ import { TidemarkError } from '../../domain/errors.ts';
 import type { Attempt } from '../context.ts';
 import { runProgram } from '../processes/run.ts';
 import { findProgram } from '../programs.ts';
+import { adoptKeyOptions } from './key-options.ts';
 import { workingMemory } from './memory.ts';
 import { freeBytes, usedBytes } from './room.ts';
 import { readCheckpoints, type Checkpoints } from './tool-files.ts';
@@ -28,6 +29,7 @@ export interface PrepareOptions {
 export async function prepareCopy(options: PrepareOptions): Promise<void> {
   const before = await requireCheckpoints(options);
   if (before.prepared) return;
+  await adoptKeyOptions(options.server, options.directory);
   await runPrepare(options, []);
 }
 

@@ -70,8 +70,13 @@ const variableName = (option: string): string => option.trim().replaceAll('-', '
 async function keepsBinlog(server: OptionFiles, options: ServerOptions): Promise<boolean> {
   const base = options.get('log_bin') ?? '';
   if (base === '' || base === '0') return false;
-  const given = await printDefaults(server, server.defaults_file, ['--mysqld']);
+  const given = await readGivenOptions(server);
   return given.some(([name]) => name === 'log_bin');
+}
+
+/** What the option files themselves give the server, in the order in which they are read. @throws invalid_setting */
+export async function readGivenOptions(server: OptionFiles): Promise<[string, string][]> {
+  return await printDefaults(server, server.defaults_file, ['--mysqld']);
 }
 
 /** How the agent signs on. An empty `host` means the socket. */
