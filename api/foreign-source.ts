@@ -3,11 +3,10 @@ import { randomBytes } from 'node:crypto';
 import type { ExternalBucketRecord } from '../catalog/external-bucket-types.ts';
 import type { RestoredBackup, ServiceRecord } from '../catalog/types.ts';
 import { TidemarkError } from '../domain/errors.ts';
-import { keyBelow, objectPathOf, objectPathRule } from '../domain/foreign.ts';
+import { type AskedSource, keyBelow, objectPathOf, objectPathRule } from '../domain/foreign.ts';
 import { bucketContext, type SourceSecrets } from '../domain/storage-credentials.ts';
 import type { Parts } from './context.ts';
 import { requireAllowedEndpoint } from './external-bucket.ts';
-import { notAvailable } from './not-available.ts';
 import type { RestoreRequest } from './schemas/restore-request.ts';
 
 export interface ForeignRestore {
@@ -16,10 +15,12 @@ export interface ForeignRestore {
   plan?: never;
   /** The bucket as the catalog keeps it: credentials and key are sealed. */
   source: ExternalBucketRecord;
+  /** The same, for a plan. */
+  asked: AskedSource;
 }
 
-/** Fields that say how far or how much: of a backup of somebody else all is restored, to its own instant. */
-const senseless = ['point_in_time', 'gtid', 'before_gtid', 'latest', 'timeline', 'include', 'as'] as const;
+/** Fields that say how far: a backup of somebody else is restored to its own instant. */
+const senseless = ['point_in_time', 'gtid', 'before_gtid', 'latest', 'timeline'] as const;
 
 /**
  * @returns undefined for a request that names a backup of ours
@@ -27,18 +28,16 @@ const senseless = ['point_in_time', 'gtid', 'before_gtid', 'latest', 'timeline',
  */
 export async function foreignRestore(
   body: RestoreRequest,
-  dryRun: boolean,
   target: ServiceRecord,
   parts: Parts,
 ): Promise<ForeignRestore | undefined> {
   const { external_source: given } = body;
   if (!given) return undefined;
-  if (dryRun) throw notAvailable('"dry_run" is not available yet beside external_source.', 'Leave it out.');
   const beside = senseless.find((field) => body[field] !== undefined);
   if (beside !== undefined) {
     throw new TidemarkError(
       'invalid_request',
-      `The field "${beside}" has to be left out beside external_source: a backup that Tidemark did not make is restored whole, to its own instant.`,
+      `The field "${beside}" has to be left out beside external_source: a backup that Tidemark did not make is restored to its own instant.`,
     );
   }
   const id = body.id ?? body.key ?? '';
@@ -59,9 +58,11 @@ export async function foreignRestore(
   const bucketId = randomBytes(16).toString('hex');
   const sealed = parts.keyRing.seal(JSON.stringify(secrets), bucketContext(bucketId));
   const type = given.method === 'mysqldump' ? 'dump' : 'full';
+  const source = { id: bucketId, location, sealed };
   return {
     backup: { id, serviceId: target.serviceId, type },
-    source: { id: bucketId, location, sealed },
+    source,
+    asked: { ...source, method: given.method },
   };
 }
 

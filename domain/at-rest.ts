@@ -62,23 +62,35 @@ export const systemKeyId = 1;
  */
 export function planKeys(backup: AtRest | undefined, keys: HostKeys | undefined): string[] {
   if (!backup || !isSealed(backup)) return [];
-  const what = `The backup is of a server with encryption at rest (${whatOf(backup)}), whose keys are in no backup.`;
-  const ids = listOf(backup.keyIds);
+  const what = introduced(backup);
   if (!keys) {
-    return [`${what} The agent is of a version that does not say what keys its host has: see that it has those.`];
+    return [
+      `${what} The agent is of a version that does not say what keys its host has: see that it has those.`,
+    ];
   }
-  const lacking = lackOf(backup, keys);
-  if (lacking !== undefined) {
-    throw new TidemarkError(
-      'server_keys_missing',
-      `${what} ${lacking} Bring the plugin's settings and the keys of the old server (${ids}) to the target's host, and order ` +
-        'this again.',
-    );
-  }
+  requireKeys(backup, keys);
+  const ids = listOf(backup.keyIds);
   if (keys.keyIds) {
     return [`${what} The target has keys of the same ids (${ids}): they have to be the very same keys.`];
   }
-  return [`${what} The target has to have the very same keys (${ids}), which cannot be seen from its settings.`];
+  return [
+    `${what} The target has to have the very same keys (${ids}), which cannot be seen from its settings.`,
+  ];
+}
+
+/** @throws server_keys_missing where the keys of a host are surely not those of a backup */
+export function requireKeys(backup: AtRest, keys: HostKeys): void {
+  const lacking = lackOf(backup, keys);
+  if (lacking === undefined) return;
+  throw new TidemarkError(
+    'server_keys_missing',
+    `${introduced(backup)} ${lacking} Bring the plugin's settings and the keys of the old server (${listOf(backup.keyIds)}) to ` +
+      "the target's host, and order this again.",
+  );
+}
+
+function introduced(backup: AtRest): string {
+  return `The backup is of a server with encryption at rest (${whatOf(backup)}), whose keys are in no backup.`;
 }
 
 /** The same for a dump, which has no files: only its statements may ask for encrypted tables. */
@@ -92,7 +104,8 @@ export function planKeysOfDump(backup: AtRest | undefined, keys: HostKeys | unde
 
 function lackOf(backup: AtRest, { plugin, keyIds, fault }: HostKeys): string | undefined {
   if (plugin === '') return "The target's option files name no plugin for keys.";
-  if (plugin !== backup.plugin) return `The target's option files name the plugin ${plugin} for keys, another one.`;
+  if (plugin !== backup.plugin)
+    return `The target's option files name the plugin ${plugin} for keys, another one.`;
   if (fault !== undefined) return fault;
   const missing = backup.keyIds.filter((id) => keyIds?.includes(id) === false);
   if (missing.length === 0) return undefined;

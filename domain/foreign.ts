@@ -31,6 +31,8 @@ export interface ForeignFacts {
   unpackedBytes: number;
   /** Of files: what they say of themselves, once all of them were read. */
   files?: ForeignFiles;
+  /** Of files: the databases among them, the server's own left out; once their names are known. */
+  databases?: string[];
   /** Of a dump: always read whole before anything is done with it. */
   dump?: ForeignDump;
   /** What a person should know, each a sentence. */
@@ -45,6 +47,8 @@ export interface ForeignFiles {
   /** As in `backup-my.cnf`; left out where that does not say it. */
   innodbPageSize?: number;
   innodbDataFiles?: string[];
+  /** What gave the server its keys, by the plugin's name; left out where it had none. */
+  keyPlugin?: string;
   binlog?: BinlogPosition;
 }
 
@@ -59,8 +63,21 @@ export interface ForeignDump extends DumpContent {
 /** What a restore has to be ordered with to begin at somebody else's backup. */
 export interface ForeignOrder {
   source: SealedSource;
+  /** Somebody asks what it is: what is small enough is read to its end for that. */
+  asked?: true;
   /** Left out while it is being found out. */
   facts?: ForeignFacts;
+}
+
+/** Where a backup of somebody else lies, of a plan: the catalog has nothing of it. */
+export interface AskedSource {
+  /** What the secrets are sealed for. */
+  id: string;
+  /** The bucket: `s3://name`. */
+  location: string;
+  method: ForeignMethod;
+  /** Credentials and key, sealed under the deployment's key. */
+  sealed: string;
 }
 
 /** The longest name of an object, and of a part of it, in UTF-8 bytes: those of the stores. */

@@ -16,7 +16,7 @@ export interface WantedDatabase {
 /** The server's own. */
 const systemDatabases = new Set(['mysql', 'sys', 'information_schema', 'performance_schema']);
 
-function isSystemDatabase(name: string): boolean {
+export function isSystemDatabase(name: string): boolean {
   return systemDatabases.has(name.toLowerCase());
 }
 

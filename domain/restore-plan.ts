@@ -142,6 +142,8 @@ export interface RestorePlanReport extends RestorePlan {
   recovery?: RecoveryPlan;
   /** What is replayed then. */
   binlogs?: SelectedBinlogs;
+  /** Of a backup that Tidemark did not make: what it is, for people, and its databases as far as they are known. */
+  foreign?: { form: string; databases?: string[] };
 }
 
 /** What prepare and the private server write beside the data and the redo log: temporary tablespaces, undo, logs. */

@@ -22,11 +22,7 @@ export function sourceChanged({ key, location }: Named): TidemarkError {
  * @param found what the store says of the object whose bytes it brings; undefined where it does not say it
  * @throws source_changed
  */
-export function requireVersion(
-  range: ByteRange | undefined,
-  found: string | undefined,
-  object: Named,
-): void {
+export function requireVersion(range: ByteRange | undefined, found: string | undefined, object: Named): void {
   if (range?.version !== undefined && found !== undefined && found !== range.version) {
     throw sourceChanged(object);
   }

@@ -1,13 +1,15 @@
 /** Finding out what somebody else's backup is, before anything is done with it. */
 import type { HostRestoreInput } from '../activities/host/contract.ts';
+import { listed } from '../domain/dump.ts';
 import { TidemarkError } from '../domain/errors.ts';
 import type { ForeignFacts, SealedSource } from '../domain/foreign.ts';
 import { planLoad } from '../domain/load-plan.ts';
 import type { RestoreInput } from '../domain/operations.ts';
+import type { PartRequest } from '../domain/part.ts';
 import { type BackupFacts, planRestore, type TargetFacts } from '../domain/restore-plan.ts';
 import { type Agent, agentProxies, type ControlPlane } from './agents.ts';
 import { isUnknownActivity } from './failures.ts';
-import { orderOf, type PlannedRestore } from './restore-planning.ts';
+import { examinePart, orderOf, type PlannedRestore } from './restore-planning.ts';
 
 /**
  * The plan of a restore from there.
@@ -15,13 +17,18 @@ import { orderOf, type PlannedRestore } from './restore-planning.ts';
  * @throws what the place, the backup and the host refuse; agent_outdated
  */
 export async function planForeign(plane: ControlPlane, input: RestoreInput): Promise<PlannedRestore> {
-  const { restoreId, serviceId, mode } = input;
+  const { restoreId, workflowId, backupId, serviceId, mode, asked } = input;
   const { agentId, keepPreviousMs } = await plane.control.findAgent({ serviceId });
   const agent = agentProxies(agentId, input.timings);
   const own = { ...orderOf(input, ''), ...(keepPreviousMs !== undefined && { keepPreviousMs }) };
-  const source = await plane.control.sealSource({ restoreId, agentId });
+  const source = await plane.control.sealSource({
+    restoreId,
+    agentId,
+    ...(asked && { asked: { source: asked, backupId, workflowId } }),
+  });
   const host = await agent.control.inspectHost({ ...own, encrypted: false });
-  const found = await examine(agent, { ...own, foreign: { source } }, source);
+  if (own.part) await examinePart(agent, own, host);
+  const found = await examine(agent, { ...own, foreign: { source, ...(asked && { asked: true }) } }, source);
   const facts = factsOf(input, found, host);
   const { dump } = facts;
   const plan = dump ? planLoad({ ...facts, dump }, host, mode) : planRestore(facts, host, mode);
@@ -31,7 +38,19 @@ export async function planForeign(plane: ControlPlane, input: RestoreInput): Pro
     facts,
     host,
     plan: { ...plan, warnings: [...found.warnings, ...plan.warnings] },
+    foreign: found,
   };
+}
+
+/** What becomes of what the server has now, a sentence: a person who asks for a plan should read it. */
+export function lossOf({ dump }: BackupFacts, part: PartRequest | undefined): string {
+  if (part) {
+    const beside =
+      part.as === undefined ? 'takes the place of what is there' : `is beside what is there, as ${part.as}`;
+    return `Of the running server nothing else is touched: what comes back ${beside}.`;
+  }
+  if (!dump || dump.whole) return 'All that the server has now is replaced, its accounts included.';
+  return `What the running server has now in ${listed(dump.databases)} is dropped, also what the dump does not have.`;
 }
 
 async function examine(

@@ -2,6 +2,7 @@
 import type { HostInspection, HostRestoreInput } from '../activities/host/contract.ts';
 import { planSources } from '../domain/copies.ts';
 import { TidemarkError } from '../domain/errors.ts';
+import type { ForeignFacts } from '../domain/foreign.ts';
 import { planLoad } from '../domain/load-plan.ts';
 import type { RestoreInput, RestoreMode, SealedBucket } from '../domain/operations.ts';
 import { isIncluded } from '../domain/part.ts';
@@ -30,6 +31,8 @@ export interface PlannedRestore {
   recovery?: PlannedRecovery;
   /** What of the archive it replays. */
   binlogs?: SelectedBinlogs;
+  /** Of a backup that Tidemark did not make. */
+  foreign?: ForeignFacts;
 }
 
 /** What is needed is there, fits, and may be: or the restore is refused before anything is touched. */
@@ -80,7 +83,11 @@ function factsOf({ part }: RestoreInput, facts: BackupFacts): BackupFacts {
 }
 
 /** @throws agent_outdated, part_conflict, privilege_missing, database_unreachable */
-async function examinePart(agent: Agent, order: HostRestoreInput, host: HostInspection): Promise<void> {
+export async function examinePart(
+  agent: Agent,
+  order: HostRestoreInput,
+  host: HostInspection,
+): Promise<void> {
   if (!host.bringsParts) {
     throw new TidemarkError(
       'agent_outdated',

@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { dataDirectory, type Layout } from '../../domain/layout.ts';
 import type { ForeignDump } from '../../domain/foreign.ts';
 import type { DumpContent } from '../../domain/manifest.ts';
+import { wantedOf } from '../../domain/part.ts';
 import { bytesWrittenBy } from '../../mariadb/backup/estimate.ts';
 import type { Attempt } from '../../mariadb/context.ts';
 import { loadFresh } from '../../mariadb/dump/fresh.ts';
@@ -57,7 +58,7 @@ export async function loadForeign(
       plain: true,
       memoryBytes: await workingMemory(restore.memory_share, useful),
       attempt: loading.trial,
-      watch: (connection) => watchTrial(connection, dump, server),
+      watch: (connection) => watchTrial(connection, triedAs(loading.order, dump), server),
     },
     (load, pid) => feedDump(host, { ...loading, phase: 'fetching', pid }, load),
   );
@@ -72,6 +73,13 @@ export async function replaceByForeign(host: Host, order: HostRestoreInput, tria
   await replaceDatabases({ server, databases, identity: undefined, plain: true, attempt: trial }, (load) =>
     feedDump(host, { order, place, trial, phase: 'cutting_over', pid }, load),
   );
+}
+
+/** Of a part, what else its database has in the running server stays: nothing is lost with tables that the dump lacks. */
+function triedAs({ part }: HostRestoreInput, { unnamed, ...dump }: ForeignDump): ForeignDump {
+  const stays =
+    part && (part.as !== undefined || wantedOf(part.include).every(({ tables }) => tables !== 'all'));
+  return { ...dump, ...(unnamed !== undefined && !stays && { unnamed }) };
 }
 
 function dumpOf(order: HostRestoreInput): ForeignDump {

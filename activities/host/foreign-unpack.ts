@@ -1,5 +1,6 @@
 /** Restoring what Tidemark did not make: unpacked or loaded; from then on it is a copy like any other. */
 import { readdir } from 'node:fs/promises';
+import { requireKeys } from '../../domain/at-rest.ts';
 import { TidemarkError } from '../../domain/errors.ts';
 import type { ForeignFiles } from '../../domain/foreign.ts';
 import { dataDirectory, type Layout } from '../../domain/layout.ts';
@@ -14,6 +15,7 @@ import { emptyDirectory } from '../../mariadb/restore/extract.ts';
 import { freeBytes, usedBytes } from '../../mariadb/restore/room.ts';
 import { createStaging, type Staging } from '../../mariadb/restore/staging.ts';
 import { markUnpacked } from '../../mariadb/restore/unpacked.ts';
+import { inspectKeys } from '../../mariadb/server/keys.ts';
 import { readServerOptions } from '../../mariadb/server/options.ts';
 import { serverOwner } from '../../mariadb/server/owner.ts';
 import type { FetchReport, HostRestoreInput } from './contract.ts';
@@ -75,7 +77,7 @@ export async function unpackForeign(
   return report;
 }
 
-/** @throws tool_version_mismatch, layout_unsupported */
+/** @throws tool_version_mismatch, layout_unsupported, server_keys_missing */
 export async function requireFitting(host: Host, files: ForeignFiles, layout: Layout): Promise<void> {
   const { server } = host.settings;
   if (files.serverVersion === '') {
@@ -91,6 +93,9 @@ export async function requireFitting(host: Host, files: ForeignFiles, layout: La
     tools: { mariadbBackup: await programVersion(server, 'mariadb-backup') },
   };
   refuseUnfit(backup, target);
+  // Its preparation asks the plugin, whatever is encrypted.
+  const { keyPlugin: plugin } = files;
+  if (plugin !== undefined) requireKeys({ plugin, settings: [], keyIds: [] }, await inspectKeys(server));
 }
 
 /** What the backup says of its layout, and for the rest what the target has. */

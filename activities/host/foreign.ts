@@ -2,15 +2,23 @@
 import { listed } from '../../domain/dump.ts';
 import { TidemarkError } from '../../domain/errors.ts';
 import type { ForeignFacts } from '../../domain/foreign.ts';
+import { bytesForPeople } from '../../domain/sizes.ts';
 import type { Attempt } from '../../mariadb/context.ts';
 import { giveUp } from '../../mariadb/foreign/bytes.ts';
-import { findFiles } from '../../mariadb/foreign/files.ts';
+import { findFiles, isNote } from '../../mariadb/foreign/files.ts';
 import { scanDump } from '../../mariadb/foreign/sql.ts';
 import { tooLarge, Unpacked } from '../../mariadb/foreign/unpacked.ts';
 import { inspectLayout } from '../../mariadb/server/layout.ts';
 import { attempt } from './attempt.ts';
 import type { HostBulkActivities, HostRestoreInput } from './contract.ts';
-import { type ForeignPlace, openObject, openPlace, teller, unpackPlace } from './foreign-source.ts';
+import {
+  type ForeignPlace,
+  foreignOf,
+  openObject,
+  openPlace,
+  teller,
+  unpackPlace,
+} from './foreign-source.ts';
 import { limitsOf, requireFitting } from './foreign-unpack.ts';
 import type { Host } from './host.ts';
 import { operationOf } from './site.ts';
@@ -51,9 +59,13 @@ async function examineDump(
   return { form, storedBytes, identity, unpackedBytes, dump, warnings };
 }
 
+/** Of an archive no more is read through for somebody who asks for a plan. Bytes. */
+const readForPlan = 512 * 1024 ** 2;
+
 /**
  * Side by side a bad archive costs nothing: what it is is seen at its beginning, and the rest when it is unpacked. In place
- * all of it is read now, because the data goes next.
+ * all of it is read now, because the data goes next; and for a plan that is asked for, if that does not take long. Of a
+ * folder what tells of the rest is read, which is three small files.
  */
 async function examineFiles(
   host: Host,
@@ -63,17 +75,47 @@ async function examineFiles(
 ): Promise<ForeignFacts> {
   const { storedBytes, identity } = place;
   const layout = await inspectLayout(host.settings.server);
-  if (order.mode === 'in-place') {
+  const asked = foreignOf(order).asked === true;
+  if (order.mode === 'in-place' || (asked && place.object && storedBytes <= readForPlan)) {
     const into = new Unpacked(await limitsOf(host, order, layout));
     const form = await unpackPlace(host, place, { trial, into, phase: 'planning' });
-    const { files } = findFiles(into);
+    const { files, databases } = findFiles(into);
     await requireFitting(host, files, layout);
-    return { form, storedBytes, identity, unpackedBytes: into.bytes, files, warnings: [] };
+    return { form, storedBytes, identity, unpackedBytes: into.bytes, files, databases, warnings: [] };
   }
-  if (!place.object) {
-    return { form: 'a folder', storedBytes, identity, unpackedBytes: storedBytes, warnings: [] };
-  }
+  if (!place.object) return await examineFolder(host, order, place, trial);
   const { form, bytes } = await openObject(host, place, { trial, tell: teller(trial, 'planning', () => 0) });
   await giveUp(bytes);
-  return { form, storedBytes, identity, unpackedBytes: 0, warnings: [] };
+  const warnings = asked
+    ? [
+        `Only the beginning of the archive was looked at, because it has ${bytesForPeople(storedBytes)}: whether it is whole and of ` +
+          'which version it is is seen when it is unpacked beside the running server.',
+      ]
+    : [];
+  return { form, storedBytes, identity, unpackedBytes: 0, warnings };
+}
+
+async function examineFolder(
+  host: Host,
+  order: HostRestoreInput,
+  place: ForeignPlace,
+  trial: Attempt,
+): Promise<ForeignFacts> {
+  const { storedBytes, identity } = place;
+  const layout = await inspectLayout(host.settings.server);
+  const into = new Unpacked(await limitsOf(host, order, layout));
+  const notes = { ...place, files: place.files.filter(({ name }) => isNote(name)) };
+  await unpackPlace(host, notes, { trial, into, phase: 'planning' });
+  const names = new Set(place.files.map(({ name }) => name));
+  const { files, databases } = findFiles({ notes: into.notes, names });
+  await requireFitting(host, files, layout);
+  return {
+    form: 'a folder',
+    storedBytes,
+    identity,
+    unpackedBytes: storedBytes,
+    files,
+    databases,
+    warnings: [],
+  };
 }

@@ -8,7 +8,6 @@ import { workflowIds } from '../../domain/ids.ts';
 import type { Parts } from '../context.ts';
 import { findService } from '../find.ts';
 import { foreignRestore } from '../foreign-source.ts';
-import { notAvailable } from '../not-available.ts';
 import type { PartRequest } from '../../domain/part.ts';
 import { operation } from '../operation.ts';
 import { type RestoreSource, restoreSource } from '../restore-source.ts';
@@ -33,7 +32,6 @@ export const createRestore = operation({
   inspectBody: refuseScheduleRequest,
   answer: z.union([restore, restorePlan]),
   errors: [
-    'not_available',
     'backup_not_found',
     'service_not_found',
     'backup_not_restorable',
@@ -47,8 +45,7 @@ export const createRestore = operation({
   async handle({ query, body, caller: { organization }, receipt }, parts) {
     const { catalog, orders } = parts;
     const service = await findService(catalog, body.service_id, organization);
-    refuseNotAvailable(body);
-    const foreign = await foreignRestore(body, query.dry_run, service, parts);
+    const foreign = await foreignRestore(body, service, parts);
     const rates = ratesFrom(parts.restoreRates, await catalog.findMeasurements(service.agentId));
     const source = foreign ?? (await restoreSource(body, organization, { catalog, restoreRates: rates }));
     const { backup, recovery } = source;
@@ -66,7 +63,8 @@ export const createRestore = operation({
       timings: orders.timings,
     };
     if (query.dry_run) {
-      return await tellPlan(input, { rates, next: nextBest(source) }, parts);
+      const asked = { ...input, ...(foreign && { asked: foreign.asked }) };
+      return await tellPlan(asked, { rates, next: nextBest(source) }, parts);
     }
     const bucket = foreign?.source ?? (await catalog.findExternalBucket(backup.id));
     const record = await catalog.createRestore({
@@ -121,15 +119,6 @@ function refuseScheduleRequest(body: unknown): void {
       'This is a body for POST /backups/schedules, which orders a backup. POST /restores takes the "id" of a backup and the "service_id" to restore to.',
     );
   }
-}
-
-/** What is well formed and not there yet. */
-function refuseNotAvailable({ external_source: source, include }: RestoreRequest): void {
-  if (!source || !include) return;
-  throw notAvailable(
-    '"include" beside "external_source" is not available yet.',
-    'Restore all of it, to a service that is there for it, and take the part from a backup of that one.',
-  );
 }
 
 function partOf({ include, as }: RestoreRequest): PartRequest | undefined {

@@ -82,6 +82,13 @@ export const restorePlan = z
       .strictObject({ files: z.int(), segments: z.int(), bytes: z.int(), stored_bytes: z.int() })
       .optional()
       .openapi({ description: 'What is replayed after the backup' }),
+    external: z
+      .strictObject({ form: z.string(), databases: z.array(z.string()).optional() })
+      .optional()
+      .openapi({
+        description:
+          'Of a backup that Tidemark did not make: what it is, and its databases; they are left out where all of it has to be unpacked to know them',
+      }),
     versions: z.strictObject({ backup: z.string(), server: z.string() }),
     recipients: z
       .array(z.string())

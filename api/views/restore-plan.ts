@@ -55,6 +55,7 @@ export function restorePlanView(
         stored_bytes: binlogs.storedBytes,
       },
     }),
+    ...given('external', report.foreign),
     versions: { backup: report.backupVersion, server: report.serverVersion },
     recipients: [...new Set(keys)],
     bytes_to_fetch: report.bytesToFetch,

@@ -3,17 +3,26 @@ import { readdir, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { TidemarkError } from '../../domain/errors.ts';
 import type { ForeignFiles } from '../../domain/foreign.ts';
+import { isSystemDatabase } from '../../domain/part.ts';
 import { parseNotes, parsePosition } from '../backup/outcome.ts';
+import { keyPluginRule } from '../server/keys.ts';
 import { isCheckpointsFile, parseCheckpoints } from '../restore/tool-files.ts';
-import { type Unpacked, unsafe } from './unpacked.ts';
+import { keptNames, type Unpacked, unsafe } from './unpacked.ts';
 
 /** The files, and the folder of the archive that they lie in; empty at its top. */
 export interface FoundFiles {
   root: string;
   files: ForeignFiles;
+  /** By their names, sorted; the server's own left out. */
+  databases: string[];
 }
 
 const optionsName = 'backup-my.cnf';
+
+/** Whether a file at this path tells what the backup is. */
+export function isNote(name: string): boolean {
+  return keptNames.test(path.basename(name));
+}
 
 /** @throws source_no_backup, source_damaged, tool_version_mismatch */
 export function findFiles(unpacked: Pick<Unpacked, 'notes' | 'names'>): FoundFiles {
@@ -37,7 +46,28 @@ export function findFiles(unpacked: Pick<Unpacked, 'notes' | 'names'>): FoundFil
         'mariadb-backup --decompress first.',
     );
   }
-  return { root, files: describe(notes, root) };
+  return { root, files: describe(notes, root), databases: databasesOf(names, root) };
+}
+
+/** A database is a folder of this name. */
+function databasesOf(names: ReadonlySet<string>, root: string): string[] {
+  const below = root === '' ? '' : `${root}/`;
+  const folders = new Set<string>();
+  for (const name of names) {
+    const [folder = '', file] = name.startsWith(below) ? name.slice(below.length).split('/') : [];
+    if (file !== undefined && !/^[#.]/.test(folder)) folders.add(folder);
+  }
+  return [...folders]
+    .map(databaseOf)
+    .filter((name) => !isSystemDatabase(name))
+    .toSorted();
+}
+
+/** As the server writes names of files: `a@002db` is `a-b`. */
+function databaseOf(folder: string): string {
+  return folder.replaceAll(/@([0-9a-f]{4})/g, (_, code: string) =>
+    String.fromCharCode(Number.parseInt(code, 16)),
+  );
 }
 
 function describe(notes: ReadonlyMap<string, string>, root: string): ForeignFiles {
@@ -68,6 +98,7 @@ function describe(notes: ReadonlyMap<string, string>, root: string): ForeignFile
   const options = optionsOf(noteOf(optionsName));
   const pageSize = options.get('innodb_page_size');
   const dataFiles = options.get('innodb_data_file_path');
+  const [, keyPlugin] = keyPluginRule.exec(options.get('plugin_load') ?? '') ?? [];
   const binlog = parsePosition(info.get('binlog_pos') ?? '');
   return {
     serverVersion: info.get('server_version') ?? '',
@@ -75,6 +106,7 @@ function describe(notes: ReadonlyMap<string, string>, root: string): ForeignFile
     prepared: checkpoints.prepared,
     ...(pageSize !== undefined && { innodbPageSize: Number(pageSize) }),
     ...(dataFiles !== undefined && { innodbDataFiles: dataFiles.split(';') }),
+    ...(keyPlugin !== undefined && { keyPlugin }),
     ...(binlog && { binlog }),
   };
 }

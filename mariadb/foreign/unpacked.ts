@@ -38,7 +38,7 @@ const mostNameBytes = 128 * 1024 ** 2;
 const keptBytes = 64 * 1024;
 /** The most files of the tools; a backup has three. */
 const mostNotes = 64;
-const keptNames = /^((xtrabackup|mariadb_backup)_(checkpoints|info)|backup-my\.cnf)$/;
+export const keptNames = /^((xtrabackup|mariadb_backup)_(checkpoints|info)|backup-my\.cnf)$/;
 
 /** @throws from every method: source_unsafe, source_damaged, source_too_large, disk_full */
 export class Unpacked {

@@ -6,7 +6,7 @@ import type { HostKeys } from '../../domain/at-rest.ts';
 import { readGivenOptions } from './options.ts';
 
 /** Plugins that give a server its keys are called so, and so begin their options. */
-const pluginRule = /(?:^|[^a-z])([a-z]+_key_management)(?![a-z])/;
+export const keyPluginRule = /(?:^|[^a-z])([a-z]+_key_management)(?![a-z])/;
 const fileOption = 'file_key_management_filename';
 const fileKeyOption = 'file_key_management_filekey';
 
@@ -19,10 +19,15 @@ export async function inspectKeys(server: ServerSettings): Promise<HostKeys> {
   if (file === '') return { plugin, fault: `The target's option files name no ${fileOption}.` };
   try {
     const text = await readFile(path.resolve('/', file), 'utf8');
-    return options.has(fileKeyOption) || text.startsWith('Salted__') ? { plugin } : { plugin, keyIds: idsOf(text) };
+    return options.has(fileKeyOption) || text.startsWith('Salted__')
+      ? { plugin }
+      : { plugin, keyIds: idsOf(text) };
   } catch (error) {
     if ((error as { code?: unknown }).code !== 'ENOENT') return { plugin };
-    return { plugin, fault: `The file ${file}, which ${fileOption} names on the target's host, is not there.` };
+    return {
+      plugin,
+      fault: `The file ${file}, which ${fileOption} names on the target's host, is not there.`,
+    };
   }
 }
 
@@ -30,12 +35,14 @@ export async function inspectKeys(server: ServerSettings): Promise<HostKeys> {
 export async function keyOptions(server: ServerSettings): Promise<Map<string, string>> {
   const given = await readGivenOptions(server);
   const named = given.map(([name, value]) => [name.replace(/^loose_/, ''), value] as const);
-  return new Map(named.filter(([name, value]) => pluginRule.test(/^plugin_load/.test(name) ? value : name)));
+  return new Map(
+    named.filter(([name, value]) => keyPluginRule.test(/^plugin_load/.test(name) ? value : name)),
+  );
 }
 
 function pluginOf(options: ReadonlyMap<string, string>): string {
   for (const [name, value] of options) {
-    const [, plugin] = pluginRule.exec(/^plugin_load/.test(name) ? value : name) ?? [];
+    const [, plugin] = keyPluginRule.exec(/^plugin_load/.test(name) ? value : name) ?? [];
     if (plugin !== undefined) return plugin;
   }
   return '';

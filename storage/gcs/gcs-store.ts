@@ -13,14 +13,7 @@ import { digested } from '../digest.ts';
 import { requireKey, requirePrefix, requireRange } from '../keys.ts';
 import { bucketLocation, type BucketPlace } from '../location.ts';
 import { createsOnly, proofKey } from '../network/conditional.ts';
-import type {
-  ByteRange,
-  ListedObject,
-  ListOptions,
-  ObjectState,
-  ObjectStore,
-  Recognizer,
-} from '../store.ts';
+import type { ByteRange, ListedObject, ListOptions, ObjectState, ObjectStore, Recognizer } from '../store.ts';
 import { GcsAccess } from './access.ts';
 import { call } from './call.ts';
 import { gcsClient, type GcsClient, type GcsCredentials } from './client.ts';

@@ -78,10 +78,7 @@ async function entriesOf(
   return entries.sort((a, b) => Buffer.compare(a.rank, b.rank));
 }
 
-async function* withStates(
-  root: string,
-  keys: readonly string[],
-): AsyncGenerator<ListedObject> {
+async function* withStates(root: string, keys: readonly string[]): AsyncGenerator<ListedObject> {
   const states = await Promise.all(keys.map((key) => fileState(path.join(root, key))));
   for (const [index, key] of keys.entries()) {
     const state = states[index];

@@ -21,14 +21,8 @@ import { asChange, requireVersion } from '../changed.ts';
 import { requireKey, requirePrefix, requireRange } from '../keys.ts';
 import { bucketLocation, type BucketPlace } from '../location.ts';
 import { createsOnly, proofKey } from '../network/conditional.ts';
-import type {
-  ByteRange,
-  ListedObject,
-  ListOptions,
-  ObjectState,
-  ObjectStore,
-  Recognizer,
-} from '../store.ts';
+import type { ByteRange, ListedObject, ListOptions, ObjectState, ObjectStore, Recognizer } from '../store.ts';
+import { contentRange, stateOf, statusOf, versionOf } from './answer.ts';
 import { crc32Of, readBody, readWindow } from './body.ts';
 import { hasCredentialsService, s3Client, type S3Credentials } from './client.ts';
 import { s3Error } from './errors.ts';
@@ -325,35 +319,5 @@ function signWith(command: PutObjectCommand, sha256: string): void {
   );
 }
 
-function stateOf(bytes: number, tag: string | undefined): ObjectState {
-  const version = versionOf(tag);
-  return { bytes, ...(bytes > 0 && version !== undefined && { version }) };
-}
-
-/** Some servers leave the quotation marks out in one answer and not in another. */
-function versionOf(tag: string | undefined): string | undefined {
-  return tag?.replace(/^"(.*)"$/, '$1');
-}
-
 /** The answer to a range that begins at or beyond the end. */
 class OutOfRange extends Error {}
-
-function statusOf(error: unknown): number | undefined {
-  return (error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode;
-}
-
-/** Where the body of an answer begins, the size of the object, and whether the body is all of it. */
-function contentRange(answer: GetObjectCommandOutput): {
-  start: number;
-  total: number | undefined;
-  whole: boolean;
-} {
-  const { ContentRange: header, ContentLength: length } = answer;
-  if (header === undefined) return { start: 0, total: length, whole: true };
-  const [, start, end, total] = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(header) ?? [];
-  return {
-    start: Number(start),
-    total: total === undefined ? undefined : Number(total),
-    whole: start === '0' && Number(end) + 1 === Number(total),
-  };
-}

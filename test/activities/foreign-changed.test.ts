@@ -113,6 +113,12 @@ async function look(cloud: Cloud, object: string, method: ForeignMethod): Promis
   return { ...order, foreign: { source, facts } };
 }
 
+/** What tells of the files of a folder. */
+const notes = [
+  ['xtrabackup_checkpoints', 'backup_type = full-backuped\nfrom_lsn = 0\nto_lsn = 100\nlast_lsn = 110\n'],
+  ['xtrabackup_info', 'server_version = 10.11.19-MariaDB\nincremental = N\npartial = N\n'],
+] as const;
+
 const changed = { code: 'source_changed', message: expect.stringContaining('since it was looked at') };
 
 describe.each(['S3', 'Google', 'a directory'])('from %s', (name) => {
@@ -127,7 +133,9 @@ describe.each(['S3', 'Google', 'a directory'])('from %s', (name) => {
       const object = `${cloud.folder}old/${what.split(' ')[1]}`;
       const key = what === 'a folder' ? `${object}/ibdata1` : object;
       await cloud.store.replace(key, first);
-      if (what === 'a folder') await cloud.store.replace(`${object}/shop/t.ibd`, Buffer.from('same'));
+      if (what === 'a folder') {
+        for (const [note, text] of notes) await cloud.store.replace(`${object}/${note}`, Buffer.from(text));
+      }
       const order = await look(cloud, object, what === 'a dump' ? 'mysqldump' : 'mariabackup');
       await cloud.store.replace(key, second);
       // Before a restore in place stops the server, and as a restore side by side unpacks it.

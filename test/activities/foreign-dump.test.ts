@@ -147,7 +147,7 @@ test('one that was replaced since it was looked at is refused before anything is
   await expect(run(() => replaceActivities(host).replaceDatabases(order))).rejects.toMatchObject(changed);
   await put(text.replace('10.11.19', '10.11.18'));
   await expect(run(() => restoreActivities(host).fetchBackup(order))).rejects.toMatchObject(changed);
-  await put(text.replace('-- Dump completed', '-- Some remark..'));
+  await put(text.replace('-- Dump completed', '-- Some remark...'));
   await expect(run(() => restoreActivities(host).fetchBackup(order))).rejects.toMatchObject({
     code: 'source_damaged',
   });

@@ -122,10 +122,14 @@ test.each([{ point_in_time: '2024-03-26 17:18:21' }, { gtid: '0-1-42' }, { lates
   },
 );
 
-test('a part of it is not there yet', async () => {
-  const answer = await restore({ id: '/a.tar', external_source: from, include: ['shop'] });
-  expect([answer.status, answer.errors]).toEqual([400, ['not_available']]);
-  expect(answer.messages).toContain('"include"');
+test('a part of it is ordered like one of any backup', async () => {
+  const part = { include: ['shop.orders'], as: 'shop_of_old' };
+  const answer = await ordered({ id: '/a.tar', external_source: from, ...part });
+  expect([answer.status, answer.messages]).toEqual([200, '']);
+  expect(answer.body).toMatchObject(part);
+  const mode = 'in-place';
+  const refused = await restore({ id: '/a.tar', external_source: from, include: ['shop'], mode });
+  expect([refused.status, refused.errors]).toEqual([400, ['invalid_request']]);
 });
 
 test('an endpoint that the deployment does not list is refused', async () => {

@@ -20,7 +20,7 @@ let plain: TestServer;
 let backup: TestBackup;
 const keyFile = (of: TestServer): string => path.join(of.folder, 'keys.txt');
 const keys =
-  '# of a test\n1;770A8A65DA156D24EE2A093277530142\n2; 4C6D9A3E1B5F7081A2B3C4D5E6F70819A0B1C2D3E4F5061728394A5B6C7D8E9F\n';
+  '# of a test\n1;770A8A65DA156D24EE2A093277530142\n2;4C6D9A3E1B5F7081A2B3C4D5E6F70819A0B1C2D3E4F5061728394A5B6C7D8E9F\n';
 const settings = ['innodb_encrypt_tables', 'innodb_encrypt_log', 'aria_encrypt_tables', 'encrypt_binlog'];
 
 /** @param name of its own folder, in which its keys lie */

@@ -4,6 +4,8 @@ import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
 import { openCatalog } from '../../catalog/open.ts';
 import { openStore } from '../../storage/open.ts';
 import { shell } from '../support/foreign.ts';
@@ -14,6 +16,8 @@ import { runFolder } from '../support/run.ts';
 import { startS3, type TestS3 } from '../support/s3.ts';
 import { seenIn, watchProcesses } from '../support/secrets.ts';
 import { type RestoreBody, TestStack, type TestService, until } from '../support/stack.ts';
+
+const run = promisify(execFile);
 
 let s3: TestS3;
 let gcs: TestGcs;
@@ -60,7 +64,9 @@ beforeAll(async () => {
   await Promise.all(
     ['full.tar.gz', 'shop.sql.gz', 'cut.tar.gz', 'evil.tar'].map((name) => toS3(`backups/${name}`, name)),
   );
-  await Promise.all(['full.xb.zst.enc', 'all.sql'].map((name) => toGoogle(name)));
+  const { stdout: found } = await run('find', ['full', '-type', 'f'], { cwd: folder });
+  const ofFolder = found.trim().split('\n');
+  for (const name of ['full.xb.zst.enc', 'all.sql', ...ofFolder]) await toGoogle(name);
 });
 
 afterAll(async () => {
@@ -75,7 +81,7 @@ async function toS3(key: string, name: string): Promise<void> {
 }
 
 async function toGoogle(name: string): Promise<void> {
-  const at = `${gcs.endpoint}/upload/storage/v1/b/${buckets.gs}/o?uploadType=media&name=${name}`;
+  const at = `${gcs.endpoint}/upload/storage/v1/b/${buckets.gs}/o?uploadType=media&name=${encodeURIComponent(name)}`;
   const answer = await fetch(at, { method: 'POST', body: await readFile(path.join(folder, name)) });
   expect(answer.status).toBe(200);
 }
@@ -167,6 +173,62 @@ test('a dump of the whole server replaces it, accounts and position included, th
   expect(await service.server.checksums()).toEqual(before);
   expect(await service.server.query("SELECT 1 FROM mysql.global_priv WHERE User = 'late'")).toEqual([]);
   expect(await service.server.query('SHOW ALL SLAVES STATUS')).toEqual([]);
+});
+
+test('a folder comes back in place, from Google', async () => {
+  await ruin();
+  const restored = await restore('gs', '/full/', 'mariabackup', { mode: 'in-place' });
+  expect([restored.status, restored.message]).toEqual(['Succeeded', 'Restore has succeeded!']);
+  expect(await service.server.checksums()).toEqual(before);
+});
+
+test('the plan of one says what it is and what would be lost, and touches nothing', async () => {
+  const plan = async (cloud: 's3' | 'gs', id: string, fields: object): Promise<Record<string, unknown>> => {
+    const credentials = cloud === 's3' ? awsFile() : google.credentials;
+    const external_source = { bucket: buckets[cloud], credentials, ...fields };
+    const body = { id, service_id: 'shop', external_source };
+    const answer = await stack.request('POST', '/restores?dry_run=true', body);
+    expect([answer.status, answer.body]).toEqual([200, expect.anything()]);
+    return answer.body;
+  };
+  const data = await service.server.checksums();
+  const physical = { method: 'mariabackup' };
+  const databases = ['other', 'shop'];
+  expect(await plan('s3', '/backups/full.tar.gz', physical)).toMatchObject({
+    service_id: 'shop',
+    backup_id: '/backups/full.tar.gz',
+    external: { form: 'a tar archive, compressed by gzip', databases: expect.arrayContaining(databases) },
+    versions: { backup: expect.stringMatching(/^10\.11\./), server: expect.stringMatching(/^10\.11\./) },
+    bytes_to_fetch: expect.any(Number),
+    bytes_needed: expect.any(Number),
+    estimated_seconds: expect.any(Number),
+    warnings: [expect.stringContaining('All that the server has now is replaced')],
+  });
+  expect(await plan('gs', '/full.xb.zst.enc', { ...physical, encryption_key: passphrase })).toMatchObject({
+    external: { form: 'an xbstream, compressed by zstd, encrypted by openssl' },
+  });
+  expect(await plan('s3', '/backups/shop.sql.gz', { method: 'mysqldump' })).toMatchObject({
+    external: { databases: ['shop'] },
+    warnings: [expect.stringContaining('in shop is dropped')],
+  });
+  expect(await seenIn(stack, [passphrase, s3.credentials.secretAccessKey])).toEqual([]);
+  expect(await service.server.checksums()).toEqual(data);
+});
+
+test('part of one comes back beside what is there', async () => {
+  await ruin();
+  await service.server.query('CREATE DATABASE shop');
+  const fields = { include: ['shop.customers'], as: 'shop_of_old' };
+  const restored = await restore('s3', '/backups/full.tar.gz', 'mariabackup', fields);
+  expect([restored.status, restored.message]).toEqual([
+    'Succeeded',
+    expect.stringContaining('came back as shop_of_old'),
+  ]);
+  const after = await service.server.checksums();
+  expect(after['shop_of_old.customers']).toBe(before['shop.customers']);
+  expect(after).not.toHaveProperty(['shop.customers']);
+  expect(await service.server.query('SELECT COUNT(*) AS n FROM other.t')).toEqual([{ n: 2 }]);
+  await service.server.query('DROP DATABASE shop_of_old');
 });
 
 test.each([

@@ -103,16 +103,22 @@ export function readsConform(store: () => ObjectStore): void {
       await store().replace('get/version', Buffer.from('the first'));
       const first = await store().stat('get/version');
       expect(first).toEqual({ bytes: 9, version: expect.stringMatching(/^[^"]+$/) });
-      for await (const found of store().list('get/version')) expect(found).toEqual({ key: 'get/version', ...first });
+      for await (const found of store().list('get/version'))
+        expect(found).toEqual({ key: 'get/version', ...first });
       const { version } = first;
       const read = async (start: number, length: number): Promise<string> =>
         (await store().get('get/version', { start, length, version })).toString();
       expect([await read(0, 9), await read(4, 100), await read(9, 5)]).toEqual(['the first', 'first', '']);
       await store().replace('get/version', Buffer.from('the other'));
       expect((await store().stat('get/version')).version).not.toBe(version);
-      for (const [start, length] of [[0, 9], [4, 2]] as const) {
+      for (const [start, length] of [
+        [0, 9],
+        [4, 2],
+      ] as const) {
         await expect(read(start, length)).rejects.toEqual(failure('source_changed'));
-        await expect(read(start, length)).rejects.toThrow(/get\/version .* is not the one that was looked at/);
+        await expect(read(start, length)).rejects.toThrow(
+          /get\/version .* is not the one that was looked at/,
+        );
       }
       await store().delete('get/version');
       await expect(read(0, 9)).rejects.toEqual(failure('object_missing'));

@@ -36,7 +36,7 @@ const methods: [string, (store: ObjectStore) => Promise<unknown>, unknown][] = [
   ['put', (on) => on.put('new', Buffer.from('x')), undefined],
   ['replace', (on) => on.replace('there', Buffer.from('x')), undefined],
   ['get', async (on) => (await on.get('there')).toString(), 'content'],
-  ['stat', (on) => on.stat('there'), { bytes: 7 }],
+  ['stat', (on) => on.stat('there'), expect.objectContaining({ bytes: 7 })],
   ['list', (on) => keysOf(on), ['there']],
   ['delete', (on) => on.delete('there'), undefined],
 ];
@@ -51,7 +51,7 @@ describe('what passes is tried again', () => {
   test.each(Object.entries(storeFaults))('%s is %s', async (code, kind) => {
     const hooks = failing(1, () => new TidemarkError(code as ErrorName, 'So it is.'));
     const asked = retrying(watch(store, hooks), quick).stat('there');
-    if (kind === 'passing') await expect(asked).resolves.toEqual({ bytes: 7 });
+    if (kind === 'passing') await expect(asked).resolves.toMatchObject({ bytes: 7 });
     else await expect(asked).rejects.toEqual(failure(code as ErrorName));
     expect(hooks.asked).toBe(kind === 'passing' ? 2 : 1);
   });
