@@ -4,11 +4,12 @@ import type { Context, MiddlewareHandler } from 'hono';
 import { requestId } from 'hono/request-id';
 import { TidemarkError } from '../domain/errors.ts';
 import { answerError } from './answer-error.ts';
-import type { Authenticate } from './auth/caller.ts';
+import { type Authenticate, subjectKey } from './auth/caller.ts';
 import { limitedBody } from './body.ts';
 import { clientAddress, limitedAs } from './client-address.ts';
 import type { ApiEnvironment, ApiLog, Parts } from './context.ts';
 import { docsPath, mountDocs } from './docs.ts';
+import { EventStream } from './event-stream.ts';
 import { mountHealth } from './health.ts';
 import { type ApiMetrics, createMetrics } from './metrics.ts';
 import { accepts2024, basePath, basePaths, mediaType2024, wants2024 } from './generations.ts';
@@ -74,7 +75,7 @@ export function createApp(parts: Parts & EdgeOptions): OpenAPIHono<ApiEnvironmen
         });
         c.set('caller', caller.subject);
         c.set('organization', caller.organization);
-        bySubject.take(JSON.stringify([caller.organization, caller.how, caller.subject]));
+        bySubject.take(subjectKey(caller));
         const { answer, replayed } = await operation.answer(c, caller, parts);
         if (replayed) c.header('Idempotent-Replayed', 'true');
         return answerWith(c, operation, answer);
@@ -90,6 +91,7 @@ export function createApp(parts: Parts & EdgeOptions): OpenAPIHono<ApiEnvironmen
 /** The answer in the shape that the client's generation has. */
 function answerWith(c: Context<ApiEnvironment>, operation: Operation, answer: object | undefined): Response {
   if (answer === undefined) return c.body(null, 200);
+  if (answer instanceof EventStream) return answer.answer(c);
   if (!operation.in2024) return c.json(answer);
   c.header('Vary', 'Accept', { append: true });
   if (!wants2024(c)) return c.json(answer);

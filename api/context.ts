@@ -5,6 +5,7 @@ import type { ServiceDefaults } from '../domain/service-settings.ts';
 import type { KeyRing } from '../sealing/key-ring.ts';
 import type { LiveProgress } from './progress.ts';
 import type { Orders } from './orders.ts';
+import type { RestoreEvents } from './restore-events.ts';
 
 /** The part of pino that the api uses, so that tests can listen. */
 export interface ApiLog {
@@ -17,6 +18,8 @@ export interface Parts {
   catalog: Catalog;
   orders: Orders;
   progress: LiveProgress;
+  /** For those who watch. */
+  restoreEvents: RestoreEvents;
   /** What holds for a service that is not set otherwise. */
   defaults: ServiceDefaults;
   /** What the recovery window estimates with. */

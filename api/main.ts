@@ -20,6 +20,7 @@ import { createHttpServer } from './http-server.ts';
 import { ordersThrough } from './orders.ts';
 import { progressThrough } from './progress.ts';
 import { withRequestIds } from './request-log.ts';
+import { RestoreEvents } from './restore-events.ts';
 
 /** Without a limit of ours the waits grow to two minutes, for which a Temporal that is back would count as away. */
 const reconnecting = { 'grpc.initial_reconnect_backoff_ms': 200, 'grpc.max_reconnect_backoff_ms': 1_000 };
@@ -51,10 +52,22 @@ async function start(): Promise<void> {
     catalog,
     log,
   });
+  const progress = progressThrough(client);
+  const restoreEvents = new RestoreEvents({
+    catalog,
+    progress,
+    limits: {
+      streams: settings.event_streams,
+      perSubject: settings.subject_event_streams,
+      durationMs: settings.event_stream_duration,
+    },
+    log,
+  });
   const app = createApp({
     catalog,
     orders,
-    progress: progressThrough(client),
+    progress,
+    restoreEvents,
     keyRing: sealing,
     externalEndpoints: settings.external_endpoints,
     defaults: serviceDefaultsOf(settings),
@@ -82,6 +95,7 @@ async function start(): Promise<void> {
 
   const stop = async (): Promise<void> => {
     log.info({}, 'stopping');
+    restoreEvents.close();
     const closed = new Promise<void>((resolve) => server.close(() => resolve()));
     const cut = setTimeout(() => server.closeAllConnections(), finishMs);
     await closed;

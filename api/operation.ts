@@ -34,6 +34,10 @@ interface Definition<
   answer: A;
   /** The media type of the answer, where it is not JSON. */
   answerType?: string;
+  /** Headers that the operation reads by itself. */
+  headers?: z.ZodObject;
+  /** Where it can also be answered that there is nothing: what that means. */
+  nothing?: string;
   /** Where the answer to clients of 2024 has another shape. */
   in2024?: { answer: z.ZodType; of: (answer: z.input<A>) => object };
   /** A body that runs against the sample of `npm start`, for `/docs`. */
@@ -60,7 +64,7 @@ export interface Operation {
   readonly role: Role;
   /** Its description, with the base path; one for each shape of its answer. */
   readonly routes: readonly RouteConfig[];
-  /** What is answered is JSON, or nothing. @throws TidemarkError for everything that is refused */
+  /** What is answered is JSON, a stream of events, or nothing. @throws TidemarkError for everything that is refused */
   answer(c: Context<ApiEnvironment>, known: Known, parts: Parts): Promise<Answered>;
   /** The answer in the shape of 2024; left out where there is one shape. */
   in2024?(answer: object): object;
@@ -148,11 +152,13 @@ function routesOf<P extends z.ZodObject, Q extends z.ZodObject, B extends z.ZodT
       params,
       query,
       ...(method === 'post' ? { headers: idempotencyHeader } : {}),
+      ...(definition.headers && { headers: definition.headers }),
       ...(body ? { body: bodyOf(body, definition.example) } : {}),
     },
   };
   const answered = (content: Record<string, { schema: z.ZodType }>): RouteConfig['responses'] => ({
     200: { description: summary, ...(answer instanceof z.ZodUndefined ? {} : { content }) },
+    ...(definition.nothing !== undefined && { 204: { description: definition.nothing } }),
     ...errorResponses(names),
   });
   const current = { [definition.answerType ?? 'application/json']: { schema: answer } };

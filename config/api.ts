@@ -36,6 +36,15 @@ export const apiSettings = z.strictObject({
   address_requests_per_minute: wholeNumber(0, 10_000_000)
     .prefault(12_000)
     .describe('How often may be asked from one address within a minute, at each api process; 0: no limit'),
+  event_streams: wholeNumber(1, 100_000)
+    .prefault(1000)
+    .describe('How many streams of events each api process serves at once'),
+  subject_event_streams: wholeNumber(1, 100_000)
+    .prefault(20)
+    .describe('How many of them for the same credentials'),
+  event_stream_duration: interval
+    .prefault('15m')
+    .describe('How long a stream of events lasts at most: with the next, credentials are looked at anew'),
   ...timingSettings,
   ...serviceDefaultSettings,
   ...copySettings,

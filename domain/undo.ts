@@ -9,6 +9,42 @@ export type WrittenSince =
   /** A sentence on why nobody can tell. */
   | { written: 'unknown'; reason: string };
 
+export const writtenFates = ['nothing', 'archived', 'kept', 'lost'] as const;
+/**
+ * What becomes of what was written between a restore and its undoing: nothing was; it is archived, or on its way there
+ * from the agent's spool; it is not, and the restored data is kept; it is not, and nothing was left of that data.
+ */
+export type WrittenFate = (typeof writtenFates)[number];
+
+/** Where restored data is kept that has what the archive has not. */
+export interface KeptRestored {
+  directories: string[];
+  /** When it is removed at the latest. */
+  until: string;
+}
+
+/** A sentence for whoever has undone a restore; empty where there is nothing to say. */
+export function fateSentence(fate: WrittenFate | undefined, kept: KeptRestored | undefined): string {
+  switch (fate) {
+    case 'archived':
+      return 'What was written since the restore is in the archive, as the timeline that began with it.';
+    case 'kept':
+      return [
+        'What was written since the restore is not known to be in the archive as a whole: the data that was restored is kept',
+        ...(kept
+          ? [`until ${kept.until}, where there is room for so long, in ${kept.directories.join(', ')}.`]
+          : ['for a while.']),
+      ].join(' ');
+    case 'lost':
+      return (
+        'What was written since the restore is not known to be in the archive as a whole, and of the data that was ' +
+        'restored nothing was left to keep.'
+      );
+    default:
+      return '';
+  }
+}
+
 /** What the host says before a restore is undone. */
 export interface UndoInspection {
   since: WrittenSince;
@@ -27,7 +63,8 @@ export function refuseWritten(restoreId: number, since: WrittenSince): void {
       : `Whether something was written since restore ${restoreId} cannot be told: ${since.reason}`;
   throw new TidemarkError(
     'written_since',
-    `${found} With force=true it is undone all the same: what was written is then no longer on the server; what ` +
-      'of it was archived can be restored, as the timeline that began with the restore.',
+    `${found} With force=true it is undone all the same: what was written is then no longer on the server; ` +
+      'as far as it was archived it can be restored, as the timeline that began with the restore, and where it was not ' +
+      'archived whole the restored data is kept.',
   );
 }

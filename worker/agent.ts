@@ -128,7 +128,7 @@ async function main(settings: AgentSettings): Promise<void> {
   const given = { log, meter, waits };
   const store = openLazily(settings.storage, { options: settings.storage_options, ...given });
   const copies = openCopies(settings.copies, store, given);
-  const waker = new Waker();
+  const [waker, tidying] = [new Waker(), new Waker()];
   const line = new SignalLine();
   const host: Host = {
     agentId: identity.agentId,
@@ -140,6 +140,7 @@ async function main(settings: AgentSettings): Promise<void> {
     waits,
     log,
     announceNow: () => waker.wake(),
+    tidyNow: () => tidying.wake(),
     signal: async (workflowId, name, content) => await line.signal(workflowId, name, content),
     signReport: (told) => signReport(told, identity.signingKey),
     following: new Following(),
@@ -148,7 +149,7 @@ async function main(settings: AgentSettings): Promise<void> {
   };
   const announcer = new Announcer({ host, identity, tokenFile: enrolmentTokenFile(settings), waker });
   const tasks = [
-    keepHouse(host, signal),
+    keepHouse(host, tidying, signal),
     keepServerRunning(host, signal),
     serveTemporal(host, announcer, line, temporal, signal),
   ];

@@ -4,15 +4,15 @@
  */
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { type Host, operationFolder } from '../activities/host/host.ts';
 import { messageOf, TidemarkError } from '../domain/errors.ts';
 import { listOpenJournals } from '../mariadb/cutover/journal.ts';
 import { removeProofPlaces } from '../mariadb/proof/place.ts';
-import { removeExpired } from '../mariadb/cutover/previous.ts';
+import { markExpired, removeMarked } from '../mariadb/cutover/previous.ts';
 import { settleOpenJournals } from '../mariadb/cutover/settle.ts';
 import { endLeftovers } from '../mariadb/processes/record.ts';
 import { lockServer } from '../mariadb/server-lock.ts';
+import type { Waker } from './waker.ts';
 
 const intervalMs = 15_000;
 
@@ -55,29 +55,40 @@ async function operationsOf(stateDirectory: string): Promise<string[]> {
   }
 }
 
-/** Until the signal. */
-export async function keepHouse(host: Host, signal: AbortSignal): Promise<void> {
-  const { server, state_directory: stateDirectory, restore, prover } = host.settings;
+/** Until the signal. Woken, it does not wait for its time. */
+export async function keepHouse(host: Host, waker: Waker, signal: AbortSignal): Promise<void> {
+  const { state_directory: stateDirectory, server } = host.settings;
+  const owner = { operation: 'housekeeping', waitMs: 0 };
+  const locked = async (work: () => Promise<void>): Promise<void> => {
+    await using _lock = await lockServer({ server, stateDirectory, log: host.log, ...owner });
+    await work();
+  };
   while (!signal.aborted) {
-    await sleep(intervalMs, undefined, { signal }).catch(() => undefined);
-    const attempts = [...host.attempts.values()];
-    if (signal.aborted || attempts.some(({ beside }) => !beside)) continue;
+    await waker.rest(intervalMs, signal);
+    if (signal.aborted) continue;
     try {
-      const owner = { operation: 'housekeeping', waitMs: 0 };
-      await using _lock = await lockServer({ server, stateDirectory, log: host.log, ...owner });
-      // Nobody works on it and it is open: its activity was given up while this agent lived.
-      if ((await listOpenJournals(stateDirectory)).length > 0) {
-        await settleOpenJournals({ server, stateDirectory, log: host.log });
-      }
-      const { min_free: minFreeBytes } = restore;
-      // A drill goes before what a restore has kept: it ends by itself when room is short.
-      const givingBack = attempts.length > 0 ? prover?.directory : undefined;
-      const expiry = { stateDirectory, minFreeBytes, now: Date.now(), log: host.log };
-      const removed = await removeExpired({ ...expiry, ...(givingBack !== undefined && { givingBack }) });
-      if (removed.length > 0) host.announceNow();
+      if (![...host.attempts.values()].some(({ beside }) => !beside)) await locked(() => putInOrder(host));
+      const removed = await removeMarked({ stateDirectory, log: host.log, locked });
+      if (removed.length === 0) continue;
+      host.announceNow();
+      // There may still be too little room.
+      waker.wake();
     } catch (error) {
       if (error instanceof TidemarkError && error.code === 'host_busy') continue;
       host.log.error({ reason: messageOf(error) }, 'The housekeeping failed; trying again.');
     }
   }
+}
+
+/** Nobody works on the server. */
+async function putInOrder({ settings, attempts, log }: Host): Promise<void> {
+  const { server, state_directory: stateDirectory, restore, prover } = settings;
+  // It is open: its activity was given up while this agent lived.
+  if ((await listOpenJournals(stateDirectory)).length > 0) {
+    await settleOpenJournals({ server, stateDirectory, log });
+  }
+  // A drill goes before what a restore has kept: it ends by itself when room is short.
+  const givingBack = attempts.size > 0 ? prover?.directory : undefined;
+  const expiry = { stateDirectory, minFreeBytes: restore.min_free, now: Date.now(), log };
+  await markExpired({ ...expiry, ...(givingBack !== undefined && { givingBack }) });
 }

@@ -31,7 +31,11 @@ export function heedDismissal(): Dismissal {
     async unlessGone(work) {
       const scope = new CancellationScope();
       const result = scope.run(work);
-      void condition(() => heard.gone).then(() => scope.cancel());
+      // Called off, nobody waits for it any more: the work itself hears of that.
+      void condition(() => heard.gone).then(
+        () => scope.cancel(),
+        () => undefined,
+      );
       try {
         return await result;
       } catch (error) {

@@ -135,14 +135,55 @@ async function partly(run: RestoreRun, planned: PlannedRestore, part: PartReques
   const loading = 'What is to come back is being loaded beside what is there.';
   const { reached } = await telling(run, 'loading', loading, () => agent.bulk.bringPart(order));
   run.oldData = 'being removed';
-  const exchanging = 'What was loaded takes its place in the running server.';
-  const { warnings } = await telling(run, 'cutting_over', exchanging, () =>
-    agent.patientBulk.exchangePart(order),
-  );
+  const stands = partStands();
+  const { warnings } = stands ? await broughtBack(run, agent, order) : await exchanged(run, agent, order);
   run.oldData = 'gone';
   run.warnings.push(partSentence(part), ...warnings);
-  await agent.cleanup.leavePart(order);
+  if (stands) await tidied(run, agent, order);
+  else await agent.cleanup.leavePart(order);
   return reached;
+}
+
+/** Of parts that began before what has come back was taken for a success, however it was disturbed, the end is the old one. */
+const partStands = (): boolean => patched('part-stands');
+
+async function exchanged(
+  run: RestoreRun,
+  agent: Agent,
+  order: HostRestoreInput,
+): Promise<{ warnings: string[] }> {
+  const exchanging = 'What was loaded takes its place in the running server.';
+  return await telling(run, 'cutting_over', exchanging, () => agent.patientBulk.exchangePart(order));
+}
+
+/** What has changed places stays, whatever stops the restore then. */
+async function broughtBack(
+  run: RestoreRun,
+  agent: Agent,
+  order: HostRestoreInput,
+): Promise<{ warnings: string[] }> {
+  try {
+    return await run.dismissal.unlessGone(() => exchanged(run, agent, order));
+  } catch (error) {
+    const { outcome, warnings = [] } = await CancellationScope.nonCancellable(() =>
+      run.dismissal.unlessGone(() => agent.cleanup.leavePart(order)),
+    );
+    if (outcome === 'untouched') throw error;
+    return { warnings };
+  }
+}
+
+/** The part is there: that nothing is left of the work on its host is worth a word only where something is. */
+async function tidied(run: RestoreRun, agent: Agent, order: HostRestoreInput): Promise<void> {
+  try {
+    await CancellationScope.nonCancellable(() =>
+      run.dismissal.unlessGone(() => agent.cleanup.leavePart(order)),
+    );
+  } catch (error) {
+    run.warnings.push(
+      `What the restore used on its host could not be taken away: ${findingOf(error).message}`,
+    );
+  }
 }
 
 async function inPlace(run: RestoreRun, { agent, order, facts }: PlannedRestore): Promise<Reached> {
@@ -316,7 +357,8 @@ async function plan(run: RestoreRun): Promise<PlannedRestore> {
 /** Recorded before a late cancellation can be heard: the new data serves, and that is the truth. */
 async function succeed(run: RestoreRun, planned: PlannedRestore, reached: Reached): Promise<void> {
   // A cancellation that came while the server was being swapped is still honoured: the old data goes back.
-  if (CancellationScope.current().consideredCancelled)
+  const stands = run.input.part !== undefined && run.oldData === 'gone' && partStands();
+  if (CancellationScope.current().consideredCancelled && !stands)
     throw new CancelledFailure('cancelled during the cut-over');
   const { input, plane, story } = run;
   const { facts, recovery } = planned;

@@ -8,7 +8,7 @@ import { replicasLeft } from '../domain/after-restore.ts';
 import { TidemarkError } from '../domain/errors.ts';
 import type { UndoInput } from '../domain/operations.ts';
 import type { UndoPhase } from '../domain/progress.ts';
-import { refuseWritten, type UndoInspection } from '../domain/undo.ts';
+import { fateSentence, refuseWritten, type UndoInspection } from '../domain/undo.ts';
 import { type Agent, agentProxies, type ControlPlane, controlPlaneOf } from './agents.ts';
 import { type Dismissal, heedDismissal } from './dismissal.ts';
 import { endingOf, failureOf, findingOf, isUnknownActivity } from './failures.ts';
@@ -104,11 +104,20 @@ async function swapBack(run: UndoRun, agent: Agent): Promise<UndoReport> {
   );
 }
 
-async function succeed(run: UndoRun, { serving, replicas, notServingMs }: UndoReport): Promise<void> {
+async function succeed(
+  run: UndoRun,
+  { serving, replicas, notServingMs, written, kept }: UndoReport,
+): Promise<void> {
   const state = serving
     ? 'The server serves the data from before it.'
     : 'The data from before it is back, and the server is stopped, as it was then.';
-  const message = ['The restore was undone.', state, ...replicasLeft(replicas)].join(' ');
+  const fate = fateSentence(written, kept);
+  const message = [
+    'The restore was undone.',
+    state,
+    ...(fate === '' ? [] : [fate]),
+    ...replicasLeft(replicas),
+  ].join(' ');
   const { story } = run;
   story.succeed('done', message, 0);
   const time = notServingMs === undefined ? {} : { notServingMs };

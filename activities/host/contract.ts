@@ -9,7 +9,7 @@ import type { BackupBase, BackupSummary } from '../../domain/manifest.ts';
 import type { EncryptionPolicy } from '../../domain/encryption.ts';
 import type { RestoreMode, SealedBucket } from '../../domain/operations.ts';
 import type { PartRequest } from '../../domain/part.ts';
-import type { UndoInspection } from '../../domain/undo.ts';
+import type { KeptRestored, UndoInspection, WrittenFate } from '../../domain/undo.ts';
 import type { HostIdentities, SelectedBinlogs, TargetTools } from '../../domain/restore-plan.ts';
 
 /** What stands on the host before a restore. Sizes in bytes. */
@@ -224,7 +224,14 @@ export interface HostControlActivities {
    *
    * @throws put_back_failed while the server refuses it
    */
-  leavePart(input: HostRestoreInput): Promise<{ outcome: 'untouched' | 'exchanged' }>;
+  leavePart(input: HostRestoreInput): Promise<PartLeft>;
+}
+
+/** What became of a part: nothing of it is there, or all of it. */
+export interface PartLeft {
+  outcome: 'untouched' | 'exchanged';
+  /** What could not be made as it was, each a sentence. Agents of before do not say it. */
+  warnings?: string[];
 }
 
 /** What became of a server whose restore was undone. */
@@ -233,6 +240,10 @@ export interface UndoReport {
   notServingMs?: number;
   serving: boolean;
   replicas: string[];
+  /** What became of what was written since the restore. Agents of before do not say it. */
+  written?: WrittenFate;
+  /** The restored data, where it is kept. */
+  kept?: KeptRestored;
 }
 
 /** Where a backup came from. Agents of before do not say it. */

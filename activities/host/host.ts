@@ -25,6 +25,8 @@ export interface Host {
   log: Log;
   /** Makes the agent announce itself now: somebody says that what is known of it has changed. */
   announceNow: () => void;
+  /** Makes it remove now what nobody needs any more. */
+  tidyNow?: () => void;
   /** Tells a workflow something. @throws what Temporal does not take; WorkflowNotFoundError where there is none */
   signal: (workflowId: string, name: string, content: unknown) => Promise<void>;
   /** Signs what the follower tells, by this agent's key. */

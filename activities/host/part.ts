@@ -8,6 +8,7 @@ import { largestPacket } from '../../mariadb/dump/load.ts';
 import { bringPart } from '../../mariadb/part/bring.ts';
 import { exchangePart } from '../../mariadb/part/exchange.ts';
 import { explained, requireForPart } from '../../mariadb/part/live.ts';
+import { readPart } from '../../mariadb/part/record.ts';
 import { leavePart } from '../../mariadb/part/sweep.ts';
 import { giveCopy, reachedAt } from '../../mariadb/restore/check.ts';
 import { workingMemory } from '../../mariadb/restore/memory.ts';
@@ -86,9 +87,10 @@ export function partActivities(host: Host): PartActivities {
         const { folder, log } = trial;
         const { workflowId } = order;
         const outcome = await leavePart({ server, folder, workflowId, ...patience, log });
+        const warnings = (await readPart(folder))?.warnings ?? [];
         await removeStaging((await enterSite(host, order)).staging);
         await rm(folder, { recursive: true, force: true });
-        return { outcome };
+        return { outcome, warnings };
       });
     },
   };

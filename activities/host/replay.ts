@@ -208,6 +208,7 @@ const written = z.strictObject({
         }),
       ),
       transactions: z.int(),
+      begun: z.int(),
       serverIds: z.array(z.int()),
       definitions: z.array(
         z.strictObject({

@@ -23,7 +23,7 @@ export function undoActivities(host: Host): Pick<HostControlActivities, 'inspect
     async undoRestore({ undoId, force, ...order }) {
       // Half a swap is worse than a late answer: it is not stopped in its middle.
       const whole = { operation: operationOf(order), phase: 'cutting_over', uninterruptible: true } as const;
-      return await attempt(host, whole, async (trial) => {
+      const report = await attempt(host, whole, async (trial) => {
         trial.report(startOf('cutting_over'));
         const place = await placeOf(host, order);
         const replicas = await replicasOf(place.server, log);
@@ -33,7 +33,7 @@ export function undoActivities(host: Host): Pick<HostControlActivities, 'inspect
             undoId,
             force,
             log,
-            onStopped: () => saveTail({ stateDirectory, layout: place.layout, spoolSize, log }),
+            saveTail: () => saveTail({ stateDirectory, layout: place.layout, spoolSize, log }),
             // What is there next is another life of the data.
             async beforeMoves() {
               await endLineage(stateDirectory);
@@ -44,6 +44,9 @@ export function undoActivities(host: Host): Pick<HostControlActivities, 'inspect
         await rm(trial.folder, { recursive: true, force: true });
         return { ...result, replicas };
       });
+      // What was restored goes while the server is not held, and its binlog is followed.
+      host.tidyNow?.();
+      return report;
     },
   };
 }

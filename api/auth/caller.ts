@@ -35,6 +35,11 @@ export interface CredentialHeaders {
  */
 export type Authenticate = (headers: CredentialHeaders) => Promise<Known>;
 
+/** Tells one caller from all others. */
+export function subjectKey({ organization, how, subject }: Known): string {
+  return JSON.stringify([organization, how, subject]);
+}
+
 /** @throws forbidden, saying why there is no role */
 export function withRole(known: Known): Caller {
   if (known.role !== undefined) return known;

@@ -1,7 +1,8 @@
 /** GET /restores/{id}/events: the progress of a restore as it happens. */
 import { z } from '@hono/zod-openapi';
+import { subjectKey } from '../auth/caller.ts';
+import { EventStream, eventStream } from '../event-stream.ts';
 import { findRestore } from '../find.ts';
-import { notAvailable } from '../not-available.ts';
 import { operation } from '../operation.ts';
 import { nothing } from '../schemas/common.ts';
 import { restoreId } from '../schemas/restore.ts';
@@ -12,18 +13,21 @@ export const getRestoreEvents = operation({
   path: '/restores/{id}/events',
   summary: 'Follow a restore',
   description:
-    'Server-sent events: each `data` is the Restore as JSON, the last when it has ended. Not available yet.',
+    'Server-sent events: `restore` at the beginning and with each change, `end` with the last one, when the restore, or its undo, has ended; `removed` when it was taken off the lists. The `data` of each is the whole Restore as JSON. A stream that breaks off before `end` is taken up by asking again, with the last `id` in `Last-Event-ID`, as `EventSource` does by itself.',
   role: 'viewer',
   params: restoreId,
   query: nothing,
-  answer: z.string(),
+  headers: z.object({
+    'Last-Event-ID': z.string().max(255).optional().openapi({
+      description: 'The `id` of the last event that came: what is there now comes only where it is another.',
+    }),
+  }),
+  answer: eventStream,
   answerType: 'text/event-stream',
-  errors: ['restore_not_found', 'not_available'],
-  async handle({ params: { id }, caller: { organization } }, { catalog }) {
-    await findRestore(catalog, id, organization);
-    throw notAvailable(
-      'Following a restore by server-sent events is not available yet.',
-      `Ask GET /restores/${id} again and again: it has the progress.`,
-    );
+  nothing: 'Nothing comes after the event that is named in `Last-Event-ID`: do not ask again',
+  errors: ['restore_not_found', 'too_many_streams', 'streams_exhausted'],
+  async handle({ params: { id }, caller }, { catalog, restoreEvents }) {
+    const record = await findRestore(catalog, id, caller.organization);
+    return new EventStream(await restoreEvents.watch(record, subjectKey(caller), caller.expiresAt));
   },
 });

@@ -111,6 +111,18 @@ export const requestErrors = {
     'These credentials, or this address, asked too often within a minute.',
     'Wait `Retry-After` seconds, then ask less often. The limits are settings of the api.',
   ),
+  too_many_streams: entry(
+    429,
+    true,
+    'These credentials follow as many restores by events as they may at once.',
+    'End a stream that is not needed, or wait `Retry-After` seconds. The limit is the setting `subject_event_streams` of the api.',
+  ),
+  streams_exhausted: entry(
+    503,
+    true,
+    'This api serves as many streams of events as it may.',
+    'Ask again after `Retry-After` seconds, or ask `GET /restores/{id}` now and then. The limit is the setting `event_streams` of each api process.',
+  ),
   malformed_request: entry(
     400,
     false,

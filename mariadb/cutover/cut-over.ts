@@ -11,7 +11,7 @@ import type { Log } from '../context.ts';
 import { isMissing } from '../restore/files.ts';
 import { closeInPlace, readInPlace } from '../restore/in-place-record.ts';
 import { isLaidOut } from '../restore/lay-out.ts';
-import { removeStaging, wasMissing, type Staging } from '../restore/staging.ts';
+import { removeStaging, undoneFolder, wasMissing, type Staging } from '../restore/staging.ts';
 import { foreignEntries } from '../server/layout.ts';
 import { isServing, isThere, startServer, stopServer } from '../server/lifecycle.ts';
 import { connect, rowsOf } from '../server/sql.ts';
@@ -37,7 +37,7 @@ export interface CutOverOptions {
   keepPreviousMs: number;
   log: Log;
   /** Called once the server is stopped, while its data is still where it was. */
-  onStopped?: (() => Promise<void>) | undefined;
+  onStopped?: (() => Promise<unknown>) | undefined;
   onStep?: OnStep;
 }
 
@@ -65,6 +65,7 @@ export async function cutOver(options: CutOverOptions): Promise<CutOverResult> {
     if (own && !ready) return await finish(options, earlier);
     if (earlier.previous !== 'removed') throw numberTaken(restoreId, earlier);
   }
+  if (earlier?.restored && earlier.restored.fate !== 'removed') throw numberTaken(restoreId, earlier);
   const settled = earlier?.state === 'open' ? await rollBack({ ...options, journal: earlier }) : earlier;
   if (settled?.state === 'obsolete') throw numberTaken(restoreId, settled);
   if (!(await isLaidOut(staging.data))) {
@@ -83,10 +84,13 @@ export async function cutOver(options: CutOverOptions): Promise<CutOverResult> {
 
 /** Restores are numbered by the catalog; another catalog may have begun again at 1. */
 function numberTaken(restoreId: number, earlier: Journal): TidemarkError {
-  const places = earlier.members.map((member) => member.previous).join(', ');
+  const { members, restored } = earlier;
+  const [what, places] = restored
+    ? ['what it had put there is', new Set(members.map(undoneFolder))]
+    : ['what it replaced is', members.map(({ previous }) => previous)];
   return new TidemarkError(
     'cut_over_failed',
-    `An earlier restore had the number ${restoreId} too, and what it replaced is still kept in ${places}. ` +
+    `An earlier restore had the number ${restoreId} too, and ${what} still kept in ${[...places].join(', ')}. ` +
       'Remove that and the journal when they are not needed, then restore again.',
   );
 }

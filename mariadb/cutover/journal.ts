@@ -8,6 +8,7 @@ import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { memberKinds } from '../../domain/layout.ts';
+import { writtenFates } from '../../domain/undo.ts';
 import { makeDirectory, namesIn, readRecord, writeDurably } from '../restore/files.ts';
 import { inPlaceRecord } from '../restore/in-place-record.ts';
 
@@ -81,6 +82,17 @@ const journal = z.object({
       notServingSince: z.number().optional(),
       /** Written once the replaced data serves. */
       notServingMs: z.number().optional(),
+      /** What became of what was written since the restore, as far as known when the server had stopped. */
+      written: z.enum(writtenFates).optional(),
+    })
+    .optional(),
+  /** What the restore had put there, set aside once it is undone; `removing` is written before the first file goes. */
+  restored: z
+    .object({
+      fate: z.enum(['kept', 'removing', 'removed']),
+      /** Since when it lies there, and until when at the latest, in milliseconds since 1970. */
+      since: z.number(),
+      keepUntil: z.number(),
     })
     .optional(),
 });

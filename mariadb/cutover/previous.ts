@@ -1,11 +1,15 @@
-/** The data that a restore replaced: kept for a while, so that it can be put back, and then removed. */
+/**
+ * The data that a restore replaced: kept for a while, so that it can be put back, and then removed; and what an undone
+ * restore had put there, where it is kept. What goes is marked first, and then removed: that may take its time.
+ */
 import { rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Log } from '../context.ts';
 import { isMissing } from '../restore/files.ts';
 import { freeBytes } from '../restore/room.ts';
-import { removeEmptyFolders, removeStaging, type StagedMember } from '../restore/staging.ts';
-import { listJournals, removeJournal, writeJournal, type Journal } from './journal.ts';
+import { removeEmptyFolders, removeStaging, type StagedMember, undoneFolder } from '../restore/staging.ts';
+import { listJournals, readJournal, removeJournal, writeJournal, type Journal } from './journal.ts';
+import { setAside } from './undone.ts';
 
 /**
  * What was replaced stays so long after the commit, however short the room: until the restore is recorded it may still
@@ -59,42 +63,142 @@ export interface ExpiryOptions {
 }
 
 /**
- * Removes replaced data whose time is over, and, oldest first, as much as is needed where room is short. The caller
- * holds the server's lock.
+ * Marks what is to be removed: whatever has had its time, and, where room is short, the oldest. The caller holds the
+ * server's lock.
+ *
+ * @returns of how many restores something waits to be removed
+ */
+export async function markExpired(options: ExpiryOptions): Promise<number> {
+  const { stateDirectory, now, log } = options;
+  const journals: Journal[] = [];
+  for (const found of await listJournals(stateDirectory)) {
+    let journal = found;
+    if (isOver(journal, now)) await removeJournal(stateDirectory, journal.restoreId);
+    // Of an undo that was interrupted.
+    else if (isUndone(journal)) journal = await setAside(stateDirectory, journal, now);
+    journals.push(journal);
+  }
+  let waiting = journals.filter((journal) => waits(journal)).length;
+  const mark = async (journal: Journal): Promise<void> => {
+    const { restored } = journal;
+    // What could not be removed at the end of the restore.
+    if (!restored) await removeStaging(journal);
+    await writeJournal(stateDirectory, {
+      ...journal,
+      ...(restored
+        ? { restored: { ...restored, fate: 'removing' as const } }
+        : { previous: 'removing' as const }),
+    });
+    waiting += 1;
+  };
+  const kept = journals.map((journal) => ({ journal, kept: keptOf(journal) })).filter((one) => one.kept);
+  for (const { journal, kept: { until } = { until: 0 } } of kept) if (now >= until) await mark(journal);
+  // What waits may give room enough.
+  if (waiting > 0) return waiting;
+  for (const { journal, kept: place } of kept) {
+    if (!place || now - place.since < leastKeptMs || !(await isShort(place.folders, options))) continue;
+    log.info(
+      { restoreId: journal.restoreId },
+      'Room is short: what a restore has kept goes before its time.',
+    );
+    await mark(journal);
+    break;
+  }
+  return waiting;
+}
+
+/**
+ * Removes what is marked. Nobody looks at it any more: others may work on the server meanwhile.
+ *
+ * @param locked does something under the server's lock: what is quick
  * @returns the restores whose replaced data was removed
  */
-export async function removeExpired(options: ExpiryOptions): Promise<number[]> {
-  const { stateDirectory, now, log } = options;
+export async function removeMarked({
+  stateDirectory,
+  log,
+  locked,
+}: Pick<ExpiryOptions, 'stateDirectory' | 'log'> & {
+  locked: (work: () => Promise<void>) => Promise<void>;
+}): Promise<number[]> {
   const removed: number[] = [];
   for (const journal of await listJournals(stateDirectory)) {
-    if (journal.state === 'rolled_back' && journal.undoing) {
-      // Undone: it stays for whoever asks what happened, and for an undo whose answer was lost.
-      if (now - Date.parse(journal.committedAt ?? '') > journalKeptMs)
-        await removeJournal(stateDirectory, journal.restoreId);
-      continue;
+    if (!waits(journal)) continue;
+    const { restoreId, members, restored } = journal;
+    for (const member of members) {
+      const folder = restored ? undoneFolder(member) : path.dirname(member.previous);
+      await rm(folder, { recursive: true, force: true });
     }
-    if (journal.state !== 'committed') continue;
-    if (journal.previous === 'removed') {
-      if (now - Date.parse(journal.committedAt ?? '') > journalKeptMs) {
-        await removeJournal(stateDirectory, journal.restoreId);
-      }
-    } else if (journal.previous === 'removing' || (await isDue(journal, options))) {
-      await removePrevious(stateDirectory, journal);
-      removed.push(journal.restoreId);
-      log.info({ restoreId: journal.restoreId }, 'Removed the data that the restore had replaced.');
-    }
+    await locked(async () => {
+      for (const member of members) await removeEmptyFolders(member);
+      await closeRemoved(stateDirectory, journal);
+    });
+    const what = restored
+      ? 'the data of a restore that was undone'
+      : 'the data that the restore had replaced';
+    log.info({ restoreId }, `Removed ${what}.`);
+    if (!restored) removed.push(restoreId);
   }
   return removed;
 }
 
-async function isDue(journal: Journal, { now, minFreeBytes, givingBack }: ExpiryOptions): Promise<boolean> {
-  if (now - Date.parse(journal.committedAt ?? '') < leastKeptMs) return false;
-  if (now >= (journal.keepUntil ?? 0)) return true;
+async function closeRemoved(stateDirectory: string, { restoreId, workflowId }: Journal): Promise<void> {
+  const journal = await readJournal(stateDirectory, restoreId);
+  if (journal?.workflowId !== workflowId || !waits(journal)) return;
+  const { restored } = journal;
+  const removed = 'removed' as const;
+  await writeJournal(stateDirectory, {
+    ...journal,
+    ...(restored ? { restored: { ...restored, fate: removed } } : { previous: removed }),
+  });
+}
+
+const isUndone = ({ state, undoing }: Journal): boolean => state === 'rolled_back' && undoing !== undefined;
+
+/** Whether something is marked and not removed. Half-removed data must never be put back. */
+function waits(journal: Journal): boolean {
+  if (isUndone(journal)) return journal.restored?.fate === 'removing';
+  return journal.state === 'committed' && journal.previous === 'removing';
+}
+
+/** Nothing is left of it but the journal, which stays for whoever asks what happened. */
+function isOver(journal: Journal, now: number): boolean {
+  if (now - Date.parse(journal.committedAt ?? '') <= journalKeptMs) return false;
+  if (isUndone(journal)) return journal.restored?.fate === 'removed';
+  return journal.state === 'committed' && journal.previous === 'removed';
+}
+
+interface Kept {
+  folders: string[];
+  /** Milliseconds since 1970. */
+  since: number;
+  until: number;
+}
+
+function keptOf(journal: Journal): Kept | undefined {
+  const { members, restored, state, previous, committedAt = '', keepUntil = 0 } = journal;
+  if (isUndone(journal)) {
+    if (restored?.fate !== 'kept') return undefined;
+    return { folders: members.map(undoneFolder), since: restored.since, until: restored.keepUntil };
+  }
+  if (state !== 'committed' || previous !== 'kept') return undefined;
+  const since = Date.parse(committedAt);
+  // Not within the time in which the restore itself may still be taken back.
+  return {
+    folders: members.map((member) => member.previous),
+    since,
+    until: Math.max(keepUntil, since + leastKeptMs),
+  };
+}
+
+async function isShort(
+  folders: readonly string[],
+  { minFreeBytes, givingBack }: ExpiryOptions,
+): Promise<boolean> {
   const spared = await deviceOf(givingBack);
-  for (const { previous } of journal.members) {
-    const device = await deviceOf(previous);
+  for (const folder of folders) {
+    const device = await deviceOf(folder);
     if (device === undefined || device === spared) continue;
-    if ((await freeBytes(previous)) < minFreeBytes) return true;
+    if ((await freeBytes(folder)) < minFreeBytes) return true;
   }
   return false;
 }
@@ -102,16 +206,4 @@ async function isDue(journal: Journal, { now, minFreeBytes, givingBack }: Expiry
 /** The file system of what is there. */
 async function deviceOf(file: string | undefined): Promise<number | undefined> {
   return file === undefined || (await isMissing(file)) ? undefined : (await stat(file)).dev;
-}
-
-/** Half-removed data must never be put back: the journal says so before the first file goes. */
-async function removePrevious(stateDirectory: string, journal: Journal): Promise<void> {
-  await writeJournal(stateDirectory, { ...journal, previous: 'removing' });
-  for (const member of journal.members) {
-    await rm(path.dirname(member.previous), { recursive: true, force: true });
-    await removeEmptyFolders(member);
-  }
-  // What could not be removed at the end of the restore.
-  await removeStaging(journal);
-  await writeJournal(stateDirectory, { ...journal, previous: 'removed' });
 }

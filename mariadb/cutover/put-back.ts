@@ -21,7 +21,7 @@ export interface PutBackOptions {
   layout?: Layout | undefined;
   log: Log;
   /** Called once the server is stopped, while its data is still where it was. */
-  onStopped?: (() => Promise<void>) | undefined;
+  onStopped?: (() => Promise<unknown>) | undefined;
 }
 
 /**

@@ -20,7 +20,7 @@ export interface RollBackOptions {
   journal: Journal;
   log: Log;
   /** Called once the server is stopped, while its data is still where it was. */
-  onStopped?: (() => Promise<void>) | undefined;
+  onStopped?: (() => Promise<unknown>) | undefined;
   onStep?: OnStep | undefined;
 }
 

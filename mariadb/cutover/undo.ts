@@ -8,17 +8,23 @@ import path from 'node:path';
 import type { ServerSettings } from '../../config/agent.ts';
 import { messageOf, TidemarkError } from '../../domain/errors.ts';
 import { dataDirectory, type Layout } from '../../domain/layout.ts';
-import { refuseWritten, type UndoInspection, type WrittenSince } from '../../domain/undo.ts';
+import {
+  type KeptRestored,
+  refuseWritten,
+  type UndoInspection,
+  type WrittenFate,
+  type WrittenSince,
+} from '../../domain/undo.ts';
 import type { Log } from '../context.ts';
-import { isMissing, removeIfEmpty } from '../restore/files.ts';
+import { isMissing } from '../restore/files.ts';
 import { readInPlace } from '../restore/in-place-record.ts';
-import { removeStaging } from '../restore/staging.ts';
 import { isServing, isThere, stopServer } from '../server/lifecycle.ts';
 import { abandonUndo } from './abandon-undo.ts';
 import { identityOf } from './identity.ts';
 import { listJournals, readJournal, writeJournal, type Journal } from './journal.ts';
 import { rollBack, type OnStep } from './roll-back.ts';
 import { settleOthers } from './settle.ts';
+import { keptRestored, setAside } from './undone.ts';
 import { writtenSince } from './written.ts';
 
 export interface UndoPlace {
@@ -39,8 +45,12 @@ export interface UndoOptions extends UndoPlace {
   log: Log;
   /** Called once it is certain that the data is replaced. May be called again. */
   beforeMoves?: (() => Promise<void>) | undefined;
-  /** Called once the server is stopped, while its data is still where it was. May be called again. */
-  onStopped?: (() => Promise<void>) | undefined;
+  /**
+   * Called once the server is stopped, while its data is still where it was. May be called again.
+   *
+   * @returns whether all that its binlogs have is in the archive, or on its way there
+   */
+  saveTail: () => Promise<boolean>;
   onStep?: OnStep | undefined;
 }
 
@@ -49,6 +59,10 @@ export interface UndoResult {
   notServingMs?: number;
   /** One that did not serve before the restore is stopped again. */
   serving: boolean;
+  /** Left out where an agent was killed before it looked. */
+  written?: WrittenFate;
+  /** Left out where the restored data is not kept. */
+  kept?: KeptRestored;
 }
 
 /**
@@ -79,11 +93,16 @@ export async function undoRestore(options: UndoOptions): Promise<UndoResult> {
   const own = known?.workflowId === workflowId && known.undoing?.workflowId === undoId;
   if (own && known.state === 'rolled_back') return await finish(options, known);
   const journal = own && known.state === 'open' ? known : await begin(options);
+  let written = journal.undoing?.written;
+  // Whoever keeps the server running may have started it once more.
+  const onStopped = async (): Promise<void> => {
+    ({ written } = await lookOver(options, journal));
+  };
   try {
-    const done = await rollBack({ ...options, journal });
+    const done = await rollBack({ ...options, journal, onStopped });
     if (done.state !== 'rolled_back') throw refused(restoreId, 'a later restore has replaced its data since');
     log.info({ restoreId, undo: undoId }, 'The restore was undone.');
-    return await finish(options, await recordTime(stateDirectory, done));
+    return await finish(options, await recordTime(stateDirectory, done, written));
   } catch (error) {
     if (error instanceof TidemarkError && error.code === 'undo_refused') throw error;
     throw new TidemarkError(
@@ -106,9 +125,10 @@ async function begin(options: UndoOptions): Promise<Journal> {
   try {
     const { notServingSince } = await stopServer(server, { fast: true, log });
     journal = { ...journal, undoing: { workflowId: undoId, served, notServingSince } };
-    await options.onStopped?.();
+    const { since, written } = await lookOver(options, committed);
     await options.onStep?.('after stop');
-    if (!force) refuseWritten(restoreId, await changedSince(layout, committed));
+    if (!force) refuseWritten(restoreId, since);
+    journal = { ...journal, undoing: { workflowId: undoId, served, notServingSince, written } };
     await options.beforeMoves?.();
   } catch (error) {
     await abandonUndo(journal, options);
@@ -118,6 +138,19 @@ async function begin(options: UndoOptions): Promise<Journal> {
   await writeJournal(stateDirectory, open);
   await options.onStep?.('after reopen');
   return open;
+}
+
+/** Of a server that is stopped: what it has written since, and what becomes of that. Binlogs that are gone had anything. */
+async function lookOver(
+  { layout, saveTail }: UndoOptions,
+  journal: Journal,
+): Promise<{ since: WrittenSince; written: WrittenFate }> {
+  const saved = await saveTail();
+  const since = await changedSince(layout, journal).catch((error: unknown): WrittenSince => {
+    return { written: 'unknown', reason: messageOf(error) };
+  });
+  if (since.written === 'no') return { since, written: 'nothing' };
+  return { since, written: since.written === 'yes' && saved ? 'archived' : 'kept' };
 }
 
 /** The journal of a restore whose replaced data is there, and whose own data is what is live. */
@@ -165,26 +198,40 @@ function refused(restoreId: number, reason: string): TidemarkError {
   return new TidemarkError('undo_refused', `Restore ${restoreId} cannot be undone: ${reason}.`);
 }
 
-async function recordTime(stateDirectory: string, journal: Journal): Promise<Journal> {
+async function recordTime(
+  stateDirectory: string,
+  journal: Journal,
+  written: WrittenFate | undefined,
+): Promise<Journal> {
   const { undoing } = journal;
   if (undoing?.notServingSince === undefined || undoing.notServingMs !== undefined) return journal;
   const timed: Journal = {
     ...journal,
-    undoing: { ...undoing, notServingMs: Date.now() - undoing.notServingSince },
+    undoing: {
+      ...undoing,
+      notServingMs: Date.now() - undoing.notServingSince,
+      ...(written !== undefined && { written }),
+    },
   };
   await writeJournal(stateDirectory, timed);
   return timed;
 }
 
-/** What the restore had put there goes; nothing of it can fail the undo, and all may be repeated. */
-async function finish({ server, log }: UndoOptions, journal: Journal): Promise<UndoResult> {
-  const { restoreId, undoing } = journal;
+/** What the restore had put there is set aside; nothing of it can fail the undo, and all may be repeated. */
+async function finish({ server, stateDirectory, log }: UndoOptions, undone: Journal): Promise<UndoResult> {
+  let journal = undone;
   try {
-    await removeStaging(journal);
-    for (const member of journal.members) if (member.missing) await removeIfEmpty(member.live);
+    journal = await setAside(stateDirectory, undone, Date.now());
   } catch (error) {
-    log.warn({ restoreId, reason: messageOf(error) }, 'The data of an undone restore could not be removed.');
+    const told = { restoreId: undone.restoreId, reason: messageOf(error) };
+    log.warn(told, 'The data of an undone restore could not be set aside; the housekeeping tries again.');
   }
-  const { notServingMs } = undoing ?? {};
-  return { ...(notServingMs !== undefined && { notServingMs }), serving: await isServing(server) };
+  const { notServingMs, written } = journal.undoing ?? {};
+  const kept = await keptRestored(journal);
+  return {
+    ...(notServingMs !== undefined && { notServingMs }),
+    serving: await isServing(server),
+    ...(written !== undefined && { written }),
+    ...(kept && { kept }),
+  };
 }

@@ -20,6 +20,20 @@ export type News = Partial<Omit<FollowReport, 'state'>>;
 
 /** Which timeline was followed last, and up to which file everything was told. */
 const noteSchema = z.object({ timeline: z.string(), file: z.string() });
+const noteOf = (folder: string): string => path.join(folder, 'followed.json');
+
+/**
+ * What an earlier process noted: of that timeline a segment is archived.
+ *
+ * @param folder the follower's own
+ */
+export async function readFollowed(folder: string): Promise<z.infer<typeof noteSchema> | undefined> {
+  try {
+    return noteSchema.parse(JSON.parse(await readFile(noteOf(folder), 'utf8')));
+  } catch {
+    return undefined;
+  }
+}
 
 /** How often it is told where it stands, when there is nothing else to tell. */
 const tellMs = 1_000;
@@ -41,7 +55,7 @@ export class Standing {
   lagBytes = 0;
   spoolBytes = 0;
   readonly #troubles = new Map<TroubleKind, string>();
-  readonly #noteFile: string;
+  readonly #folder: string;
   readonly #log: Log;
   #tell: Tell | undefined;
   #news: News = {};
@@ -50,7 +64,7 @@ export class Standing {
   #waiting: { target: BinlogPoint; resolve: () => void }[] = [];
 
   constructor(folder: string, start: BinlogPoint, log: Log) {
-    this.#noteFile = path.join(folder, 'followed.json');
+    this.#folder = folder;
     this.#log = log;
     this.archived = { file: start.file, position: 0, gtid: '' };
   }
@@ -145,18 +159,14 @@ export class Standing {
   }
 
   /** What an earlier process noted. */
-  async noted(): Promise<z.infer<typeof noteSchema> | undefined> {
-    try {
-      return noteSchema.parse(JSON.parse(await readFile(this.#noteFile, 'utf8')));
-    } catch {
-      return undefined;
-    }
+  async noted(): ReturnType<typeof readFollowed> {
+    return await readFollowed(this.#folder);
   }
 
   async #note(note: z.infer<typeof noteSchema>): Promise<void> {
     const text = JSON.stringify(note);
     if (text === this.#noted) return;
-    await writeDurably(this.#noteFile, text);
+    await writeDurably(noteOf(this.#folder), text);
     this.#noted = text;
   }
 }

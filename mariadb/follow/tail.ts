@@ -14,6 +14,7 @@ import { dataDirectory, type Layout } from '../../domain/layout.ts';
 import type { Log } from '../../domain/log.ts';
 import { numberOf } from './resume.ts';
 import { Spool } from './spool.ts';
+import { readFollowed } from './standing.ts';
 
 const headerBytes = 19;
 const magicBytes = 4;
@@ -37,18 +38,23 @@ class OtherFile extends Error {}
  * that is told and keeps nobody else: the replaced data has its binlogs, as long as it is kept. May be repeated.
  *
  * An encrypted binlog cannot be copied: it is archived as the server sends it, in plain text.
+ *
+ * @returns whether all of these binlogs is known to be archived, or to lie in the spool of a timeline that is
  */
-export async function saveTail({ stateDirectory, layout, spoolSize, log }: TailOptions): Promise<void> {
+export async function saveTail({ stateDirectory, layout, spoolSize, log }: TailOptions): Promise<boolean> {
   try {
-    const spool = new Spool(path.join(stateDirectory, 'follow'));
+    const folder = path.join(stateDirectory, 'follow');
+    const spool = new Spool(folder);
     const note = await spool.left();
-    if (!note || layout.binlogBasename === '') return;
+    if (!note || layout.binlogBasename === '') return false;
     const { directory } = layout.members.find(({ kind }) => kind === 'binlog') ?? {
       directory: dataDirectory(layout),
     };
     let room = spoolSize - (await spool.usedBytes());
-    const newest = (await spool.files()).at(-1) ?? note.file;
-    for (const file of await binlogsFrom(directory, layout.binlogBasename, newest)) {
+    const known = (await spool.files()).at(-1);
+    const newest = known ?? note.file;
+    const files = await binlogsFrom(directory, layout.binlogBasename, newest);
+    for (const file of files) {
       const { bytes, missing } = await copyRest(spool, { file, from: note, directory, room });
       room -= bytes;
       if (missing === 0) continue;
@@ -57,15 +63,19 @@ export async function saveTail({ stateDirectory, layout, spoolSize, log }: TailO
         'The end of the binlog does not fit into the spool (binlog.spool_size) and is not archived: it is in the ' +
           'replaced data, as long as that is kept.',
       );
-      return;
+      return false;
     }
+    // Of a file that the spool did not have, nobody knows whether it is the one that was followed; and what lies in the
+    // spool of a timeline that was never written goes nowhere.
+    return files[0] === known && (await readFollowed(folder))?.timeline === note.timeline;
   } catch (error) {
-    if (error instanceof OtherFile) return;
+    if (error instanceof OtherFile) return false;
     log.warn(
       { reason: messageOf(error) },
       'What the server wrote last could not be taken from its binlog and may be missing in the archive: it is in ' +
         'the replaced data, as long as that is kept.',
     );
+    return false;
   }
 }
 

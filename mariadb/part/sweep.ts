@@ -62,7 +62,7 @@ async function leave(options: LeaveOptions): Promise<PartOutcome> {
     await using live = await connectToLive(server, lockWaitMs);
     await becomeAlone(live, record, lockWaitMs);
     if (record.state === 'exchanged' || (await isExchanged(live, record))) {
-      const warnings = await finishPart(live, record, options);
+      const warnings = [...record.warnings, ...(await finishPart(live, record, options))];
       if (warnings.length > 0) log.warn({ warnings }, 'A part came back, and not all that belongs to it.');
       await writePart(folder, { ...record, state: 'done', warnings });
       return 'exchanged';

@@ -76,7 +76,8 @@ export async function* statementsOf(
   }
 }
 
-function queryOf(event: Buffer): { database: string; statement: string } | undefined {
+/** Of a statement's event, without its checksum; undefined for any other. */
+export function queryOf(event: Buffer): { database: string; statement: string } | undefined {
   const type = event[4];
   if (type !== eventTypes.QUERY_EVENT && type !== eventTypes.QUERY_COMPRESSED_EVENT) return undefined;
   const databaseLength = event[headerLength + 8]!;

@@ -10,6 +10,7 @@ import type { Attempt } from '../context.ts';
 import { startPipeline, type StageResult } from '../processes/pipeline.ts';
 import { findProgram } from '../programs.ts';
 import type { PrivateServer } from '../restore/private-server.ts';
+import { type Connection, rowsOf } from '../server/sql.ts';
 
 export interface PipeOptions {
   server: ServerSettings;
@@ -20,10 +21,34 @@ export interface PipeOptions {
   /** In the first file, and in the last. */
   from: number;
   to: number;
+  /** How many transactions that begin by a statement lie between them. */
+  begun: number;
 }
 
-/** @throws replay_failed, tool_missing; the signal's reason when it was aborted */
-export async function replayByPipe({ server, attempt, target, files, from, to }: PipeOptions): Promise<void> {
+/**
+ * The client leaves no trace of GTIDs on a server without a binlog. That all came there is seen by the transactions that
+ * were begun.
+ *
+ * @throws replay_failed, tool_missing; the signal's reason when it was aborted
+ */
+export async function replayByPipe(options: PipeOptions): Promise<void> {
+  const { connection } = options.target;
+  const before = await begunOn(connection);
+  await pipe(options);
+  const begun = (await begunOn(connection)) - before;
+  if (begun === options.begun) return;
+  throw failed(`${begun} transactions were begun, and the binlogs have ${options.begun} there`);
+}
+
+async function begunOn(connection: Connection): Promise<number> {
+  const rows = await rowsOf<{ Value: string | number }>(
+    connection,
+    "SHOW GLOBAL STATUS WHERE Variable_name IN ('Com_begin', 'Com_xa_start')",
+  );
+  return rows.reduce((sum, { Value }) => sum + Number(Value), 0);
+}
+
+async function pipe({ server, attempt, target, files, from, to }: PipeOptions): Promise<void> {
   const reader = await findProgram(server, 'mariadb-binlog');
   const client = await findProgram(server, 'mariadb');
   const optionFile = path.join(attempt.folder, 'replay.cnf');
@@ -83,5 +108,8 @@ function refuseFailure([read, applied]: StageResult[], signal: AbortSignal): voi
 }
 
 function failed(what: string): TidemarkError {
-  return new TidemarkError('replay_failed', `Replaying the binlogs by mariadb-binlog failed: ${what}.`);
+  return new TidemarkError(
+    'replay_failed',
+    `Replaying the binlogs by mariadb-binlog failed: ${what}. The target was not touched.`,
+  );
 }

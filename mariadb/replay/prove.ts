@@ -35,6 +35,8 @@ export interface ProvenReplay {
   /** From the start's to that of `lastEnd`; in each of them, bytes from the first that is replayed to the last. */
   files: (BinlogFile & { begin: number; end: number })[];
   transactions: number;
+  /** How many of them begin by a statement of their own, and are not one statement alone. */
+  begun: number;
   /** All that have written to the binlogs. */
   serverIds: Set<number>;
   definitions: DefinitionPlace[];
@@ -54,6 +56,7 @@ interface Walk {
   lastFile: BinlogFile | undefined;
   stop: ArchivePoint | undefined;
   transactions: number;
+  begun: number;
   serverIds: Set<number>;
   /** Of the server that wrote the file. */
   ownId: number | undefined;
@@ -85,6 +88,7 @@ export async function proveBinlogs(
     lastFile: files[0],
     stop: undefined,
     transactions: 0,
+    begun: 0,
     serverIds: new Set(),
     ownId: undefined,
     definitions: [],
@@ -98,12 +102,12 @@ export async function proveBinlogs(
     read.push({ ...file, begin, end: Math.max(begin, whole) });
     if (walk.stop) break;
   }
-  const { stop, lastEnd, transactions, serverIds, definitions } = walk;
+  const { stop, lastEnd, transactions, begun, serverIds, definitions } = walk;
   if (!stop) throw notFound(order.stop, files);
   const last = files.findIndex((file) => file === walk.lastFile);
   const needed = read.slice(0, last + 1);
   needed[last]!.end = lastEnd.position;
-  return { start, stop, lastEnd, files: needed, transactions, serverIds, definitions };
+  return { start, stop, lastEnd, files: needed, transactions, begun, serverIds, definitions };
 }
 
 /** @returns how many bytes were read, and where what can be replayed ends */
@@ -145,7 +149,7 @@ async function readFile(
 }
 
 /** The head and what is behind the hole. */
-async function* piecesOf(
+export async function* piecesOf(
   handle: FileHandle,
   from: number | undefined,
 ): AsyncGenerator<Buffer, void, undefined> {
@@ -206,11 +210,12 @@ function lookAt(
 }
 
 /** A transaction behind the start. */
-function pass(walk: Walk, file: BinlogFile, { gtid, end }: Transaction): void {
+function pass(walk: Walk, file: BinlogFile, { gtid, end, standalone }: Transaction): void {
   walk.reached!.advance(gtid);
   walk.lastEnd = { file: file.name, position: end };
   walk.lastFile = file;
   walk.transactions += 1;
+  if (!standalone) walk.begun += 1;
   const { stop } = walk.order;
   if ('after' in stop && gtidText(gtid) === stop.after) walk.stop = pointOf(walk, file.name, end);
 }

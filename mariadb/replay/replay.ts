@@ -15,6 +15,7 @@ import { type PrivateServer, withPrivateServer } from '../restore/private-server
 import { usedBytes } from '../restore/room.ts';
 import { type Owner, workFolder } from '../restore/staging.ts';
 import { type Connection, rowsOf } from '../server/sql.ts';
+import { besideSentence, findBeside } from './beside.ts';
 import { eventStatuses, settleEvents, statementsOf } from './events.ts';
 import { madeElse } from './left-out.ts';
 import { outsideEngines, replayArguments, unlike } from './options.ts';
@@ -96,19 +97,19 @@ export async function replayBinlogs(options: ReplayOptions): Promise<ReplayResul
 async function run(options: ReplayOptions, target: PrivateServer, folder: string): Promise<ReplayResult> {
   const { proven } = options;
   const { connection } = target;
-  const notes = await leaveOut(connection, proven);
+  const notes = await leaveOut(connection, options);
   const before = await eventStatuses(connection);
   await rowsOf(connection, 'SET GLOBAL gtid_slave_pos = ?', [proven.start.gtid]);
   let way = options.way ?? 'relay';
   if (proven.transactions > 0) {
-    const begin = { number: 0, position: proven.start.position };
+    const begin = { number: 0, position: proven.start.position, begun: 0 };
     const reason = way === 'pipe' ? undefined : await byRelayLog(options, target);
     if (way === 'pipe') await byPipe(options, target, folder, begin);
     else if (reason) {
       way = 'pipe';
-      await requireStopped(options, connection, reason);
+      const { begun } = await requireStopped(options, connection, reason);
       notes.push(reason.text);
-      await byPipe(options, target, folder, reason);
+      await byPipe(options, target, folder, { ...reason, begun });
     }
     await detachRelayLog(connection);
   }
@@ -181,24 +182,34 @@ async function requireStopped(
   { proven, attempt }: ReplayOptions,
   connection: Connection,
   { number, position }: { number: number; position: number },
-): Promise<void> {
+): Promise<ProvenReplay> {
   await rowsOf(connection, 'STOP SLAVE');
   const files = proven.files.slice(0, number + 1);
   const stop = { at: { file: files.at(-1)?.name ?? '', position } };
   const here = await proveBinlogs({ files, start: proven.start, stop }, { signal: attempt.signal });
   await requireGtid(connection, here.stop);
+  return here;
 }
 
-/** The client leaves no trace of GTIDs on a server without a binlog: they are set. */
+/** @param from where it begins, and what was begun before */
 async function byPipe(
   { server, attempt, proven }: ReplayOptions,
   target: PrivateServer,
   folder: string,
-  { number, position }: { number: number; position: number },
+  { number, position, begun }: { number: number; position: number; begun: number },
 ): Promise<void> {
   const files = proven.files.slice(number).map((_, index) => relayPath(folder, number + index));
-  await replayByPipe({ server, attempt, target, files, from: position, to: proven.lastEnd.position });
+  await replayByPipe({
+    server,
+    attempt,
+    target,
+    files,
+    from: position,
+    to: proven.lastEnd.position,
+    begun: proven.begun - begun,
+  });
   await rowsOf(target.connection, 'STOP SLAVE');
+  // The client leaves none there.
   await rowsOf(target.connection, 'SET GLOBAL gtid_slave_pos = ?', [proven.stop.gtid]);
 }
 
@@ -209,7 +220,7 @@ async function byPipe(
  *
  * @throws replay_failed where a statement makes something else of such a table
  */
-async function leaveOut(connection: Connection, proven: ProvenReplay): Promise<string[]> {
+async function leaveOut(connection: Connection, { proven, attempt }: ReplayOptions): Promise<string[]> {
   const filters = await rowsOf<{ name: string }>(
     connection,
     "SELECT LOWER(VARIABLE_NAME) AS name FROM information_schema.SYSTEM_VARIABLES WHERE VARIABLE_NAME LIKE 'replicate\\_%' " +
@@ -246,6 +257,7 @@ async function leaveOut(connection: Connection, proven: ProvenReplay): Promise<s
           'Tables whose rows lie elsewhere are as they were defined in the backup, and nothing was written to them: ' +
             `${outside.join(', ')}.`,
         ]),
+    ...besideSentence(await findBeside(proven.files, proven.start, new Set(names), attempt.signal)),
   ];
 }
 

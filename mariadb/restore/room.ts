@@ -4,7 +4,7 @@ import path from 'node:path';
 import type { Layout } from '../../domain/layout.ts';
 import { matchesAny } from '../server/foreign.ts';
 import { isMissing } from './files.ts';
-import { stagingFor, workFolder, type StagedMember } from './staging.ts';
+import { stagingFor, undoneFolder, workFolder, type StagedMember } from './staging.ts';
 
 /**
  * Why a restore could not swap the files of a server of this layout, each reason a sentence that says what to do.
@@ -33,6 +33,13 @@ async function checkMember(member: StagedMember): Promise<string[]> {
     found.push(
       `${member.previous} holds what an earlier restore of the same number replaced: move it away, or remove it ` +
         'when it is not needed.',
+    );
+  }
+  const undone = undoneFolder(member);
+  if (!(await isMissing(undone))) {
+    found.push(
+      `${undone} holds what an earlier restore of the same number had put there, and which was undone: move it away, ` +
+        'or remove it when it is not needed.',
     );
   }
   return found;

@@ -140,6 +140,11 @@ export async function wasMissing(member: StagedMember): Promise<boolean> {
   return (await isMissing(member.live)) || !(await isMissing(missingMark(member)));
 }
 
+/** Where what a restore had put there lies once it is undone. */
+export function undoneFolder({ folder }: StagedMember): string {
+  return path.join(folder, 'undone');
+}
+
 function isWithin(directory: string, folder: string): boolean {
   return directory === folder || directory.startsWith(`${folder}/`);
 }

@@ -218,6 +218,7 @@ describe('the error object', () => {
         log: appLog,
       }),
       progress: progressThrough(api.client),
+      restoreEvents: api.restoreEvents,
       keyRing: testKeyRing(),
       defaults: serviceDefaults,
       restoreRates,

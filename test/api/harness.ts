@@ -16,6 +16,7 @@ import { authenticator } from '../../api/auth/authenticate.ts';
 import type { Authenticate } from '../../api/auth/caller.ts';
 import { parseTokens } from '../../api/auth/tokens-file.ts';
 import { withRequestIds } from '../../api/request-log.ts';
+import { RestoreEvents, type RestoreEventsOptions } from '../../api/restore-events.ts';
 import { type KeyRing, keyRing } from '../../sealing/key-ring.ts';
 import { openCatalog } from '../../catalog/open.ts';
 import type { BackupPatch, BackupRecord, Catalog, ServiceRecord } from '../../catalog/types.ts';
@@ -64,6 +65,8 @@ export interface HarnessOptions extends Pick<EdgeOptions, 'limits' | 'trustedPro
   over?: (catalog: Catalog) => Catalog;
   /** What holds for a service, in place of {@link serviceDefaults}. */
   defaults?: ServiceDefaults;
+  /** How restores are followed by events. */
+  events?: Partial<Pick<RestoreEventsOptions, 'limits' | 'pace'>>;
   /** Who may ask, in place of {@link tokens} and API keys. */
   authenticateBy?: (catalog: Catalog) => Authenticate;
 }
@@ -73,6 +76,7 @@ export interface Harness {
   /** Of the catalog. */
   location: string;
   catalog: Catalog;
+  restoreEvents: RestoreEvents;
   namespace: { address: string; namespace: string };
   log: LogLine[];
   logger: ApiLog;
@@ -132,7 +136,14 @@ export function testKeyRing(): KeyRing {
 
 /** @param temporal `away` for an address where nobody listens */
 export async function openApi(temporal: 'there' | 'away', options: HarnessOptions = {}): Promise<Harness> {
-  const { beside, over = (plain) => plain, authenticateBy, defaults = serviceDefaults, ...edge } = options;
+  const {
+    beside,
+    over = (plain) => plain,
+    authenticateBy,
+    defaults = serviceDefaults,
+    events,
+    ...edge
+  } = options;
   const folder = await mkdtemp(join(tmpdir(), 'api-'));
   const namespace = beside?.namespace ?? (temporal === 'there' ? await createNamespace('api') : nowhere);
   const location = beside?.location ?? `sqlite://${folder}/catalog.db`;
@@ -147,6 +158,9 @@ export async function openApi(temporal: 'there' | 'away', options: HarnessOption
       lines.push({ level, fields: { ...fields }, message });
     };
   const log = withRequestIds({ info: write('info'), warn: write('warn'), error: write('error') });
+  const progress = progressThrough(client);
+  const limits = { streams: 100, perSubject: 20, durationMs: 900_000 };
+  const restoreEvents = new RestoreEvents({ catalog, progress, limits, log, ...events });
   const app = createApp({
     catalog,
     orders: ordersThrough(client, {
@@ -156,7 +170,8 @@ export async function openApi(temporal: 'there' | 'away', options: HarnessOption
       catalog,
       log,
     }),
-    progress: progressThrough(client),
+    progress,
+    restoreEvents,
     keyRing: testKeyRing(),
     defaults,
     restoreRates,
@@ -205,6 +220,7 @@ export async function openApi(temporal: 'there' | 'away', options: HarnessOption
     client,
     location,
     catalog,
+    restoreEvents,
     namespace,
     log: lines,
     logger: log,
@@ -212,6 +228,7 @@ export async function openApi(temporal: 'there' | 'away', options: HarnessOption
     askRaw,
     ask: async (method, path, question) => askRaw(method, basePath + path, question),
     async close() {
+      restoreEvents.close();
       await connection.close();
       await catalog.close();
       await rm(folder, { recursive: true, force: true });

@@ -7,7 +7,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { openCatalog } from '../../catalog/open.ts';
 import { newKeyLine } from '../../sealing/keys.ts';
+import { openEvents } from '../support/events-client.ts';
+import { serviceRecord, succeededBackup } from './harness.ts';
 
 let folder: string;
 const running: ChildProcess[] = [];
@@ -86,6 +89,32 @@ test('says where it listens, answers without Temporal, and ends in order on SIGT
   expect(await api.ended).toBe(0);
   expect(api.errors()).toBe('');
   expect(api.output()).not.toContain('sesame');
+});
+
+test('SIGTERM ends the streams of events in order, and is not held up by them', async () => {
+  const catalog = await openCatalog(good()['TIDEMARK_CATALOG']!);
+  await catalog.migrate();
+  const service = serviceRecord();
+  await catalog.upsertService(service);
+  const { id } = await catalog.createRestore({
+    organization: 'acme',
+    service,
+    backup: await succeededBackup(catalog, service, 'a'),
+    mode: 'side-by-side',
+    bucket: '',
+    message: 'Restore is scheduled.',
+    workflowId: () => 'restore/1/abcd',
+  });
+  await catalog.close();
+  const api = run(good());
+  const { address } = await ready(api);
+  const url = `${String(address)}/skybackup/v1/restores/${id}/events`;
+  const stream = await openEvents(url, { 'X-API-Key': 'sesame' });
+  expect(await stream.next()).toMatchObject({ event: 'restore', data: { status: 'Scheduled' } });
+  api.child.kill('SIGTERM');
+  // A connection that is cut would end it with an error.
+  while (await stream.next());
+  expect(await api.ended).toBe(0);
 });
 
 test('does not start with wrong settings: all of them are named, with exit code 2 and no stack', async () => {

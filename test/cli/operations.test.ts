@@ -24,6 +24,7 @@ const commandOf: Record<string, string> = {
   lookupRestore: 'restores lookup',
   lookupPointsInTime: 'restores pointintime',
   getRestore: 'restores get',
+  getRestoreEvents: '(watch asks for the restore itself, which works through every proxy)',
   deleteRestore: 'restores delete',
   cancelRestore: 'restores cancel',
   undoRestore: 'restores undo',
@@ -43,8 +44,6 @@ const commandOf: Record<string, string> = {
   listAudit: 'audit',
 };
 
-const refusedYet = operations.filter(({ routes }) => routes[0]?.description?.includes('Not available yet.'));
-
 function pathsOf(command: Command, before: readonly string[] = []): string[] {
   return command.commands.flatMap((inner) => {
     const words = [...before, inner.name()];
@@ -52,9 +51,8 @@ function pathsOf(command: Command, before: readonly string[] = []): string[] {
   });
 }
 
-test('every operation that the API carries out has its command, and what it only refuses has none', async () => {
-  const available = operations.filter((operation) => !refusedYet.includes(operation));
-  expect(Object.keys(commandOf).toSorted()).toEqual(available.map(({ name }) => name).toSorted());
+test('every operation of the API has its command', async () => {
+  expect(Object.keys(commandOf).toSorted()).toEqual(operations.map(({ name }) => name).toSorted());
   const io = {
     stdout: process.stdout,
     stderr: process.stderr,

@@ -4,7 +4,7 @@ import { chmod, mkdir, readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { cutOver, type CutOverOptions } from '../../mariadb/cutover/cut-over.ts';
 import { listOpenJournals, readJournal, removeJournal } from '../../mariadb/cutover/journal.ts';
-import { removeExpired } from '../../mariadb/cutover/previous.ts';
+import { type ExpiryOptions, markExpired, removeMarked } from '../../mariadb/cutover/previous.ts';
 import { putBack } from '../../mariadb/cutover/put-back.ts';
 import { settleOpenJournals } from '../../mariadb/cutover/settle.ts';
 import { checkStaging, freeSpace } from '../../mariadb/restore/room.ts';
@@ -39,6 +39,11 @@ async function ready(change: Partial<CutOverOptions> = {}): Promise<CutOverOptio
   const { layout, staging } = await materialize(server, backup, { restoreId });
   const places = { stateDirectory, restoreId, workflowId: 'restore/of-a-test', layout, staging };
   return { server: server.settings, ...places, keepPreviousMs: hourMs, log: silentLog, ...change };
+}
+
+async function expire(options: ExpiryOptions): Promise<number[]> {
+  await markExpired(options);
+  return await removeMarked({ ...options, locked: (work) => work() });
 }
 
 test('a server that does not start on the new data is put back, with what it logged in the message', async () => {
@@ -112,24 +117,24 @@ test('replaced data is kept for its time, goes early where room is short, and ca
   expect(await server.checksums()).toEqual(fresh);
   const kept = path.join(server.folder, '.tidemark', String(restoreId), 'previous', 'data');
   const expiry = { stateDirectory, minFreeBytes: 0, now: Date.now(), log: silentLog };
-  expect(await removeExpired(expiry)).toEqual([]);
+  expect(await expire(expiry)).toEqual([]);
   expect(existsSync(kept)).toBe(true);
   expect(await checkStaging(order.layout, restoreId)).toEqual([expect.stringContaining(kept)]);
   const short = { ...expiry, minFreeBytes: Number.MAX_SAFE_INTEGER };
-  expect(await removeExpired(short)).toEqual([]);
+  expect(await expire(short)).toEqual([]);
   expect(existsSync(kept)).toBe(true);
   const later = { ...short, now: Date.now() + hourMs / 4 };
-  expect(await removeExpired({ ...later, givingBack: server.folder })).toEqual([]);
+  expect(await expire({ ...later, givingBack: server.folder })).toEqual([]);
   expect(existsSync(kept)).toBe(true);
-  expect(await removeExpired(later)).toEqual([restoreId]);
+  expect(await expire(later)).toEqual([restoreId]);
   expect(existsSync(path.join(server.folder, '.tidemark'))).toBe(false);
-  expect(await removeExpired({ ...expiry, now: Date.now() + 2 * hourMs })).toEqual([]);
+  expect(await expire({ ...expiry, now: Date.now() + 2 * hourMs })).toEqual([]);
   await expect(putBack(order)).rejects.toMatchObject({ code: 'previous_gone' });
   expect(await isServing(server.settings)).toBe(true);
 
   restoreId += 1;
   await cutOver(await ready());
-  expect(await removeExpired({ ...expiry, now: Date.now() + 2 * hourMs })).toEqual([restoreId]);
+  expect(await expire({ ...expiry, now: Date.now() + 2 * hourMs })).toEqual([restoreId]);
   await removeJournal(stateDirectory, restoreId);
 });
 

@@ -1,5 +1,5 @@
 /** The end of a binlog that nobody had read when its server was stopped, to be replaced. */
-import { cp, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { allHeaders, rebuilt } from '../support/archived.ts';
@@ -48,12 +48,13 @@ async function followed(
   return { first, timeline };
 }
 
-async function take(options: Partial<TailOptions> = {}): Promise<void> {
+/** @returns whether all is archived, or will be */
+async function take(options: Partial<TailOptions> = {}): Promise<boolean> {
   warnings = [];
   const log = { ...silentLog, warn: (_: unknown, message?: string) => void warnings.push(String(message)) };
   const layout = await inspectLayout(server.settings);
   const stateDirectory = path.join(place.folder, 'state');
-  await saveTail({ stateDirectory, layout, spoolSize: 1024 ** 3, log, ...options });
+  return await saveTail({ stateDirectory, layout, spoolSize: 1024 ** 3, log, ...options });
 }
 
 /** The server is away, and its files with it: what is archived now was in the spool. */
@@ -87,8 +88,7 @@ test('what was written after the follower was ended is archived, in several file
   await server.query('FLUSH BINARY LOGS');
   await writeRows(server, 5);
   await server.stop();
-  await take();
-  await take();
+  expect([await take(), await take()]).toEqual([true, true]);
   expect(warnings).toEqual([]);
   await expectArchived(first, timeline);
 });
@@ -134,7 +134,7 @@ test('what has no room in the spool is named', async () => {
   await stop();
   await writeRows(server, 2, 50_000);
   await server.stop();
-  await take({ spoolSize: 0 });
+  expect(await take({ spoolSize: 0 })).toBe(false);
   expect(warnings).toEqual([expect.stringMatching(/does not fit into the spool \(binlog\.spool_size\)/)]);
 });
 
@@ -147,6 +147,19 @@ test('another file of the same name is left alone', async () => {
   await server.stop();
   const spool = path.join(place.folder, 'state/follow/spool');
   const before = await readdir(spool);
-  await take();
+  expect(await take()).toBe(false);
   expect([await readdir(spool), warnings]).toEqual([before, []]);
+});
+
+test('of a timeline that was never written, and where nobody follows, nothing is said to be archived', async () => {
+  await followed();
+  await stop();
+  await server.stop();
+  expect(await take()).toBe(true);
+  const state = path.join(place.folder, 'state/follow');
+  const note = JSON.parse(await readFile(path.join(state, 'spool.json'), 'utf8')) as object;
+  await writeFile(path.join(state, 'spool.json'), JSON.stringify({ ...note, timeline: 'f'.repeat(32) }));
+  expect(await take()).toBe(false);
+  await rm(path.join(state, 'spool.json'));
+  expect(await take()).toBe(false);
 });

@@ -1,4 +1,7 @@
-/** Replaying what was written to tables whose rows lie on another server: nothing is written there a second time. */
+/**
+ * Replaying what was written to tables whose rows lie on another server: nothing is written there a second time. And by
+ * mariadb-binlog: what comes to the server is counted.
+ */
 import { chown, mkdtemp, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
@@ -55,6 +58,22 @@ test('rows of a FEDERATED table are left out, and said to be', async () => {
   await removeCopy(copy);
 }, 60_000);
 
+test('a statement that takes from a table which is left out is told, with what it has changed', async () => {
+  await server.session([
+    'SET SESSION binlog_format = STATEMENT',
+    'INSERT INTO shop.carts VALUES (21), (22)',
+    'INSERT INTO shop.near SELECT id FROM shop.carts',
+    'DELETE FROM shop.carts',
+  ]);
+  const proven = await prove(source, await archiveBinlogs(source), { after: await end() });
+  const copy = await replayCopy(source, proven, { query: 'SELECT id FROM shop.near' });
+  expect(copy.rows).toEqual([{ id: 1 }]);
+  expect(copy.result.notes).toContainEqual(
+    expect.stringMatching(/may be others than they were.*transaction \d+-\d+-\d+\): shop\.near\./),
+  );
+  await removeCopy(copy);
+}, 60_000);
+
 test('what a table that is left out becomes ends the replay', async () => {
   await server.session(['ALTER TABLE shop.carts ENGINE=InnoDB', 'INSERT INTO shop.carts VALUES (7)']);
   const proven = await prove(source, await archiveBinlogs(source), { after: await end() });
@@ -81,6 +100,49 @@ test('what is made with a DATA DIRECTORY lies in the copy', async () => {
   expect(await readdir(path.join(copy.directory, 'shop'))).toContain('beside.ibd');
   await removeCopy(copy);
   await server.session(['DROP TABLE shop.beside']);
+}, 60_000);
+
+test('by mariadb-binlog each transaction is counted that comes to the server, of whatever kind', async () => {
+  const own = await beginReplaySource(server);
+  await server.session([
+    'CREATE DATABASE counted',
+    'CREATE TABLE counted.t (id INT PRIMARY KEY)',
+    'CREATE TABLE counted.m (id INT) ENGINE=MyISAM',
+    'INSERT INTO counted.t VALUES (1)',
+    'INSERT INTO counted.m VALUES (1), (2)',
+    'SET SESSION binlog_format = STATEMENT',
+    'INSERT INTO counted.t VALUES (2)',
+    'INSERT INTO counted.m VALUES (3)',
+    'SET SESSION binlog_format = ROW',
+    'CREATE TABLE counted.c AS SELECT * FROM counted.t',
+    'START TRANSACTION',
+    'INSERT INTO counted.t VALUES (3)',
+    'SAVEPOINT a',
+    'INSERT INTO counted.t VALUES (4)',
+    'ROLLBACK TO a',
+    'COMMIT',
+    "XA START 'one'",
+    'INSERT INTO counted.t VALUES (5)',
+    "XA END 'one'",
+    "XA PREPARE 'one'",
+    "XA COMMIT 'one'",
+    'FLUSH BINARY LOGS',
+    'DROP TABLE counted.c',
+    'INSERT INTO counted.t VALUES (6)',
+  ]);
+  const stop = { after: await end() };
+  const proven = await prove(own, await archiveBinlogs(own), stop);
+  const query = 'SELECT GROUP_CONCAT(id ORDER BY id) AS ids FROM counted.t';
+  const copy = await replayCopy(own, proven, { way: 'pipe', query });
+  expect(copy.rows).toEqual([{ ids: '1,2,3,5,6' }]);
+  expect(proven.begun).toBeLessThan(proven.transactions);
+  await removeCopy(copy);
+  // One that is in the binlogs, and did not come.
+  const more = { ...proven, begun: proven.begun + 1 };
+  await expect(replayCopy(own, more, { way: 'pipe' })).rejects.toMatchObject({
+    code: 'replay_failed',
+    message: expect.stringMatching(/transactions were begun, and the binlogs have/),
+  });
 }, 60_000);
 
 test('one that is made during the replay writes nothing either', async () => {

@@ -7,7 +7,8 @@ import path from 'node:path';
 import { cutOver } from '../../mariadb/cutover/cut-over.ts';
 import { guardName } from '../../mariadb/cutover/guard.ts';
 import { listOpenJournals, readJournal, undoSteps } from '../../mariadb/cutover/journal.ts';
-import { removeExpired } from '../../mariadb/cutover/previous.ts';
+import { markExpired, removeMarked } from '../../mariadb/cutover/previous.ts';
+import { checkStaging } from '../../mariadb/restore/room.ts';
 import { settleOpenJournals } from '../../mariadb/cutover/settle.ts';
 import { inspectUndo, undoRestore, type UndoOptions, type UndoPlace } from '../../mariadb/cutover/undo.ts';
 import { findServerProcess, isServing } from '../../mariadb/server/lifecycle.ts';
@@ -53,9 +54,17 @@ const undoing = (place: UndoPlace, change: Partial<UndoOptions> = {}): UndoOptio
   ...place,
   undoId: 'undo/of-a-test',
   force: false,
+  saveTail: () => Promise.resolve(true),
   log: silentLog,
   ...change,
 });
+
+/** As the housekeeping does. @returns the restores whose replaced data was removed */
+async function tidy(now = Date.now()): Promise<number[]> {
+  const place = { stateDirectory, log: silentLog };
+  await markExpired({ ...place, minFreeBytes: 0, now });
+  return await removeMarked({ ...place, locked: (work) => work() });
+}
 
 /** Undoes it in a process of its own, which is killed at a step. */
 async function killedAt(place: UndoPlace, dieAt: string): Promise<void> {
@@ -85,12 +94,13 @@ test('a server that was started again since, and has written nothing, is put bac
   await server.start();
   expect(await inspectUndo(place)).toMatchObject({ since: { written: 'no' }, serving: true });
   const stopped: string[] = [];
-  const onStopped = async (): Promise<void> => void stopped.push(String(await isServing(server.settings)));
-  const result = await undoRestore(undoing(place, { onStopped }));
-  expect(result).toEqual({ serving: true, notServingMs: expect.any(Number) });
+  const saveTail = async (): Promise<boolean> => stopped.push(String(await isServing(server.settings))) < 0;
+  const result = await undoRestore(undoing(place, { saveTail }));
+  expect(result).toEqual({ serving: true, notServingMs: expect.any(Number), written: 'nothing' });
   expect(result.notServingMs).toBeLessThan(30_000);
   expect(stopped[0]).toBe('false');
   expect(await server.checksums()).toEqual(old);
+  expect(await tidy()).toEqual([]);
   expect(existsSync(path.join(server.folder, '.tidemark'))).toBe(false);
   expect(await listOpenJournals(stateDirectory)).toEqual([]);
 
@@ -100,8 +110,7 @@ test('a server that was started again since, and has written nothing, is put bac
   const other = undoing(place, { undoId: 'undo/another' });
   await expect(undoRestore(other)).rejects.toMatchObject({ code: 'undo_refused' });
   expect(await findServerProcess(server.settings)).toBe(pid);
-  const weeks = { stateDirectory, minFreeBytes: 0, now: Date.now() + 8 * 24 * hourMs, log: silentLog };
-  expect(await removeExpired(weeks)).toEqual([]);
+  expect(await tidy(Date.now() + 8 * 24 * hourMs)).toEqual([]);
   expect(await readJournal(stateDirectory, place.restoreId)).toBeUndefined();
 });
 
@@ -120,6 +129,7 @@ test('killed before anything is moved, the restored data goes on; afterwards, th
     expect([step, await settled()]).toEqual([step, old]);
     // The order is given again by whoever had given it.
     expect(await undoRestore(undoing(place))).toMatchObject({ serving: true });
+    await tidy();
     expect(existsSync(path.join(server.folder, '.tidemark'))).toBe(false);
   }
 });
@@ -145,9 +155,49 @@ test('what was written since is lost only when that is asked for, also when it c
   await server.query('RESET MASTER');
   expect(await inspectUndo(place)).toMatchObject({ since: { written: 'unknown' } });
   await expect(undoRestore(undoing(place))).rejects.toThrow(/are not all there any more/);
-  await undoRestore(undoing(place, { force: true }));
+  // What those had is nowhere else: though all of the last binlog is archived, the restored data is kept.
+  const directory = path.join(server.folder, '.tidemark', String(place.restoreId), 'undone', 'data');
+  const undone = await undoRestore(undoing(place, { force: true }));
+  expect(undone).toMatchObject({ written: 'kept', kept: { until: expect.any(String) } });
+  expect(undone.kept?.directories).toContain(directory);
   expect(await server.checksums()).toEqual(old);
+  await tidy();
+  expect(existsSync(path.join(directory, 'shop'))).toBe(true);
+  expect(await checkStaging(place.layout, place.restoreId)).toContainEqual(
+    expect.stringContaining(path.dirname(directory)),
+  );
+  await expect(restore(place.restoreId)).rejects.toThrow(/had put there is still kept/);
+  await tidy(Date.now() + 2 * hourMs);
+  expect(existsSync(path.dirname(directory))).toBe(false);
 });
+
+test.each([true, false])(
+  'what was written since, and is archived (%s), is told: of the restored data goes what is elsewhere, too',
+  async (saved) => {
+    const place = await restore();
+    await server.query('INSERT INTO shop.items VALUES (1002)');
+    let swapped = false;
+    const undone = await undoRestore(
+      undoing(place, {
+        force: true,
+        saveTail: () => Promise.resolve(saved),
+        onStep: (step) => void (swapped ||= step === 'after undo out'),
+      }),
+    );
+    expect([swapped, undone.written, undone.kept !== undefined]).toEqual([
+      true,
+      saved ? 'archived' : 'kept',
+      !saved,
+    ]);
+    const directory = path.join(server.folder, '.tidemark', String(place.restoreId), 'undone');
+    // The undo itself removes nothing: that could take long.
+    expect(existsSync(directory)).toBe(true);
+    await tidy();
+    expect(existsSync(directory)).toBe(!saved);
+    await tidy(Date.now() + 2 * hourMs);
+    expect(existsSync(directory)).toBe(false);
+  },
+);
 
 test('restored data that was damaged or lost since is undone where that is asked for', async () => {
   for (const lost of ['mysql', '.']) {
@@ -159,7 +209,11 @@ test('restored data that was damaged or lost since is undone where that is asked
       serving: false,
     });
     await expect(undoRestore(undoing(place))).rejects.toMatchObject({ code: 'written_since' });
-    expect(await undoRestore(undoing(place, { force: true }))).toMatchObject({ serving: true });
+    expect(await undoRestore(undoing(place, { force: true }))).toMatchObject({
+      serving: true,
+      written: 'kept',
+      kept: { directories: expect.arrayContaining([expect.stringMatching(/undone\/binlog$/)]) },
+    });
     expect(await server.checksums()).toEqual(old);
   }
 });
@@ -191,7 +245,6 @@ test('a server that cannot be stopped goes on with what was restored, and its ow
   expect(await server.query('SELECT @@innodb_fast_shutdown AS fast')).toEqual([{ fast: 1 }]);
   expect(await server.checksums()).toEqual(fresh);
   expect(await listOpenJournals(stateDirectory)).toEqual([]);
-  const gone = { stateDirectory, minFreeBytes: 0, now: Date.now() + 2 * hourMs, log: silentLog };
-  expect(await removeExpired(gone)).toEqual([place.restoreId]);
+  expect(await tidy(Date.now() + 2 * hourMs)).toEqual([place.restoreId]);
   await expect(undoRestore(undoing(place))).rejects.toMatchObject({ code: 'previous_gone' });
 });

@@ -2,6 +2,8 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
+import { restorePhases } from '../../domain/progress.ts';
+import { openEvents, type ReceivedEvent } from '../support/events-client.ts';
 import { recordHistory } from '../support/histories.ts';
 import { ready, TestStack, type TestService, until } from '../support/stack.ts';
 
@@ -21,6 +23,18 @@ beforeAll(async () => {
 afterAll(async () => {
   await stack?.stop();
 });
+
+const order = ['', ...restorePhases] as string[];
+
+/** Follows a restore to its end. */
+async function eventsOf(id: number): Promise<ReceivedEvent[]> {
+  const stream = await openEvents(`${stack.url}/restores/${id}/events`, {
+    authorization: `Bearer ${stack.token}`,
+  });
+  const events: ReceivedEvent[] = [];
+  for (let event = await stream.next(); event; event = await stream.next()) events.push(event);
+  return events;
+}
 
 describe('a full backup', () => {
   test('is listed with its position, and its schedule says the same', async () => {
@@ -43,7 +57,9 @@ describe('a full backup', () => {
 describe('a restore side by side', () => {
   test('brings every table back as it was, and the server goes on after the GTID of the backup', async () => {
     await service.server.query('DROP DATABASE shop');
-    const restore = await stack.restore(backupId, 'shop-1');
+    const id = await stack.orderRestore(backupId, 'shop-1');
+    const told = await eventsOf(id);
+    const restore = await stack.restoreOf(id);
     expect(restore.message).toBe(
       'Restore has succeeded! The MEMORY table `shop`.`sessions` comes back empty: its rows are in no backup.',
     );
@@ -54,6 +70,11 @@ describe('a restore side by side', () => {
     );
     expect(pos).toBe(gtid);
     expect(await service.server.checksums()).toEqual(before);
+    // Whoever has followed it has seen it come so far.
+    expect(told.filter(({ event }) => event !== 'restore')).toMatchObject([{ event: 'end', data: restore }]);
+    const phases = told.map(({ data }) => data.progress?.phase ?? '');
+    expect(phases).toEqual(phases.toSorted((a, b) => order.indexOf(a) - order.indexOf(b)));
+    expect(phases.at(-1)).toBe('done');
   });
 
   test('works when the server cannot start any more', async () => {

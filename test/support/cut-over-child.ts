@@ -38,5 +38,12 @@ const onStep = (step: string): Promise<void> => {
 };
 if (order.work === 'cut over') await cutOver({ ...order, keepPreviousMs: 3_600_000, log, onStep });
 else if (order.work === 'undo')
-  await undoRestore({ ...order, undoId: 'undo/of-a-test', force: true, log, onStep });
+  await undoRestore({
+    ...order,
+    undoId: 'undo/of-a-test',
+    force: true,
+    saveTail: () => Promise.resolve(true),
+    log,
+    onStep,
+  });
 else await settleOpenJournals({ ...order, log, onStep });

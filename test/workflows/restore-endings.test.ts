@@ -1,10 +1,11 @@
-/** What a restore in place says of the server when it is called off: whose data it serves. */
+/** What a restore says of the server when it is called off, and how one of a part ends. */
 import { afterEach, beforeAll, expect, test } from '@jest/globals';
+import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import { DefaultLogger, Runtime } from '@temporalio/worker';
 import { controlTaskQueue } from '../../domain/ids.ts';
 import { defaultTimings, type RestoreInput } from '../../domain/operations.ts';
-import type { PutBackResult } from '../../activities/host/contract.ts';
+import type { PartLeft, PutBackResult } from '../../activities/host/contract.ts';
 import { type MockedPlane, mockedPlane } from './mocked.ts';
 
 let plane: MockedPlane | undefined;
@@ -39,22 +40,25 @@ const layout = {
 const gib = 1024 ** 3;
 const version = '10.11.19-MariaDB';
 
-/** Each step may be told to fail or to call the restore off. @returns the last message of the row */
-async function ended(
+/** Each step may be told to fail or to call the restore off. @returns what was told last of the row */
+async function told(
+  given: RestoreInput,
   steps: {
     stopServer?: () => Promise<void>;
     emptyData?: () => Promise<void>;
     fetchBackup?: () => Promise<void>;
+    putBack?: () => Promise<PutBackResult>;
+    exchangePart?: () => Promise<void>;
+    leavePart?: () => Promise<PartLeft>;
   },
-  putBack: PutBackResult,
-): Promise<string> {
-  const told: string[] = [];
+): Promise<{ status: string; message: string }> {
+  const rows: { status: string; message: string }[] = [];
   plane = await mockedPlane('restore-endings', {
     control: {
       takePlace: async () => undefined,
       releasePlace: async () => undefined,
       findAgent: async () => ({ agentId: 'agent-1', lastSeenAt: '', deploymentId: 'd-1' }),
-      updateRestore: async ({ message }) => void told.push(message ?? ''),
+      updateRestore: async ({ status = '', message = '' }) => void rows.push({ status, message }),
       readBackup: async () => ({
         backupId: input.backupId,
         manifestSha256: '0'.repeat(64),
@@ -79,10 +83,13 @@ async function ended(
           tools: { mariadbBackup: version, mbstream: version, zstd: '1.5', age: '' },
           identities: { recipients: [], fault: '' },
           redoBytes: 1,
+          bringsParts: true,
         }),
         stopServer: steps.stopServer ?? (async () => undefined),
         emptyData: steps.emptyData ?? (async () => undefined),
-        putBack: async () => putBack,
+        ...(steps.putBack && { putBack: steps.putBack }),
+        ...(steps.leavePart && { leavePart: steps.leavePart }),
+        examinePart: async () => undefined,
       },
       bulk: {
         verifyObjects: async () => undefined,
@@ -90,16 +97,28 @@ async function ended(
           await steps.fetchBackup?.();
           return undefined;
         },
+        prepareBackup: async () => undefined,
+        bringPart: async () => ({ reached: {} }),
+        exchangePart: async () => {
+          await steps.exchangePart?.();
+          return { warnings: ['The view shop.v could not be made.'] };
+        },
       },
     },
   });
   const handle = await plane.client.workflow.start('restore', {
     taskQueue: controlTaskQueue,
     workflowId: input.workflowId,
-    args: [input],
+    args: [given],
   });
-  await expect(handle.result()).rejects.toThrow();
-  return told.at(-1) ?? '';
+  await handle.result().catch(() => undefined);
+  return rows.at(-1)!;
+}
+
+async function ended(steps: Parameters<typeof told>[1], putBack: PutBackResult): Promise<string> {
+  const { status, message } = await told(input, { ...steps, putBack: async () => putBack });
+  expect(status).toMatch(/Failed|Cancelled/);
+  return message;
 }
 
 const callOff = async (): Promise<void> => {
@@ -132,4 +151,81 @@ test('an agent of before does not say whether files went: then they may have', a
 test('once the data is gone it stays so, whatever the host remembers', async () => {
   const message = await ended({ fetchBackup: callOff }, { serving: false, emptied: false });
   expect(message).toMatch(/The server is stopped, its old data is gone: restore/);
+});
+
+const part: RestoreInput = { ...input, mode: 'side-by-side', part: { include: ['shop'] } };
+const agentIsGone = async (): Promise<void> => {
+  const handle = plane?.client.workflow.getHandle(input.workflowId);
+  await handle?.signal('agentDismissed', { reason: 'Its agent was revoked.', gone: true });
+};
+/** Of an agent that does not come to its end. */
+async function nobody(): Promise<never> {
+  const context = Context.current();
+  const beat = setInterval(() => context.heartbeat(), 100);
+  try {
+    return await context.cancelled;
+  } finally {
+    clearInterval(beat);
+  }
+}
+
+test('a part that has come back has succeeded, though its agent is gone for good right afterwards', async () => {
+  const { status, message } = await told(part, {
+    leavePart: async () => {
+      await agentIsGone();
+      return await nobody();
+    },
+  });
+  expect(status).toBe('Succeeded');
+  expect(message).toMatch(/^Restore has succeeded! .*shop\.v could not be made\./);
+  expect(message).toMatch(/could not be taken away: The agent does not answer any more/);
+});
+
+test('a part that is called off once it has come back has succeeded', async () => {
+  const left: PartLeft = { outcome: 'exchanged', warnings: ['The view shop.w could not be made.'] };
+  const late = await told(part, {
+    leavePart: async () => {
+      await callOff();
+      return left;
+    },
+  });
+  expect(late.status).toBe('Succeeded');
+  await plane?.close();
+  const within = await told(part, {
+    exchangePart: async () => {
+      await callOff();
+      throw ApplicationFailure.nonRetryable('It was interrupted.', 'operation_cancelled');
+    },
+    leavePart: async () => left,
+  });
+  expect(within).toEqual({ status: 'Succeeded', message: expect.stringContaining('shop.w could not') });
+});
+
+test('a part that has not come back fails, or is called off, with what was there', async () => {
+  const left = async (): Promise<PartLeft> => ({ outcome: 'untouched', warnings: [] });
+  const locked = async (): Promise<void> => {
+    throw ApplicationFailure.nonRetryable('Others have worked on shop.t.', 'part_locked');
+  };
+  const refused = await told(part, { exchangePart: locked, leavePart: left });
+  expect(refused).toEqual({
+    status: 'Failed',
+    message: 'Others have worked on shop.t. What is there is as it was.',
+  });
+  await plane?.close();
+  const called = await told(part, { fetchBackup: callOff, leavePart: left });
+  expect(called).toMatchObject({
+    status: 'Cancelled',
+    message: expect.stringMatching(/is as it was\.$/),
+  });
+});
+
+test('where nobody can tell any more whether a part has come back, it ends by itself, and says so', async () => {
+  const { status, message } = await told(part, {
+    exchangePart: async () => {
+      await agentIsGone();
+      return await nobody();
+    },
+  });
+  expect(status).toBe('Failed');
+  expect(message).toMatch(/The agent does not answer any more, and its host was left as it is/);
 });

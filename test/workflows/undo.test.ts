@@ -95,6 +95,15 @@ test('it says that the data from before serves, for how long nobody was served, 
   expect(released).toEqual([input.workflowId]);
 });
 
+test('it says whether what was written since is archived, or where it is kept', async () => {
+  const { told } = await ended({ force: true }, async () => ({ ...done, written: 'archived' }));
+  expect(told.at(-1)?.message).toMatch(/before it\. What was written since the restore is in the archive/);
+  await plane?.close();
+  const kept = { directories: ['/var/lib/.tidemark/3/undone/data'], until: '2026-03-27T17:18:57.000Z' };
+  const other = await ended({ force: true }, async () => ({ ...done, written: 'kept', kept }));
+  expect(other.told.at(-1)?.message).toMatch(/is kept until 2026-03-27T17:18:57\.000Z, .*\/undone\/data\.$/);
+});
+
 test('a server that did not serve before is said to be stopped', async () => {
   const { told } = await ended({ force: true, since: { written: 'unknown', reason: 'x' } }, async () => ({
     serving: false,

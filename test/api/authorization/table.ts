@@ -242,7 +242,7 @@ export const rows: readonly Row[] = [
   onRestore('deleteRestore', 'administrator', 200),
   onRestore('cancelRestore', 'administrator', 'restore_ended', '/cancel'),
   onRestore('undoRestore', 'administrator', 'agent_unavailable', '/undo'),
-  onRestore('getRestoreEvents', 'viewer', 'not_available', '/events'),
+  onRestore('getRestoreEvents', 'viewer', 200, '/events'),
   // Services.
   {
     operation: 'listServices',
