@@ -113,6 +113,11 @@ test('figures tell when it was last proven, how long that took, and whether it f
   await record(reportWith('aa'));
   const proven = { ageSeconds: expect.any(Number), seconds: 42 };
   expect(await told()).toEqual({ [serviceId]: { failed: false, ...proven } });
+  const { workflowId: waited } = await begin();
+  const unfree = { status: 'Cancelled', message: 'No prover was free.', code: 'prover_busy' } as const;
+  await proofActivities(plane).updateProof({ workflowId: waited, ...unfree });
+  expect(await catalog.findProof(waited)).toMatchObject(unfree);
+  expect(await told()).toEqual({ [serviceId]: { failed: false, ...proven } });
   const { workflowId } = await begin();
   const failed = { status: 'Failed', message: 'Damaged.', code: 'object_damaged' } as const;
   await proofActivities(plane).updateProof({ workflowId, ...failed });
