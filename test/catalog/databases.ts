@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe } from '@jest/globals';
 import { openCatalog } from '../../catalog/open.ts';
 import type { Catalog } from '../../catalog/types.ts';
-import { startPostgres, type TestPostgres } from '../support/postgres.ts';
+import { sharedPostgres, type TestDatabases } from '../support/postgres.ts';
 
 type Kind = 'SQLite' | 'PostgreSQL';
 
@@ -13,7 +13,7 @@ type Kind = 'SQLite' | 'PostgreSQL';
 export class SuiteDatabase {
   readonly kind: Kind;
   #folder = '';
-  #server: TestPostgres | undefined;
+  #server: TestDatabases | undefined;
   #location = '';
   #catalog: Catalog | undefined;
   readonly #opened: Catalog[] = [];
@@ -25,7 +25,7 @@ export class SuiteDatabase {
 
   async begin(): Promise<void> {
     if (this.kind === 'SQLite') this.#folder = mkdtempSync(join(tmpdir(), 'catalog-'));
-    else this.#server = await startPostgres();
+    else this.#server = await sharedPostgres();
     this.#location = await this.newLocation();
     this.#catalog = await this.open(this.#location);
     await this.#catalog.migrate();
@@ -33,7 +33,6 @@ export class SuiteDatabase {
 
   async end(): Promise<void> {
     for (const catalog of this.#opened) await catalog.close();
-    await this.#server?.stop();
     if (this.#folder !== '') rmSync(this.#folder, { recursive: true, force: true });
   }
 
@@ -47,8 +46,8 @@ export class SuiteDatabase {
     return this.#location;
   }
 
-  /** PostgreSQL's own server. */
-  get server(): TestPostgres {
+  /** PostgreSQL's server, which other suites use, too. */
+  get server(): TestDatabases {
     if (!this.#server) throw new Error('there is no server');
     return this.#server;
   }

@@ -12,15 +12,21 @@ declare global {
   var tidemarkKeeper: ChildProcessByStdio<Writable, Readable, null>;
 }
 
-/** What is still running once ends that are under way had 5 s. The keeper and its Temporal server do not count. */
+/** What is still running once ends that are under way had 5 s. The keeper and its servers do not count. */
 async function leftByTests(keeper: number | undefined): Promise<RunProcess[]> {
   for (let tries = 0; ; tries += 1) {
-    const left = processesOfRun(runFolder()).filter(
-      ({ pid, command }) => pid !== keeper && !/temporal server start-dev --headless/.test(command),
-    );
+    const left = withoutDescendants(processesOfRun(runFolder()), keeper);
     if (left.length === 0 || tries === 50) return left;
     await sleep(100);
   }
+}
+
+/** Those that the keeper has not started, nor any child of its. */
+function withoutDescendants(all: readonly RunProcess[], keeper: number | undefined): RunProcess[] {
+  const parents = new Map(all.map(({ pid, parent }) => [pid, parent]));
+  const isKeepers = (pid: number | undefined): boolean =>
+    pid !== undefined && (pid === keeper || isKeepers(parents.get(pid)));
+  return all.filter(({ pid }) => !isKeepers(pid));
 }
 
 export default async function globalTeardown(): Promise<void> {

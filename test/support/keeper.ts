@@ -1,9 +1,9 @@
 /**
  * The keeper of a test run: a process of its own that outlives Jest by a moment.
  *
- * It starts the run's Temporal server when the first suite asks for it, and waits for the end of its standard
- * input, which comes however Jest ends: normally, by an error, by Ctrl-C, by SIGKILL. Then it kills what is left
- * of the run and removes the run's folder. It leads a session of its own, so that Ctrl-C does not reach it first.
+ * It starts the servers that suites share, each when the first suite asks for it, and waits for the end of its
+ * standard input, which comes however Jest ends: normally, by an error, by Ctrl-C, by SIGKILL. Then it kills what is
+ * left of the run and removes the run's folder. It leads a session of its own, so that Ctrl-C does not reach it first.
  */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { closeSync, existsSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -11,11 +11,16 @@ import { createServer, connect, type AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { findTemporalProgram } from '../../embedded/temporal.ts';
 import { processesOfRun } from './leftovers.ts';
-import { keeperSocket, runFolder } from './run.ts';
+import { startPostgres } from './postgres.ts';
+import { keeperSocket, runFolder, type SharedServer } from './run.ts';
 
 const folder = runFolder();
 let temporal: ChildProcess | undefined;
-let starting: Promise<string> | undefined;
+const starts: Record<SharedServer, () => Promise<string>> = {
+  temporal: startTemporal,
+  postgres: async () => String((await startPostgres()).port),
+};
+const started = new Map<SharedServer, Promise<string>>();
 
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
@@ -69,13 +74,22 @@ async function startTemporal(): Promise<string> {
   }
 }
 
+/** Where a server is. It starts with the first question. */
+async function addressOf(name: SharedServer): Promise<string> {
+  const address = started.get(name) ?? starts[name]();
+  started.set(name, address);
+  return await address;
+}
+
 const server = createServer((socket) => {
   socket.on('error', () => socket.destroy());
-  starting ??= startTemporal();
-  starting.then(
-    (address) => socket.end(`${JSON.stringify({ address })}\n`),
-    (error: unknown) => socket.end(`${JSON.stringify({ error: String(error) })}\n`),
-  );
+  // A name is a few bytes: they come together.
+  socket.setEncoding('utf8').once('data', (name) => {
+    addressOf(String(name) as SharedServer).then(
+      (address) => socket.end(`${JSON.stringify({ address })}\n`),
+      (error: unknown) => socket.end(`${JSON.stringify({ error: String(error) })}\n`),
+    );
+  });
 });
 
 /** Kills what is left, again until nothing is: a process may start another while it is looked for. */

@@ -1,8 +1,9 @@
 /**
- * A PostgreSQL server for one suite: a cluster in a temporary folder, on 127.0.0.1 and a free port, with a
- * password. The keeper of the run (keeper.ts) ends it when the suite could not.
+ * PostgreSQL servers: a cluster in a temporary folder, on 127.0.0.1 and a free port, with a password. The keeper of
+ * the run (keeper.ts) has one for all suites that need a database and no more, and ends what a suite could not.
  */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import {
   chownSync,
@@ -20,14 +21,22 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
+import { askKeeper } from './run.ts';
 
 /** How long the server may take to begin or end on a loaded machine. Milliseconds. */
 const patienceMs = 60_000;
 
-export interface TestPostgres {
+const password = "it's a p%sswörd/?#@: ";
+
+export interface TestDatabases {
   readonly password: string;
   /** `postgres://…` of a new, empty database, without the password. */
   createDatabase(): Promise<string>;
+}
+
+/** A server that is a suite's own. */
+export interface TestPostgres extends TestDatabases {
+  readonly port: number;
   /** Ends every connection from the server's side, as a restart or an administrator would. */
   dropConnections(): Promise<void>;
   /** Ends the server at once, as a crash of its machine would. */
@@ -36,6 +45,12 @@ export interface TestPostgres {
   start(): Promise<void>;
   /** Ends the server and removes its folder. */
   stop(): Promise<void>;
+}
+
+/** The run's server. It starts with the first call of a run. */
+export async function sharedPostgres(): Promise<TestDatabases> {
+  const port = Number(await askKeeper('postgres'));
+  return { password, createDatabase: async () => await createDatabase(port) };
 }
 
 /** @throws Error with what `initdb` or the server said */
@@ -53,13 +68,12 @@ export async function startPostgres(): Promise<TestPostgres> {
 }
 
 class Server implements TestPostgres {
-  readonly password = "it's a p%sswörd/?#@: ";
+  readonly password = password;
   readonly #folder: string;
   readonly #data: string;
   readonly #account = unprivilegedAccount();
   #port = 0;
   #process: ChildProcess | undefined;
-  #databases = 0;
 
   constructor(folder: string) {
     this.#folder = folder;
@@ -118,6 +132,9 @@ class Server implements TestPostgres {
       'shared_buffers=16MB',
       '-c',
       'fsync=off',
+      // Suites that share it have a pool for each catalog that they open.
+      '-c',
+      'max_connections=400',
     ]);
     this.#process = server;
     while (server.exitCode === null && server.signalCode === null && Date.now() < end) {
@@ -127,15 +144,17 @@ class Server implements TestPostgres {
     return false;
   }
 
+  get port(): number {
+    return this.#port;
+  }
+
   async createDatabase(): Promise<string> {
-    this.#databases += 1;
-    const name = `catalog${this.#databases}`;
-    await this.#administer(`create database ${name}`);
-    return `postgres://tidemark@127.0.0.1:${this.#port}/${name}`;
+    return await createDatabase(this.#port);
   }
 
   async dropConnections(): Promise<void> {
-    await this.#administer(
+    await administer(
+      this.#port,
       "select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid() and backend_type = 'client backend'",
     );
   }
@@ -160,27 +179,10 @@ class Server implements TestPostgres {
 
   async #answers(): Promise<boolean> {
     try {
-      await this.#administer('select 1');
+      await administer(this.#port, 'select 1');
       return true;
     } catch {
       return false;
-    }
-  }
-
-  async #administer(statement: string): Promise<void> {
-    const client = new pg.Client({
-      host: '127.0.0.1',
-      port: this.#port,
-      user: 'tidemark',
-      password: this.password,
-      database: 'postgres',
-    });
-    client.on('error', () => {});
-    await client.connect();
-    try {
-      await client.query(statement);
-    } finally {
-      await client.end();
     }
   }
 
@@ -198,6 +200,29 @@ class Server implements TestPostgres {
 
   #log(): string {
     return readFileSync(join(this.#folder, 'log'), 'utf8').slice(-2000);
+  }
+}
+
+async function createDatabase(port: number): Promise<string> {
+  const name = `catalog_${randomBytes(6).toString('hex')}`;
+  await administer(port, `create database ${name}`);
+  return `postgres://tidemark@127.0.0.1:${port}/${name}`;
+}
+
+async function administer(port: number, statement: string): Promise<void> {
+  const client = new pg.Client({
+    host: '127.0.0.1',
+    port,
+    user: 'tidemark',
+    password,
+    database: 'postgres',
+  });
+  client.on('error', () => {});
+  await client.connect();
+  try {
+    await client.query(statement);
+  } finally {
+    await client.end();
   }
 }
 

@@ -6,6 +6,10 @@
  * `os.tmpdir()` lies in it, and the keeper knows a process that was left behind by its environment.
  */
 
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
+
 /** The variable that marks every process of a run; its value is the run's folder. */
 export const runVariable = 'TIDEMARK_TEST_RUN';
 
@@ -16,7 +20,20 @@ export function runFolder(): string {
   return folder;
 }
 
-/** The keeper's socket: whoever connects is told, in one line of JSON, where the run's Temporal server is. */
+/** The servers that all suites of a run share. The keeper starts each when it is first asked for. */
+export type SharedServer = 'temporal' | 'postgres';
+
+/** The keeper's socket: whoever sends the name of a shared server is told, in a line of JSON, where it is. */
 export function keeperSocket(folder: string): string {
   return `${folder}/keeper`;
+}
+
+/** @returns where the server is: of Temporal `host:port`, of PostgreSQL the port of 127.0.0.1 */
+export async function askKeeper(server: SharedServer): Promise<string> {
+  const socket = connect(keeperSocket(runFolder()));
+  await once(socket, 'connect');
+  socket.write(server);
+  const answer = JSON.parse(await text(socket)) as { address?: string; error?: string };
+  if (answer.address === undefined) throw new Error(answer.error);
+  return answer.address;
 }

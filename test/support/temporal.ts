@@ -1,25 +1,14 @@
 /** The run's Temporal server, with a namespace for each suite that asks. */
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
-import { connect } from 'node:net';
-import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Connection, isGrpcServiceError } from '@temporalio/client';
 import { msToTs } from '@temporalio/common/lib/time.js';
 import { searchAttributeNames } from '../../domain/ids.ts';
-import { keeperSocket, runFolder } from './run.ts';
+import { askKeeper } from './run.ts';
 
 const keyword = 2;
 /** gRPC's number for it. */
 const alreadyExists = 6;
-
-async function serverAddress(): Promise<string> {
-  const socket = connect(keeperSocket(runFolder()));
-  await once(socket, 'connect');
-  const answer = JSON.parse(await text(socket)) as { address?: string; error?: string };
-  if (answer.address === undefined) throw new Error(answer.error);
-  return answer.address;
-}
 
 /** Repeats a call until it succeeds: the server's parts learn of a new namespace one after the other. */
 async function untilDone(what: string, call: () => Promise<unknown>): Promise<void> {
@@ -43,7 +32,7 @@ async function untilDone(what: string, call: () => Promise<unknown>): Promise<vo
  * @example const { address, namespace } = await createNamespace('backup');
  */
 export async function createNamespace(name: string): Promise<{ address: string; namespace: string }> {
-  const address = await serverAddress();
+  const address = await askKeeper('temporal');
   const namespace = `${name}-${randomBytes(4).toString('hex')}`;
   const connection = await Connection.connect({ address, connectTimeout: '60s' });
   const { workflowService, operatorService } = connection;
