@@ -1,12 +1,13 @@
 /**
  * How the tests run: TypeScript through swc as ES modules, four workers, one Temporal server for the run
- * (test/support/global-setup.ts), the longest suites first (test/support/longest-first.js), skipped tests reported with their reason (test/support/skip-reporter.js).
+ * (test/support/global-setup.ts), code of packages compiled once a worker (test/support/environment.js), the longest
+ * suites first (test/support/longest-first.js), skipped tests reported with their reason (test/support/skip-reporter.js).
  */
 
 /** @type {import('jest').Config} */
 export default {
   testMatch: ['<rootDir>/test/**/*.test.ts'],
-  testEnvironment: 'node',
+  testEnvironment: '<rootDir>/test/support/environment.js',
   extensionsToTreatAsEsm: ['.ts'],
   transform: {
     '\\.ts$': [
