@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { dataPaths, repositoryRoot } from './paths.ts';
 import type { StackAgent } from './agents.ts';
+import { compileCacheOf } from './compile-cache.ts';
 import { tokenFileOf } from './enrolment.ts';
 import type { ProcessSpec } from './supervisor.ts';
 import { temporalArguments } from './temporal.ts';
@@ -118,7 +119,7 @@ function node(
     TEMPORAL_CONFIG_FILE: dataPaths(wiring.data).temporalConfig,
   };
   return {
-    ...base(wiring, name, { ...temporal, ...settings }, usesStore),
+    ...base(wiring, name, { ...temporal, ...compileCacheOf(file), ...settings }, usesStore),
     program: process.execPath,
     args: ['--disable-warning=ExperimentalWarning', join(repositoryRoot, file), ...args],
   };

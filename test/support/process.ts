@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { compileCacheOf } from '../../embedded/compile-cache.ts';
 
 const root = path.join(import.meta.dirname, '..', '..');
 
@@ -39,7 +40,10 @@ export class TestProcess {
     const child = spawn(
       process.execPath,
       ['--disable-warning=ExperimentalWarning', path.join(root, this.#file), ...this.#args],
-      { env: { ...Object.fromEntries(inherited), ...this.#env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] },
+      {
+        env: { ...Object.fromEntries(inherited), ...compileCacheOf(this.#file), ...this.#env, ...env },
+        stdio: ['ignore', 'pipe', 'pipe'],
+      },
     );
     this.#child = child;
     for (const stream of [child.stdout, child.stderr]) {
