@@ -39,7 +39,7 @@ beforeAll(async () => {
   ])
     await writeFile(keyFile(name), `${identity}\n`, { mode: 0o600 });
   service = await stack.addService('vault', { settings: pinned });
-  await service.server.loadSample({ rows: 20_000 });
+  await service.server.loadSample({ rows: 10_000 });
   before = await service.server.checksums();
 });
 

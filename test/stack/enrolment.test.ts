@@ -27,7 +27,8 @@ beforeAll(async () => {
   first = await stack.addService('db-1', {
     enrolment: 'none',
     stopped: true,
-    settings: { backup: { compression_level: 19, compression_threads: 1, parallel: 1 } },
+    // A slow copy, so that there is a middle.
+    settings: { backup: { part_size: '1M' }, storage_options: { upload_limit: '4M' } },
   });
   await first.server.query('CREATE DATABASE shop');
   await first.server.query('CREATE TABLE shop.bulk (id INT PRIMARY KEY, content BLOB)');

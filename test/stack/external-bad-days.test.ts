@@ -37,7 +37,7 @@ beforeAll(async () => {
   const settings = { storage_options: { retry_for: '2s' }, backup: { part_size: '128K' } };
   service = await stack.addService('shop', { settings });
   await stack.addService('clockwork', { settings });
-  await service.server.loadSample({ rows: 20_000 });
+  await service.server.loadSample({ rows: 2_000 });
   const catalog = await openCatalog(`sqlite://${stack.folder}/catalog.db`);
   deploymentId = await catalog.deploymentId();
   await catalog.close();

@@ -48,7 +48,7 @@ beforeAll(async () => {
   const settings = { STORAGE_EMULATOR_HOST: gcs.endpoint };
   stack = await TestStack.start('external-gcs', { controlSettings: settings });
   service = await stack.addService('shop', { env: settings });
-  await service.server.loadSample({ rows: 20_000 });
+  await service.server.loadSample({ rows: 2_000 });
   before = await service.server.checksums();
 });
 

@@ -27,7 +27,7 @@ beforeAll(async () => {
   };
   stack = await TestStack.start('external-storage', { apiSettings: settings, controlSettings: settings });
   service = await stack.addService('shop');
-  await service.server.loadSample({ rows: 20_000 });
+  await service.server.loadSample({ rows: 2_000 });
   before = await service.server.checksums();
 });
 
@@ -295,5 +295,5 @@ describe('the credentials', () => {
         'not in the sealing key file',
       );
     }
-  }, 300_000);
+  });
 });

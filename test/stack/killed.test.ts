@@ -32,7 +32,8 @@ beforeAll(async () => {
   service = await stack.addService('kill-1', {
     // A slow copy, so that there is a middle to be killed in.
     settings: {
-      backup: { compression_level: 12, compression_threads: 1, part_size: '1M' },
+      backup: { part_size: '1M' },
+      storage_options: { upload_limit: '8M' },
       restore: { parts_ahead: 1 },
     },
     serverOptions: { programs: programs.folder },

@@ -11,14 +11,21 @@ export interface Watch {
   end(): Promise<{ found: string[]; seen: Set<string> }>;
 }
 
+/** A process that was looked at so often is what it will be: it is looked at again now and then. */
+const settledLooks = 20;
+
 /** Looks for any of the secrets in the arguments and the environment of every process there is, again and again. */
 export function watchProcesses(...secrets: string[]): Watch {
   const found: string[] = [];
   const seen = new Set<string>();
+  let looks = new Map<string, number>();
   let going = true;
   const watching = (async () => {
     while (going) {
-      for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+      const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+      looks = new Map(pids.map((pid) => [pid, (looks.get(pid) ?? 0) + 1]));
+      for (const [pid, look] of looks) {
+        if (look > settledLooks && look % settledLooks !== 0) continue;
         for (const kind of ['cmdline', 'environ']) {
           const text = readOf(`/proc/${pid}/${kind}`);
           if (kind === 'cmdline') seen.add(text.replaceAll('\0', ' '));
@@ -40,6 +47,10 @@ export function watchProcesses(...secrets: string[]): Watch {
 
 /** The files below a folder that have the secret in them. */
 export async function filesWith(secret: string, folder: string): Promise<string[]> {
+  return await filesWithAny([secret], folder);
+}
+
+async function filesWithAny(secrets: readonly string[], folder: string): Promise<string[]> {
   const found: string[] = [];
   for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
     if (!entry.isFile()) continue;
@@ -49,7 +60,7 @@ export async function filesWith(secret: string, folder: string): Promise<string[
       if (error.code === 'ENOENT') return Buffer.alloc(0);
       throw error;
     });
-    if (content.includes(secret)) found.push(file);
+    if (secrets.some((secret) => content.includes(secret))) found.push(file);
   }
   return found;
 }
@@ -69,7 +80,7 @@ export async function seenIn(
   const look = (where: string, text: string): void => {
     for (const secret of secrets) if (text.includes(secret)) seen.push(`${where}: ${secret.slice(0, 12)}…`);
   };
-  for (const secret of secrets) seen.push(...(await filesWith(secret, stack.folder)));
+  seen.push(...(await filesWithAny(secrets, stack.folder)));
   for await (const { workflowId, runId } of stack.client.workflow.list()) {
     look(`the history of ${workflowId}`, await readHistory(stack.client, workflowId, runId));
   }

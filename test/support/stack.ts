@@ -238,7 +238,7 @@ export class TestStack {
 
   /** Waits until a backup's status is final. */
   async backupEnd(backupId: string): Promise<BackupBody> {
-    return await until(() => this.backupOf(backupId), isOver, `the end of backup ${backupId}`);
+    return await untilOver(() => this.backupOf(backupId), `backup ${backupId}`);
   }
 
   async takeBackup(serviceId: string, type = 'full'): Promise<BackupBody> {
@@ -262,7 +262,7 @@ export class TestStack {
   }
 
   async restoreEnd(id: number): Promise<RestoreBody> {
-    return await until(() => this.restoreOf(id), isOver, `the end of restore ${id}`);
+    return await untilOver(() => this.restoreOf(id), `restore ${id}`);
   }
 
   /** @throws with the message of the restore, where it did not succeed */
@@ -292,12 +292,18 @@ function tokenFile({ stateDirectory }: TestService): string {
   return `${stateDirectory}.token`;
 }
 
+/** Work takes seconds, and each question about it takes time of the processes that do it. Milliseconds. */
+async function untilOver<T extends { status: string }>(ask: () => Promise<T>, what: string): Promise<T> {
+  return await until(ask, isOver, `the end of ${what}`, 180_000, 300);
+}
+
 /** Asks again and again until the answer is as wanted. */
 export async function until<T>(
   ask: () => Promise<T>,
   wanted: (value: T) => boolean,
   what: string,
   ms = 180_000,
+  everyMs = 100,
 ): Promise<T> {
   const deadline = Date.now() + ms;
   for (;;) {
@@ -305,7 +311,7 @@ export async function until<T>(
     if (wanted(value)) return value;
     if (Date.now() > deadline)
       throw new Error(`${what} did not come in time; last: ${JSON.stringify(value)}`);
-    await sleep(100);
+    await sleep(everyMs);
   }
 }
 
