@@ -1,6 +1,7 @@
 /** The one segment that a plan has to look into, among all of a range. */
 import { expect, test } from '@jest/globals';
 import type { SegmentFacts } from '../../domain/archive/facts.ts';
+import { longRun } from '../support/long.ts';
 import { fileBytes, fileName, instantAt, report, segment } from './archive-records.ts';
 import { describeOnBoth } from './databases.ts';
 import { registered } from './records.ts';
@@ -31,6 +32,8 @@ describeOnBoth('a segment', (database) => {
     };
     for (const [index, wanted] of segments.entries()) {
       if (index === 17) continue;
+      // Both that lie beside the silent one among them.
+      if (!longRun && index % 4 !== 0 && index !== 16 && index !== 18) continue;
       const number = 1 + Math.floor(index / 10);
       for (const inside of [1_000, 50_000, 100_000]) {
         const time = instantAt(number, wanted.start + inside);

@@ -113,7 +113,7 @@ export function writesConform(store: () => ObjectStore, again: () => Promise<Obj
       const contents = [Buffer.alloc(300_000, 1), Buffer.alloc(200_000, 2), Buffer.alloc(400_000, 3)];
       const key = 'replace/mix';
       await store().replace(key, contents[0] ?? Buffer.alloc(0));
-      const rounds = longRun ? 200 : 30;
+      const rounds = longRun ? 200 : 15;
       const end = new AbortController();
       const write = async (): Promise<void> => {
         for (let round = 0; round < rounds; round++) {
@@ -138,7 +138,7 @@ export function writesConform(store: () => ObjectStore, again: () => Promise<Obj
 
   describe('delete', () => {
     test('takes all objects of a folder at once', async () => {
-      for (let round = 0; round < 20; round += 1) {
+      for (let round = 0; round < (longRun ? 20 : 6); round += 1) {
         const keys = Array.from({ length: 16 }, (_, index) => `delete/all-${round}/deep/${index}`);
         await Promise.all(keys.map((key) => store().put(key, Buffer.from('x'))));
         await Promise.all(keys.map((key) => store().delete(key)));
