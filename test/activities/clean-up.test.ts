@@ -115,4 +115,4 @@ test("a customer's bucket that does not answer is asked again, and given up afte
   expect(await begunAt(Date.now() - 2 * 3_600_000)).toBeNull();
   expect(existsSync(left)).toBe(false);
   expect(warnings).toContainEqual({ storage: 's3://mine/tidemark', error: 'storage_unavailable' });
-}, 60_000);
+});

@@ -56,7 +56,7 @@ beforeAll(async () => {
   });
   await server.loadSample({ rows: 300 });
   await loadAwkward(server);
-}, 60_000);
+});
 afterAll(() => server.remove());
 
 async function take(filter: Partial<DumpFilter> = {}): Promise<BackupSummary> {
@@ -172,7 +172,7 @@ describe('a dump of a whole server', () => {
     ]);
     await run(() => swapActivities(host).putBack(order));
     await server.query('DROP USER held@localhost');
-  }, 60_000);
+  });
 
   test('is loaded anew where it was interrupted, and leaves nothing when it is given up', async () => {
     const before = await checksums();
@@ -195,7 +195,7 @@ describe('a dump of a whole server', () => {
     expect(existsSync(staging)).toBe(false);
     expect(processesOfRun(staging)).toEqual([]);
     expect(await checksums()).toEqual(before);
-  }, 60_000);
+  });
 });
 
 describe('a dump of some databases', () => {
@@ -264,7 +264,7 @@ test('a load that was ended leaves the server its own limit of a packet once it 
   const [packet] = await server.query<{ bytes: number }>('SELECT @@GLOBAL.max_allowed_packet AS bytes');
   expect(packet?.bytes).toBe(2_097_152);
   expect(existsSync(folder)).toBe(false);
-}, 30_000);
+});
 
 describe('a table that somebody works on', () => {
   const feed = (): Promise<void> => Promise.reject(new Error('nothing was to be loaded'));
@@ -321,7 +321,7 @@ describe('a statement that fails', () => {
     await run(() => replaceActivities(host).replaceDatabases(order));
     expect(await server.query('SELECT id FROM broken.away LIMIT 1')).toHaveLength(1);
     await server.query('DROP VIEW broken.away');
-  }, 60_000);
+  });
 
   test('makes no whole server of a dump whose table needs what comes later, however it fails', async () => {
     await server.query('CREATE DATABASE numbered');
@@ -339,7 +339,7 @@ describe('a statement that fails', () => {
       await server.query('DROP TABLE broken.counted');
       await server.query('DROP DATABASE numbered');
     }
-  }, 60_000);
+  });
 
   test('is named by its line and number, without its data, before anything was dropped', async () => {
     await server.query('CREATE TABLE broken.u (a VARCHAR(40))');
@@ -363,7 +363,7 @@ describe('a statement that fails', () => {
       ) as unknown,
     });
     await load.end();
-  }, 60_000);
+  });
 });
 
 /** A dump as another text, packed as a stream that is not encrypted. */

@@ -60,7 +60,7 @@ beforeAll(async () => {
   await addCloud('Google', `gs://${await gcs.bucket()}`, { scheme: 'gs', clientEmail, privateKey });
   const { store } = host;
   clouds.set('a directory', { location: store.location, endpoints: [], store, folder: 'changed-1/' });
-}, 60_000);
+});
 afterAll(async () => {
   delete process.env['STORAGE_EMULATOR_HOST'];
   await Promise.all([server?.remove(), s3?.remove(), gcs?.stop()]);

@@ -35,7 +35,7 @@ beforeAll(async () => {
   await server.query('CREATE DATABASE shop');
   await server.query('CREATE TABLE shop.orders (id INT PRIMARY KEY) SELECT 9 AS id');
   await server.query('CREATE TABLE shop.customers (id INT PRIMARY KEY) SELECT 1 AS id');
-}, 60_000);
+});
 afterAll(() => server?.remove());
 
 const head =
@@ -101,7 +101,7 @@ test('one that brings more than its databases is refused, and what it would chan
     message: expect.stringContaining(`changes ${names.map((name) => `the ${name}`).join(', ')}, too`),
   });
   expect(await orders()).toEqual([{ id: 9 }]);
-}, 90_000);
+});
 
 test('one that does not say of what tables it is takes no other tables with it', async () => {
   const order = await examined(`${head}${tableOf('orders')}${tail}`);
@@ -110,7 +110,7 @@ test('one that does not say of what tables it is takes no other tables with it',
     message: expect.stringContaining('are not in it: customers.'),
   });
   expect(await orders()).toEqual([{ id: 9 }]);
-}, 90_000);
+});
 
 test('in place, where it would be loaded untried, it is refused', async () => {
   await expect(examined(`${head}${named}${tableOf('orders')}${tail}`, 'in-place')).rejects.toMatchObject({
@@ -127,7 +127,7 @@ test('one with all tables, routines and events of its database goes in', async (
   await run(() => restoreActivities(host).fetchBackup(order));
   await run(() => replaceActivities(host).replaceDatabases(order));
   expect(await orders()).toEqual([{ id: 7 }]);
-}, 90_000);
+});
 
 test('one that was replaced since it was looked at is refused before anything is dropped', async () => {
   const text = `${head}${named}${tableOf('orders')}${tail}`;
@@ -152,4 +152,4 @@ test('one that was replaced since it was looked at is refused before anything is
     code: 'source_damaged',
   });
   expect(await orders()).toEqual(before);
-}, 90_000);
+});

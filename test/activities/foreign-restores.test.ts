@@ -58,7 +58,7 @@ beforeAll(async () => {
      mariadb-dump ${account} --single-transaction --routines --databases shop |
        sed 's/^-- Server version.*/-- Server version\\t11.4.2-MariaDB/' | zstd -q > shop.sql.zst`,
   );
-}, 120_000);
+});
 afterAll(() => server?.remove());
 
 beforeEach(async () => {
@@ -139,7 +139,7 @@ test('one under a passphrase of age comes back in place', async () => {
   await materialize(order);
   await run(() => swap.startServer(order));
   expect(await server.checksums()).toEqual(before);
-}, 60_000);
+});
 
 test('a dump of one database, of another major version, goes into the running server', async () => {
   const order = await examined('shop.sql.zst', { method: 'mysqldump' });
@@ -148,4 +148,4 @@ test('a dump of one database, of another major version, goes into the running se
   await run(() => replaceActivities(host).replaceDatabases(order));
   expect(await server.checksums()).toEqual(before);
   expect(await server.query("SHOW DATABASES LIKE 'later'")).toHaveLength(1);
-}, 60_000);
+});

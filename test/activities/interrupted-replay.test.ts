@@ -135,4 +135,4 @@ test('is made anew, and ends where the binlogs end', async () => {
     binlog_position: archived.position,
     timeline,
   });
-}, 120_000);
+});

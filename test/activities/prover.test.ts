@@ -40,7 +40,7 @@ beforeAll(async () => {
   await writeFile(opening().age_identity_file, `${identity}\n`, { mode: 0o600 });
   prover = await proverWith({ restore: { ...opening(), min_free: '1M' } });
   await server.loadSample({ rows: 200 });
-}, 120_000);
+});
 afterAll(async () => {
   await server.remove();
   await beside.remove();
@@ -148,14 +148,14 @@ describe('a prover', () => {
     expect(report.seconds).toMatchObject({ replaying: 0, total: expect.any(Number) });
     expect(report.reached['gtid']).toBe((await readManifest(host.store, idOf('2'))).manifest.binlog?.gtid);
     expect(await readdir(directory())).toEqual([]);
-  }, 120_000);
+  });
 
   test('brings a dump back', async () => {
     await take('3', { dump: true });
     const { tables, rows, digest } = await present();
     expect(await prove(prover, await orderOf('3'))).toMatchObject({ tables, rows, digest });
     expect(await readdir(directory())).toEqual([]);
-  }, 120_000);
+  });
 
   test('says what it lacks before it fetches anything: a key, room, a way in for the server', async () => {
     const order = await orderOf('1');
@@ -203,7 +203,7 @@ test('a drill ends as soon as less is free than is to stay free, and gives its r
     message: expect.stringMatching(/^The drill was ended: \d+ bytes are free on the file system of .*proofs/),
   });
   expect(await readdir(directory())).toEqual([]);
-}, 60_000);
+});
 
 describe('a restore on the host of a prover', () => {
   const restoring = { operation: 'restore-9', phase: 'fetching' as const };

@@ -148,7 +148,7 @@ describe('side by side', () => {
     const failing = withStore(() => new RangeError('a defect'), /part-/);
     await expect(run(() => restoreActivities(failing).fetchBackup(again))).rejects.toThrow('a defect');
     await run(() => swapActivities(host).putBack(again));
-  }, 30_000);
+  });
 
   test('the copy is synced once more after it was prepared', async () => {
     const again = { ...order, restoreId: 4, mode: 'side-by-side' as const };

@@ -49,7 +49,7 @@ beforeAll(async () => {
   await server.query("INSERT INTO shop.orders VALUES (1, 'a secret note')");
   await server.query("CREATE TABLE shop.old (a VARCHAR(90)) ENGINE=Aria SELECT 'another secret' AS a");
   backup = await takeTestBackup(server);
-}, 60_000);
+});
 afterAll(() => Promise.all([server?.remove(), target?.remove(), plain?.remove()]));
 
 async function noted(of: TestServer): Promise<AtRest | undefined> {

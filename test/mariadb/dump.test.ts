@@ -27,7 +27,7 @@ beforeAll(async () => {
   server = await startTestServer({ name: 'dump', privileges, config: ['max_allowed_packet=64M'] });
   await server.loadSample({ rows: 500 });
   await loadAwkward(server);
-}, 60_000);
+});
 afterAll(() => server.remove());
 
 const open: RunningBackup<DumpFacts>[] = [];
@@ -101,7 +101,7 @@ describe('a dump', () => {
       await fresh.remove();
       await server.query('DROP TABLE shop.large');
     }
-  }, 120_000);
+  });
 
   test('holds the databases that a setting leaves, and then neither accounts nor engines', async () => {
     const one = await dump({ include: ['shop', 'nowhere'], exclude: [] });

@@ -26,7 +26,7 @@ beforeAll(async () => {
     startTestServer({ name: 'part-copy' }),
     startTestServer({ name: 'part-live', privileges: 'ALL PRIVILEGES' }),
   ]);
-}, 60_000);
+});
 beforeEach(async () => {
   await copy.session(made(2_000));
   await live.session(made(3));
@@ -63,7 +63,7 @@ test('tables that others hold are given up after a while, and nothing was change
   expect(await part.leave()).toBe('untouched');
   expect(await live.checksums()).toEqual(before);
   expect(await leftovers(live)).toEqual([]);
-}, 60_000);
+});
 
 test('a cancellation while it waits for them leaves them as they were', async () => {
   const before = await live.checksums();
@@ -80,7 +80,7 @@ test('a cancellation while it waits for them leaves them as they were', async ()
   expect(await part.leave()).toBe('untouched');
   expect(await live.checksums()).toEqual(before);
   expect(await leftovers(live)).toEqual([]);
-}, 60_000);
+});
 
 test('a server that is killed behind the exchange has what came back, and its keys and triggers once it is there', async () => {
   const [orders, text] = [await copy.checksums(), await copy.query('SHOW CREATE TABLE shop.orders')];
@@ -118,7 +118,7 @@ test('a server that is killed behind the exchange has what came back, and its ke
   expect(await live.query('SELECT * FROM shop.notes')).toEqual([{ what: 9000 }]);
   // Done is done.
   expect(await part.exchange()).toEqual([]);
-}, 90_000);
+});
 
 test('what a broken load left is taken away, or loaded anew', async () => {
   const before = await live.checksums();
@@ -135,7 +135,7 @@ test('what a broken load left is taken away, or loaded anew', async () => {
   expect(await live.query('SELECT @@max_allowed_packet = @@GLOBAL.max_allowed_packet AS same')).toEqual([
     { same: 1 },
   ]);
-}, 60_000);
+});
 
 test('while the server refuses to drop what was loaded, its end is tried again', async () => {
   const before = await live.checksums();
@@ -152,7 +152,7 @@ test('while the server refuses to drop what was loaded, its end is tried again',
   expect(await part.leave()).toBe('untouched');
   expect(await live.checksums()).toEqual(before);
   expect(await leftovers(live)).toEqual([]);
-}, 60_000);
+});
 
 test('while the server refuses what is left to do behind the exchange, it is tried again', async () => {
   const patience = { lockWaitMs: 1_000, giveUpMs: 1_000 };
@@ -169,7 +169,7 @@ test('while the server refuses what is left to do behind the exchange, it is tri
   expect(await part.exchange()).toEqual([]);
   expect(await part.leave()).toBe('exchanged');
   expect(await leftovers(live)).toEqual([]);
-}, 60_000);
+});
 
 test('an exchange that still waits in the server is over before anybody looks whether it was carried out', async () => {
   const patience = { lockWaitMs: 60_000, giveUpMs: 60_000 };
@@ -189,4 +189,4 @@ test('an exchange that still waits in the server is over before anybody looks wh
   expect(await exchanging).toEqual([]);
   expect(await leaving).toBe('exchanged');
   expect(await leftovers(live)).toEqual([]);
-}, 90_000);
+});

@@ -13,7 +13,7 @@ beforeAll(async () => {
     startTestServer({ name: 'part-copy' }),
     startTestServer({ name: 'part-live', privileges: 'ALL PRIVILEGES' }),
   ]);
-}, 60_000);
+});
 afterAll(async () => {
   await copy?.remove();
   await live?.remove();
@@ -91,7 +91,7 @@ describe('a database', () => {
     expect(await live.query('SHOW CREATE TABLE shop.refers')).toEqual(
       await copy.query('SHOW CREATE TABLE shop.refers'),
     );
-  }, 120_000);
+  });
 
   test('comes back under another name, beside the one that is there', async () => {
     await copy.session(shopOf(9));
@@ -120,7 +120,7 @@ describe('a database', () => {
     ).toEqual([{ status: 'DISABLED' }]);
     expect(await leftovers(live)).toEqual([]);
     await live.query('DROP DATABASE `shop – before`');
-  }, 60_000);
+  });
 });
 
 describe('a table', () => {
@@ -144,7 +144,7 @@ describe('a table', () => {
     expect(await leftovers(live)).toEqual([]);
     const names = await live.query('SHOW TRIGGERS FROM shop');
     expect(names.map((row) => row['Trigger'])).toEqual(['noted', 'noted_too']);
-  }, 60_000);
+  });
 
   test('that was dropped is back with its keys; rows that refer to none are named', async () => {
     await live.session(['SET foreign_key_checks=0', 'DROP TABLE shop.`lines`', 'DELETE FROM shop.orders']);
@@ -157,7 +157,7 @@ describe('a table', () => {
     expect(await live.query('SHOW CREATE TABLE shop.`lines`')).toEqual(
       await copy.query('SHOW CREATE TABLE shop.`lines`'),
     );
-  }, 60_000);
+  });
 
   test('under another name holds no rows of the one that is there, and takes its numbers from where it did', async () => {
     const part = await testPart(copy, live, { include: ['shop.lines', 'shop.orders'], as: 'beside' });
@@ -170,7 +170,7 @@ describe('a table', () => {
     await live.query('DELETE FROM shop.orders');
     expect(await live.query('SELECT COUNT(*) AS n FROM alone.`lines`')).toEqual([{ n: 9 }]);
     await live.session(['DROP DATABASE alone', 'DROP DATABASE beside']);
-  }, 60_000);
+  });
 
   test('is never away: whoever writes meanwhile is heard by its triggers', async () => {
     await using writer = await asRoot(live);
@@ -194,7 +194,7 @@ describe('a table', () => {
     await writing;
     const [row] = await live.query<{ n: number }>('SELECT COUNT(*) AS n FROM shop.notes WHERE what < -10000');
     expect(row?.n).toBe(written);
-  }, 60_000);
+  });
 });
 
 describe('what is refused leaves all as it was', () => {

@@ -16,7 +16,7 @@ beforeAll(async () => {
   await server.query('CREATE SEQUENCE shop.numbers');
   await server.query('CREATE TABLE shop.volatile (id INT) ENGINE=MEMORY');
   await server.query('CREATE TABLE shop.lines (id INT NOT NULL, t CHAR(9) NOT NULL) ENGINE=CSV');
-}, 120_000);
+});
 afterAll(() => server.remove());
 
 async function check(): Promise<CheckedTables & { shares: number[] }> {
@@ -46,7 +46,7 @@ test('one that is whole is counted, and has the same checksum until a row change
   await server.query('UPDATE shop.customers SET name = CONCAT(name, "!") LIMIT 1');
   const changed = await check();
   expect([changed.rows, changed.digest === digest]).toEqual([first.rows, false]);
-}, 120_000);
+});
 
 test('one that is damaged is named, and so is one that is gone', async () => {
   await server.query('CREATE TABLE shop.torn (id INT PRIMARY KEY, t CHAR(200)) ENGINE=MyISAM');
@@ -69,4 +69,4 @@ test('one that is damaged is named, and so is one that is gone', async () => {
   await rm(path.join(server.dataDirectory, 'shop', 'gone.ibd'));
   await server.start();
   await expect(check()).rejects.toMatchObject({ code: 'proof_failed' });
-}, 120_000);
+});

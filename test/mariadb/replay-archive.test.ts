@@ -78,7 +78,7 @@ beforeAll(async () => {
   timeline = state.timeline;
   end = state.archived;
   await following.stop();
-}, 60_000);
+});
 afterAll(async () => {
   connection.destroy();
   await server.remove();

@@ -36,7 +36,7 @@ beforeAll(async () => {
     'CREATE TABLE shop.carts (id INT PRIMARY KEY) ENGINE=MEMORY',
   ]);
   source = await beginReplaySource(server);
-}, 60_000);
+});
 afterAll(() => server.remove());
 
 async function end(): Promise<string> {
@@ -56,7 +56,7 @@ test('rows of a FEDERATED table are left out, and said to be', async () => {
     expect.stringMatching(/rows lie elsewhere.*: shop\.orders\./),
   ]);
   await removeCopy(copy);
-}, 60_000);
+});
 
 test('a statement that takes from a table which is left out is told, with what it has changed', async () => {
   await server.session([
@@ -81,7 +81,7 @@ test('what a table that is left out becomes ends the replay', async () => {
     code: 'replay_failed',
     message: expect.stringContaining('shop.carts'),
   });
-}, 60_000);
+});
 
 test('what is made with a DATA DIRECTORY lies in the copy', async () => {
   source = await beginReplaySource(server);
@@ -100,7 +100,7 @@ test('what is made with a DATA DIRECTORY lies in the copy', async () => {
   expect(await readdir(path.join(copy.directory, 'shop'))).toContain('beside.ibd');
   await removeCopy(copy);
   await server.session(['DROP TABLE shop.beside']);
-}, 60_000);
+});
 
 test('by mariadb-binlog each transaction is counted that comes to the server, of whatever kind', async () => {
   const own = await beginReplaySource(server);
@@ -158,4 +158,4 @@ test('one that is made during the replay writes nothing either', async () => {
     message: expect.stringContaining('error 1286'),
   });
   expect(await server.query('SELECT * FROM remote.t')).toEqual(rows);
-}, 60_000);
+});

@@ -138,7 +138,7 @@ beforeAll(async () => {
   }
   part = { timeline, from: { file: segments[0]!.file, position: 0 }, to, segments, head: segments[0]! };
   whole = await page();
-}, 240_000);
+});
 afterAll(() => server.remove());
 
 interface Asked extends Partial<TransactionFilter> {

@@ -67,7 +67,7 @@ beforeAll(async () => {
   service = await stack.addService('shop-1', { settings: agentSettings, env: environment });
   await service.server.loadSample();
   before = await service.server.checksums();
-}, 240_000);
+});
 
 afterAll(async () => {
   await stack?.stop();
@@ -130,7 +130,7 @@ describe('a copy', () => {
     const query = "WorkflowType = 'copy' and ExecutionStatus = 'Completed'";
     for await (const { workflowId } of stack.client.workflow.list({ query }))
       await recordHistory(stack.client, 'copy', workflowId);
-  }, 240_000);
+  });
 
   test('is told as the settings of the service have it', async () => {
     const { body } = await stack.request('GET', '/services/shop-1');
@@ -149,7 +149,7 @@ describe('a copy', () => {
     await copied(id, google);
     await expectWhole(google, id);
     expect(await copyOf(id, directory)).toBeUndefined();
-  }, 240_000);
+  });
 });
 
 describe('a restore', () => {
@@ -167,7 +167,7 @@ describe('a restore', () => {
     expect(message).toContain('there is no such object');
     expect(message).not.toContain('Restore another backup');
     expect(await service.server.checksums()).toEqual(before);
-  }, 240_000);
+  });
 
   test('goes on from the copy when the store dies in the middle of the fetch', async () => {
     const { id } = await stack.takeBackup('shop-1');
@@ -197,7 +197,7 @@ describe('a restore', () => {
     expect(message).not.toContain('Restore another backup');
     expect(service.agent.output).toContain('An object of the backup is read from another location.');
     expect(await service.server.checksums()).toEqual(before);
-  }, 240_000);
+  });
 
   test('is refused before anything is touched when the agent does not know where the copy is', async () => {
     await withSettings({ ...agentSettings, copies: [] });
@@ -209,7 +209,7 @@ describe('a restore', () => {
     expect(await service.server.checksums()).toEqual(before);
     await s3.server.start();
     await withSettings(agentSettings);
-  }, 240_000);
+  });
 });
 
 test('a backup that expires is removed everywhere, where it is away once that is back', async () => {
@@ -232,4 +232,4 @@ test('a backup that expires is removed everywhere, where it is away once that is
   await rm(elsewhere);
   await rename(`${elsewhere}-unmounted`, elsewhere);
   await until(objects, (keys) => keys.length === 0, 'the removal from the directory');
-}, 240_000);
+});

@@ -49,7 +49,7 @@ beforeAll(async () => {
   stack = await TestStack.start('drill', { apiSettings: settings, controlSettings: settings });
   service = await stack.addService('drill-1', { settings: { backup: { part_size: '256K' } } });
   await service.server.loadSample({ rows: 300 });
-}, 120_000);
+});
 
 afterAll(() => stack?.stop());
 
@@ -112,7 +112,7 @@ test('without a backup, and then without a prover, it says what is missing and h
   });
   const { last_proof: last, last_proven: proven } = await shown();
   expect([last, proven]).toMatchObject([{ id: found.id, status: 'Failed' }, undefined]);
-}, 120_000);
+});
 
 test('the service is brought back elsewhere, every table is checked, and nothing stays of the copy', async () => {
   const settings = { prover: { directory: proverDirectory(), own_host: true }, restore: { min_free: '1M' } };
@@ -153,7 +153,7 @@ test('the service is brought back elsewhere, every table is checked, and nothing
   expect(Number(later?.Value)).toBeGreaterThanOrEqual(Number(uptime?.Value));
   const { workflowId } = await workflowOf(found.id);
   await recordHistory(stack.client, 'proof', workflowId);
-}, 180_000);
+});
 
 async function workflowOf(id: number): Promise<{ workflowId: string }> {
   const query = "WorkflowType = 'proof' AND ExecutionStatus = 'Completed'";
@@ -196,7 +196,7 @@ test('at the time that is set for it a drill begins by itself; the command line 
   expect((await stack.request('PATCH', '/services/drill-1', { drill: 'off' })).status).toBe(200);
   expect((await shown()).drill).toBeUndefined();
   await expect(handle.describe()).rejects.toThrow(/not found/i);
-}, 120_000);
+});
 
 async function deployment(): Promise<string> {
   for await (const { scheduleId } of stack.client.schedule.list()) {
@@ -247,4 +247,4 @@ test('a part that is damaged makes the drill fail, which is an alarm; what was p
     'the alarm in the log',
   );
   expect(await readdir(proverDirectory())).toEqual([]);
-}, 120_000);
+});

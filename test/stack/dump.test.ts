@@ -10,7 +10,7 @@ beforeAll(async () => {
   stack = await TestStack.start('dump');
   service = await stack.addService('dump-1', { serverOptions: { privileges: 'ALL PRIVILEGES' } });
   await service.server.loadSample({ rows: 200 });
-}, 240_000);
+});
 
 afterAll(() => stack?.stop());
 
@@ -60,7 +60,7 @@ test('a dump of a whole server is listed with its position, and restored to anot
   expect(slave).toBe(pos);
   const list = await stack.request<{ restores_count: number }>('GET', '/restores?type=logical');
   expect(list.body.restores_count).toBe(1);
-}, 240_000);
+});
 
 describe('a dump of some databases', () => {
   test('replaces them in the running server, and no other', async () => {
@@ -81,7 +81,7 @@ describe('a dump of some databases', () => {
     const { 'beside.stays': other, ...restored } = await checksums(service);
     expect(other).toBe(0);
     expect(restored).toEqual(before);
-  }, 240_000);
+  });
 
   test('that the account may not load is refused, and the databases are as they were', async () => {
     const before = await checksums(service);
@@ -92,5 +92,5 @@ describe('a dump of some databases', () => {
     expect(ended.status).toBe('Failed');
     expect(ended.message).toMatch(/lacks DROP, which it takes to replace.*The databases are as they were\.$/);
     expect(await checksums(service)).toEqual(before);
-  }, 240_000);
+  });
 });

@@ -40,7 +40,7 @@ beforeAll(async () => {
   archive = openArchive(await openStore(pathToFileURL(stack.storage).href), 'follow-1');
   await service.server.query('CREATE DATABASE shop');
   await service.server.query('CREATE TABLE shop.t (id INT PRIMARY KEY AUTO_INCREMENT, t TEXT)');
-}, 240_000);
+});
 
 afterAll(() => stack?.stop());
 

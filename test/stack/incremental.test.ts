@@ -30,7 +30,7 @@ beforeAll(async () => {
   await service.server.query(
     'INSERT INTO shop.still SELECT seq, RANDOM_BYTES(1024) FROM shop.seq_1_to_12000',
   );
-}, 240_000);
+});
 
 afterAll(() => stack?.stop());
 
@@ -92,7 +92,7 @@ describe('a chain', () => {
     }
     const { body } = await stack.request<{ backups: BackupBody[] }>('GET', '/backups?type=incremental');
     expect(body.backups).toHaveLength(3);
-  }, 240_000);
+  });
 
   test('is restored to each of its instants, side by side and in place, and to another service', async () => {
     await service.server.query('DROP DATABASE shop');
@@ -109,7 +109,7 @@ describe('a chain', () => {
     expect(pos).toBe(last.backup.binlog_gtid_position);
     await stack.restore(full.backup.id, 'chain-1');
     expect(await service.server.checksums()).toEqual(full.checksums);
-  }, 480_000);
+  });
 
   test('cannot go on after a restore: a single one is refused, a run of a schedule takes a full and says so', async () => {
     const refused = await stack.request('POST', '/backups/schedules', {
@@ -135,7 +135,7 @@ describe('a chain', () => {
     const id = await stack.orderRestore(next.id, 'chain-1');
     await stack.restored(id);
     await recordHistory(stack.client, 'restore-incremental', await stack.workflowOf(id));
-  }, 480_000);
+  });
 });
 
 describe('what only the host knows', () => {
@@ -156,7 +156,7 @@ describe('what only the host knows', () => {
       status: 'Succeeded',
       message: expect.stringContaining('its data was replaced since') as unknown,
     });
-  }, 240_000);
+  });
 
   test('a parent whose part is gone is not built on', async () => {
     const { backup: full } = await take('full');
@@ -169,7 +169,7 @@ describe('what only the host knows', () => {
     expect(await stack.takeBackup('chain-1', 'incremental')).toMatchObject({
       reference_full_backup: full.id,
     });
-  }, 240_000);
+  });
 });
 
 test('a chain is as long as the service is set to', async () => {
@@ -186,7 +186,7 @@ test('a chain is as long as the service is set to', async () => {
   expect(refused.status).toBe(400);
   expect(JSON.stringify(refused.body)).toContain('max_chain is 1');
   expect(await runOf('incremental')).toMatchObject({ type: 'full', status: 'Succeeded' });
-}, 240_000);
+});
 
 /** Replaces a file by a copy of itself. */
 async function copyAside(file: string): Promise<void> {

@@ -50,7 +50,7 @@ beforeAll(async () => {
   await service.server.query('CREATE TABLE shop.t (t VARCHAR(40) PRIMARY KEY)');
   await insert('in the backup');
   backupId = (await stack.takeBackup(serviceId)).id;
-}, 240_000);
+});
 beforeEach(() => programs.release());
 afterAll(() => stack?.stop());
 

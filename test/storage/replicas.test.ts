@@ -115,4 +115,4 @@ test('a place that does not answer is not waited for, and is let go', async () =
   const calledOff = AbortSignal.timeout(50);
   const asking = firstOf(stores, 'The manifest', (_store, signal) => silent(signal), calledOff);
   await expect(asking).rejects.toEqual(failure('operation_cancelled'));
-}, 60_000);
+});

@@ -37,7 +37,7 @@ beforeAll(async () => {
   ({ timeline } = await archived(following));
   await following.stop();
   config = await configWith(identity);
-}, 60_000);
+});
 afterAll(async () => {
   await server.remove();
 });

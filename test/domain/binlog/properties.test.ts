@@ -9,7 +9,7 @@ import { BinlogBuilder, magic, u32 } from './builder.ts';
 import { isWhole, readAll } from './reading.ts';
 
 const numRuns = longRun ? 3_000 : 300;
-jest.setTimeout(longRun ? 900_000 : 120_000);
+jest.setTimeout(longRun ? 900_000 : 600_000);
 const names = true;
 
 type Step = (builder: BinlogBuilder) => BinlogBuilder;
