@@ -64,7 +64,7 @@ export async function unpackForeign(
   const into = new Unpacked({ ...(await limitsOf(host, order, layout)), directory });
   const form = await unpackPlace(host, place, { trial, into, phase: 'fetching' });
   const { files, root } = findFiles(into);
-  await requireFitting(host, files, layout);
+  await requireFitting(host, order, files, layout);
   await settleFiles(directory, { root, notes: into.notes, staying });
   const { storedBytes } = place;
   const facts = { form, storedBytes, unpackedBytes: into.bytes, files, warnings: [] };
@@ -78,7 +78,12 @@ export async function unpackForeign(
 }
 
 /** @throws tool_version_mismatch, layout_unsupported, server_keys_missing */
-export async function requireFitting(host: Host, files: ForeignFiles, layout: Layout): Promise<void> {
+export async function requireFitting(
+  host: Host,
+  { mode }: Pick<HostRestoreInput, 'mode'>,
+  files: ForeignFiles,
+  layout: Layout,
+): Promise<void> {
   const { server } = host.settings;
   if (files.serverVersion === '') {
     throw new TidemarkError(
@@ -93,9 +98,10 @@ export async function requireFitting(host: Host, files: ForeignFiles, layout: La
     tools: { mariadbBackup: await programVersion(server, 'mariadb-backup') },
   };
   refuseUnfit(backup, target);
-  // Its preparation asks the plugin, whatever is encrypted.
+  // Whether anything is encrypted it does not say: beside the running server that is tried.
   const { keyPlugin: plugin } = files;
-  if (plugin !== undefined) requireKeys({ plugin, settings: [], keyIds: [] }, await inspectKeys(server));
+  if (plugin !== undefined && mode === 'in-place')
+    requireKeys({ plugin, settings: [], keyIds: [] }, await inspectKeys(server));
 }
 
 /** What the backup says of its layout, and for the rest what the target has. */

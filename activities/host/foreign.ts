@@ -80,7 +80,7 @@ async function examineFiles(
     const into = new Unpacked(await limitsOf(host, order, layout));
     const form = await unpackPlace(host, place, { trial, into, phase: 'planning' });
     const { files, databases } = findFiles(into);
-    await requireFitting(host, files, layout);
+    await requireFitting(host, order, files, layout);
     return { form, storedBytes, identity, unpackedBytes: into.bytes, files, databases, warnings: [] };
   }
   if (!place.object) return await examineFolder(host, order, place, trial);
@@ -108,7 +108,7 @@ async function examineFolder(
   await unpackPlace(host, notes, { trial, into, phase: 'planning' });
   const names = new Set(place.files.map(({ name }) => name));
   const { files, databases } = findFiles({ notes: into.notes, names });
-  await requireFitting(host, files, layout);
+  await requireFitting(host, order, files, layout);
   return {
     form: 'a folder',
     storedBytes,

@@ -122,3 +122,14 @@ test('on a host without the keys it fails beside the running server, which goes 
   }
   expect(await plain.query('SELECT 1 AS n')).toEqual([{ n: 1 }]);
 });
+
+test('where keys are at hand and nothing is encrypted, it comes back without them', async () => {
+  const unneeded = await takeTestBackup(target);
+  await rename(keyFile(target), `${keyFile(target)}.away`);
+  try {
+    const { result } = await materialize(plain, unneeded, { restoreId: 2 });
+    expect(result.reached).toMatchObject({ gtid: expect.any(String) });
+  } finally {
+    await rename(`${keyFile(target)}.away`, keyFile(target));
+  }
+});
