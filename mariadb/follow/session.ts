@@ -132,7 +132,7 @@ export class Session {
     } else if (!judged && segments.length === 0 && standing.tail?.segments.at(-1)?.gtidAfter !== head.gtid) {
       throw new Discontinuity(`The binlog ${file} does not begin where the one before it ended.`);
     }
-    if (judged && hole) await standing.tell({ holes: [{ ...hole, toTime: head.at }] });
+    if (judged && hole) await standing.tell({ holes: [{ ...hole, toTime: nextSecond(head.at) }] });
   }
 
   get #due(): boolean {
@@ -273,4 +273,9 @@ export class Session {
 
 function slim(header: SegmentHeader): SegmentHeader {
   return header.clock.length + header.index.length === 0 ? header : { ...header, clock: [], index: [] };
+}
+
+/** A file says its second alone, and what is missing before it may have been written in that. */
+function nextSecond(at: string): string {
+  return new Date(Date.parse(at) + 1_000).toISOString();
 }

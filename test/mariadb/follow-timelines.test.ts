@@ -116,6 +116,7 @@ test('files that were purged before they were archived are a hole in the timelin
   await write(3);
   await server.query('FLUSH BINARY LOGS');
   await write(3);
+  const lostAt = Date.now();
   await server.query('FLUSH BINARY LOGS');
   const after = await gtidOf();
   await write(3);
@@ -132,6 +133,7 @@ test('files that were purged before they were archived are a hole in the timelin
       },
     ],
   });
+  expect(Date.parse(found().holes[0]?.toTime ?? '')).toBeGreaterThanOrEqual(lostAt);
   await expectSame(server, place.archive, timeline, { first: 'bin.000003' });
 });
 
