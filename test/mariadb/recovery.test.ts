@@ -91,7 +91,7 @@ beforeAll(async () => {
   await server.session([...crowdBase, ...witnessAccount]);
   const first = await beginWorld('the source', server, ofSource);
   witness = await Witness.begin(first.source, port);
-  const second = await beginWorld('the replica', witness.server, (snapshot) => snapshot);
+  const second = await beginWorld('the replica', witness.server, ofReplica);
   await atWork(first);
   await led(witness, first, second);
   for (const world of worlds) {
@@ -102,6 +102,7 @@ beforeAll(async () => {
   }
 }, 900_000);
 afterAll(async () => {
+  for (const { following } of worlds) await following.stop();
   await witness?.remove();
   await server?.remove();
 });
@@ -128,7 +129,13 @@ async function beginWorld(
 /** A replica disables the events that it is told of, and has what its source does not have. */
 function ofSource({ events, ...rest }: Snapshot): Snapshot {
   const own = Object.entries(rest).filter(([name]) => !name.startsWith('own.'));
-  return { ...Object.fromEntries(own), events: (events as string[]).map((event) => event.split(' ')[0]) };
+  const names = (events as string[] | undefined)?.map((event) => event.split(' ')[0]);
+  return { ...Object.fromEntries(own), events: names };
+}
+
+/** What stays of what was taken back, or failed in its middle, a replica has, and does not write into its own binlog. */
+function ofReplica({ 'depot.stays': _, 'depot.halves': __, ...rest }: Snapshot): Snapshot {
+  return rest;
 }
 
 /** The crowd writes; meanwhile it is asked again and again how far the archive reaches. */
@@ -279,7 +286,7 @@ function expectMoment({ name, moments, comparable }: World, copy: ReplayedCopy, 
   const context = { seed, name, ...target, gtid: copy.gtid, end };
   expect({ ...context, snapshot: comparable(copy.snapshot) }).toEqual({
     ...context,
-    snapshot: moments[end]?.snapshot,
+    snapshot: comparable(moments[end]?.snapshot ?? {}),
   });
   return end;
 }

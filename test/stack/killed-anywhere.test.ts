@@ -43,7 +43,6 @@ let order: Record<string, unknown>;
 let fresh: Sums;
 /** How long each phase took in a restore that nobody disturbed, in milliseconds. */
 const lasted = new Map<Phase, number>();
-const found: Record<string, unknown>[] = [];
 
 beforeAll(async () => {
   temporal = await OwnTemporal.start();
@@ -80,7 +79,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await stack?.stop();
   await temporal?.kill();
-  for (const one of found) process.stdout.write(`${JSON.stringify(one)}\n`);
 });
 
 async function write(transactions: number): Promise<void> {
@@ -125,6 +123,11 @@ async function phaseOf(id: number): Promise<Phase | undefined> {
 
 const isOver = (status: string): boolean => ['Succeeded', 'Failed', 'Cancelled'].includes(status);
 
+/** A line for whoever waits for a long run. */
+function tell(facts: Record<string, unknown>): void {
+  process.stdout.write(`${JSON.stringify(facts)}\n`);
+}
+
 /** How long each phase takes here. */
 async function measure(): Promise<void> {
   const id = await orderRestore();
@@ -141,7 +144,7 @@ async function measure(): Promise<void> {
   }
   expect(await stack.restoreEnd(id)).toMatchObject({ status: 'Succeeded' });
   expect(await service.server.checksums()).toEqual(fresh);
-  found.push({ seed, lasted: Object.fromEntries(lasted) });
+  tell({ seed, lasted: Object.fromEntries(lasted) });
 }
 
 /** Waits until a phase has begun and for a part of what it lasts; or until the restore is over. */
@@ -208,7 +211,7 @@ async function disturbed(
     );
     const { status, message } = end;
     await probe.end();
-    found.push({ id, phase, at, status, message, outageMs: probe.longestOutageMs });
+    tell({ id, phase, at, status, message, outageMs: probe.longestOutageMs });
     const context = { status, message };
     expect({ ...context, now }).toEqual({ ...context, now: status === 'Succeeded' ? fresh : old });
     await expectCleanHost(service);

@@ -16,6 +16,9 @@ export const crowdBase = [
   'CREATE TABLE shop.marks (who INT, n INT, at TIMESTAMP(6) DEFAULT CURRENT_TIMESTAMP(6), PRIMARY KEY (who, n)) ENGINE=InnoDB',
   'CREATE TABLE shop.blobs (who INT, n INT, b LONGTEXT, PRIMARY KEY (who, n)) ENGINE=InnoDB',
   'CREATE TABLE depot.own (who INT, n INT, KEY (who)) ENGINE=MyISAM',
+  'CREATE TABLE depot.halves (id INT PRIMARY KEY, n INT) ENGINE=MyISAM',
+  'INSERT INTO depot.halves VALUES (1, 1)',
+  'CREATE TABLE depot.stays (who INT, n INT) ENGINE=MyISAM',
   `CREATE PROCEDURE shop.several (count INT)
    BEGIN
      DECLARE i INT DEFAULT 0;

@@ -68,7 +68,7 @@ export const deeds: Record<string, (person: Person) => Deed> = {
       'START TRANSACTION',
       markOf(person, person.next()),
       `UPDATE shop.orders SET what = 'never' WHERE id > ${person.draw(40)}`,
-      `INSERT INTO depot.own VALUES (${person.who}, ${person.draw(99)})`,
+      `INSERT INTO depot.stays VALUES (${person.who}, ${person.draw(99)})`,
       'ROLLBACK',
     ],
   }),
@@ -78,7 +78,7 @@ export const deeds: Record<string, (person: Person) => Deed> = {
       `INSERT INTO shop.orders (what) VALUES ('kept')`,
       'SAVEPOINT s',
       markOf(person, person.next()),
-      `INSERT INTO depot.places (n) VALUES (${person.draw(99)})`,
+      `INSERT INTO depot.stays VALUES (${person.who}, ${person.draw(99)})`,
       'ROLLBACK TO SAVEPOINT s',
       mark,
       'COMMIT',
@@ -111,7 +111,7 @@ export const deeds: Record<string, (person: Person) => Deed> = {
     // The first row stays, the second is one too many.
     statements: [
       'BEGIN NOT ATOMIC DECLARE CONTINUE HANDLER FOR 1062 BEGIN END; ' +
-        `INSERT INTO depot.goods (id, n) VALUES (${10_000 * who + next()}, ${draw(9)}), (1, 1); END`,
+        `INSERT INTO depot.halves (id, n) VALUES (${10_000 * who + next()}, ${draw(9)}), (1, 1); END`,
     ],
   }),
   'a sequence': () => ({ statements: ['SELECT NEXT VALUE FOR shop.numbers'] }),
@@ -159,7 +159,10 @@ export const deeds: Record<string, (person: Person) => Deed> = {
   'no event': ({ who }) => ({ statements: [`DROP EVENT IF EXISTS shop.e${who}`] }),
   'a format': ({ draw }) => ({ statements: [`SET binlog_format = '${formats[draw(3)]}'`] }),
   'a domain': ({ draw }) => ({ statements: [`SET gtid_domain_id = ${draw(3)}`] }),
-  'a server id': ({ draw }) => ({ statements: [`SET server_id = ${9000 + draw(3)}`] }),
+  // A replica knows a temporary table by the server id of its session.
+  'a server id': ({ who, draw }) => ({
+    statements: [`DROP TEMPORARY TABLE IF EXISTS shop.few_${who}`, `SET server_id = ${9000 + draw(3)}`],
+  }),
   'a time of its own': ({ draw }) => ({
     statements: [
       `SET timestamp = ${1_700_000_000 + draw(1_000_000)}.5`,
