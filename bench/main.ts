@@ -10,6 +10,7 @@ import { benchFollow } from './follow.ts';
 import { unheard } from './given-up.ts';
 import { benchIncremental } from './incremental.ts';
 import { parseBenchOptions, type BenchOptions } from './options.ts';
+import { benchRecover } from './recover.ts';
 import { benchReplay } from './replay.ts';
 import { benchRestore } from './restore.ts';
 import { benchStores } from './stores.ts';
@@ -71,6 +72,7 @@ async function measure(setting: Setting): Promise<object> {
       backup: benchBackup,
       follow: benchFollow,
       incremental: benchIncremental,
+      recover: benchRecover,
       restore: benchRestore,
     };
     return await benches[what](bench);

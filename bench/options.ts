@@ -10,6 +10,7 @@ const subjects = [
   'backup',
   'incremental',
   'restore',
+  'recover',
   'stores',
   'api',
   'binlog',
@@ -31,7 +32,7 @@ export interface BenchOptions {
   segments: number;
   /** `api` and `window`: how often each is asked for. */
   requests: number;
-  /** `replay`: how many are replayed. */
+  /** `replay` and `recover`: how many are replayed. */
   transactions: number;
   /** `follow`: how many are offered a second, and for how long. */
   rate: number;
@@ -65,7 +66,9 @@ export function parseBenchOptions(args: readonly string[]): BenchOptions {
         .default(200),
     )
     .addOption(
-      new Option('--transactions <n>', 'replay: how many are replayed').argParser(count).default(200_000),
+      new Option('--transactions <n>', 'replay and recover: how many are replayed')
+        .argParser(count)
+        .default(200_000),
     )
     .addOption(
       new Option('--rate <n>', 'follow: transactions that are offered a second')

@@ -2,12 +2,21 @@
 import { rm } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
+import type { RestorePlan } from '../client/answers.ts';
 import { bareRestore, oneFile } from './bare.ts';
 import { compare, inTurns, medians, timed, type Steps } from './figures.ts';
 import { watchServer } from './probe.ts';
 import { peakMemory } from './processes.ts';
 import { restoreSteps } from './steps.ts';
-import { backUp, localStore, ourProcesses, removeReplaced, restore, type Bench } from './subject.ts';
+import {
+  backUp,
+  type Bench,
+  estimateRatios,
+  localStore,
+  ourProcesses,
+  removeReplaced,
+  restore,
+} from './subject.ts';
 
 export async function benchRestore(bench: Bench): Promise<object> {
   const { stack, service, folder, options, say } = bench;
@@ -18,14 +27,18 @@ export async function benchRestore(bench: Bench): Promise<object> {
   const bareNotServing: number[] = [];
   const oursSteps: Steps[] = [];
   const bareSteps: Steps[] = [];
+  const plans: RestorePlan[] = [];
   const ours = async (): Promise<number> => {
+    plans.push(await stack.client.planRestore(id, service.service_id));
     const probe = watchServer(service.socket, userInfo().username);
     let restoreId = 0;
     const ms = await timed(async () => (restoreId = await restore(bench, id)));
     oursSteps.push(await restoreSteps(stack.temporalAddress, restoreId));
     notServing.push(Math.round(await probe.stop()));
     await removeReplaced(bench);
-    say(`  Tidemark ${Math.round(ms)} ms, not serving for ${notServing.at(-1)} ms`);
+    say(
+      `  Tidemark ${Math.round(ms)} ms, not serving for ${notServing.at(-1)} ms, estimated ${plans.at(-1)?.estimated_seconds} s`,
+    );
     return ms;
   };
   const bare = async (): Promise<number> => {
@@ -41,6 +54,8 @@ export async function benchRestore(bench: Bench): Promise<object> {
     ...compare(times.ours, times.bare),
     not_serving_ms: notServing,
     bare_not_serving_ms: bareNotServing,
+    estimated_s: plans.map(({ estimated_seconds: seconds }) => seconds),
+    estimate_ratio: estimateRatios(plans, times.ours),
     ours_steps_ms: medians(oursSteps),
     bare_steps_ms: medians(bareSteps),
     memory_bytes: await peakMemory(ourProcesses(stack)),

@@ -2,7 +2,7 @@
 import { rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import type { Backup, Restore } from '../client/answers.ts';
+import type { Backup, Restore, RestorePlan } from '../client/answers.ts';
 import { untilEnded } from '../client/follow.ts';
 import { objectKeys } from '../domain/ids.ts';
 import { dataPaths } from '../embedded/paths.ts';
@@ -73,11 +73,21 @@ export async function backUp(
   return succeeded(() => stack.client.backup(id));
 }
 
-/** @returns the restore's number */
-export async function restore({ stack, service }: Bench, backupId: string): Promise<number> {
-  const { id } = await stack.client.orderRestore(backupId, service.service_id);
+/**
+ * @param from a backup, or the service with the point that `fields` name
+ * @returns the restore's number
+ */
+export async function restore({ stack, service }: Bench, from: string, fields: object = {}): Promise<number> {
+  const { id } = await stack.client.orderRestore(from, service.service_id, fields);
   await succeeded(() => stack.client.restore(id));
   return id;
+}
+
+/** Of each restore: what its plan had said, divided by what it took. */
+export function estimateRatios(plans: readonly RestorePlan[], tookMs: readonly number[]): number[] {
+  return plans.map(({ estimated_seconds: seconds }, run) => {
+    return Math.round(((seconds * 1000) / (tookMs[run] ?? 1)) * 100) / 100;
+  });
 }
 
 async function succeeded<T extends Backup | Restore>(look: () => Promise<T>): Promise<T> {

@@ -11,6 +11,7 @@ import type {
   RemovedBackups,
   Restore,
   RestoreList,
+  RestorePlan,
   RestoreTargets,
   RecoveryWindow,
   RetentionPlan,
@@ -156,6 +157,12 @@ export class Client {
   orderRestore(backupId: string, serviceId: string, fields: object = {}, query?: Query): Promise<Restore> {
     const body = { id: backupId, service_id: serviceId, ...fields };
     return this.#ask('POST', '/restores', { body, query });
+  }
+
+  /** What a restore would do; nothing is started. */
+  planRestore(backupId: string, serviceId: string, fields: object = {}): Promise<RestorePlan> {
+    const body = { id: backupId, service_id: serviceId, ...fields };
+    return this.#ask('POST', '/restores', { body, query: { dry_run: true } });
   }
 
   restores(query: Query = {}): Promise<RestoreList> {
