@@ -60,6 +60,8 @@ test('a restore is measured in both ways, with the time in which the server did 
     ratio: positive,
     not_serving_ms: [positive],
     bare_not_serving_ms: [positive],
+    estimated_s: [positive],
+    estimate_ratio: [positive],
     ours_steps_ms: {
       inspectHost: positive,
       fetchBackup: positive,
