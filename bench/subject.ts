@@ -52,6 +52,8 @@ export async function withStack<T>(
   try {
     const [service] = stack.services;
     if (!service) throw new Error('The stack has no service.');
+    // After each restore, by hand too, a full would be begun at once, beside whatever is measured next.
+    await stack.client.updateService(service.service_id, { binlog: { full_after_hole: false } });
     return await unlessGivenUp(interrupted, () => work({ stack, service, folder, options, say }));
   } finally {
     await stack.stop();

@@ -6,6 +6,7 @@ import { createHash, type Hash } from 'node:crypto';
 import { TidemarkError } from '../domain/errors.ts';
 import type { PartRecord } from '../domain/manifest.ts';
 import { cancelledError } from './cancel.ts';
+import { giveBack, takeMemory } from './part-memory.ts';
 import { mostParts } from './part-size.ts';
 import { putOnce } from './put-once.ts';
 import type { ObjectStore } from './store.ts';
@@ -37,6 +38,7 @@ export class PartWriter {
   bytes = 0;
   readonly #store: ObjectStore;
   readonly #options: WritePartsOptions;
+  readonly #memory: Buffer<ArrayBuffer>[] = [];
   readonly #free: Buffer[] = [];
   readonly #underWay = new Set<Promise<void>>();
   #stored = 0;
@@ -66,6 +68,7 @@ export class PartWriter {
       // A put under way uses a buffer and may still create an object: nothing is decided before it is settled.
       while (this.#underWay.size > 0) await Promise.all(this.#underWay);
       signal.removeEventListener('abort', this.#onAbort);
+      this.#memory.forEach(giveBack);
     }
     this.#throwIfFailed();
   }
@@ -105,8 +108,13 @@ export class PartWriter {
   }
 
   #newPart(): Part {
-    const buffer = this.#free.pop() ?? Buffer.allocUnsafeSlow(this.#options.partSize);
-    return { buffer, filled: 0, digest: createHash('sha256') };
+    return { buffer: this.#free.pop() ?? this.#more(), filled: 0, digest: createHash('sha256') };
+  }
+
+  #more(): Buffer {
+    const memory = takeMemory(this.#options.partSize);
+    this.#memory.push(memory);
+    return memory;
   }
 
   #add(part: Part, chunk: Uint8Array): void {

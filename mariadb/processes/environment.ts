@@ -34,6 +34,12 @@ const passed = new Set([
 /** Locales, the loader (an allocator is preloaded so), allocators, MariaDB and Kerberos. */
 const passedFamilies = /^(LC|LD|MALLOC|MYSQL|MARIADB|KRB5)_/;
 
+/**
+ * What scripts/lib/common.sh and the images tell the C library, so that our own processes stay small. A database has
+ * many more threads, and other needs.
+ */
+const ofOurOwn: NodeJS.ProcessEnv = { MALLOC_ARENA_MAX: '2', MALLOC_MMAP_THRESHOLD_: '1048576' };
+
 let alsoPassed: ReadonlySet<string> = new Set();
 
 /** Names of further variables, from the settings. Once, when the process starts. */
@@ -44,7 +50,8 @@ export function passEnvironment(names: readonly string[]): void {
 /** What of this process's own environment the programs that it starts may see. */
 export function passedEnvironment(own: NodeJS.ProcessEnv = process.env): NodeJS.ProcessEnv {
   const shown = Object.entries(own).filter(
-    ([name]) => passed.has(name) || passedFamilies.test(name) || alsoPassed.has(name),
+    ([name, value]) =>
+      alsoPassed.has(name) || ((passed.has(name) || passedFamilies.test(name)) && ofOurOwn[name] !== value),
   );
   return Object.fromEntries(shown);
 }

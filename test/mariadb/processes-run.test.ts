@@ -2,9 +2,10 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from '@jest/globals';
-import { passEnvironment } from '../../mariadb/processes/environment.ts';
+import { passedEnvironment, passEnvironment } from '../../mariadb/processes/environment.ts';
 import { endLeftovers, isRunning, processStart, recordProcess } from '../../mariadb/processes/record.ts';
 import { runProgram } from '../../mariadb/processes/run.ts';
 import { testAttempt } from '../support/attempts.ts';
@@ -35,6 +36,20 @@ describe('running a program', () => {
       passEnvironment([]);
       for (const name of names) delete process.env[name];
     }
+  });
+
+  test('shows it nothing of what keeps our own memory small, but what somebody else says of memory', async () => {
+    const root = fileURLToPath(new URL('../..', import.meta.url));
+    const { MALLOC_ARENA_MAX: _, MALLOC_MMAP_THRESHOLD_: __, ...usual } = process.env;
+    const shell = spawn('bash', ['-c', '. scripts/lib/common.sh; env -0'], { cwd: root, env: usual });
+    const entries = (await text(shell.stdout)).split('\0').filter((entry) => entry.startsWith('MALLOC_'));
+    expect(entries).toHaveLength(2);
+    const image = await readFile(path.join(root, 'Dockerfile'), 'utf8');
+    for (const entry of entries) expect(image).toContain(` ${entry}`);
+    const ours = Object.fromEntries(entries.map((entry) => entry.split('=') as [string, string]));
+    expect(passedEnvironment({ ...ours, LC_ALL: 'C' })).toEqual({ LC_ALL: 'C' });
+    const others = { MALLOC_ARENA_MAX: '64', MALLOC_CONF: 'background_thread:true' };
+    expect(passedEnvironment(others)).toEqual(others);
   });
 
   test('tells the signal that ended it', async () => {

@@ -81,6 +81,15 @@ describe('a stream that is read', () => {
     const memories = new Set<ArrayBufferLike>();
     for await (const bytes of readParts(store, stream, { ahead: 2, reuse: true })) memories.add(bytes.buffer);
     expect(memories.size).toBeLessThanOrEqual(4);
+    // It is given back, and not merely let go of.
+    expect([...memories].every(({ byteLength }) => byteLength === 0)).toBe(true);
+  });
+
+  test('gives its memory back when no more is wanted', async () => {
+    const reading = readParts(store, stream, { ahead: 2, reuse: true });
+    const first = await reading.next();
+    await reading.return();
+    expect(first.value).toHaveLength(0);
   });
 
   test('tells how much the reader has taken', async () => {
