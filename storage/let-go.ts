@@ -1,4 +1,4 @@
-/** Keeping the memory of a download to that of its parts. */
+/** Keeping the memory of a stream to that of its parts, and only for as long as it goes on. */
 
 /** Chunks are let go of one by one, and collected some 64 MiB later unless somebody asks for it. */
 const collectEveryBytes = 1024 * 1024;
@@ -13,4 +13,13 @@ export function letGo(bytes: number): void {
   if (since < collectEveryBytes) return;
   since = 0;
   globalThis.gc?.({ type: 'minor' });
+}
+
+/**
+ * Collects the parts of a stream that has ended, before the next one takes as much memory again: V8 sees no need to where
+ * the heap itself is small. Not given back by hand, because a thread of zlib's or the system's may still read from it.
+ */
+export function letGoOfAll(): void {
+  // By then nothing refers to them any more.
+  setImmediate(() => void globalThis.gc?.());
 }

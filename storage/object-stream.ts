@@ -1,7 +1,7 @@
 /** One object of any size, read from its beginning to its end, some of it ahead. */
 import { throwIfCancelled } from './cancel.ts';
 import { sourceChanged } from './changed.ts';
-import { giveBack, takeMemory } from './part-memory.ts';
+import { letGoOfAll } from './let-go.ts';
 import type { ListedObject, ObjectStore } from './store.ts';
 
 /** As large as the parts of a backup are. */
@@ -17,7 +17,7 @@ export interface ReadObjectOptions {
 
 /**
  * The bytes of an object as `stat` or a listing found it: each piece of it is asked for in that version alone. A piece is
- * good until the next one is asked for, or no more is wanted: its memory is used again, and given back.
+ * good until the next one is asked for: its memory is used again.
  *
  * @throws source_changed when it is another one by now; what the store does
  */
@@ -28,20 +28,14 @@ export async function* readObject(
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const givenUp = new AbortController();
   const either = signal ? AbortSignal.any([signal, givenUp.signal]) : givenUp.signal;
-  const memory: Buffer<ArrayBuffer>[] = [];
-  const free: Buffer[] = [];
+  const memory: Buffer[] = [];
   const fetched: { piece: Promise<Buffer>; length: number; into: Buffer }[] = [];
   let begun = 0;
   let read = 0;
-  const more = (): Buffer => {
-    const taken = takeMemory(Math.min(rangeBytes, bytes));
-    memory.push(taken);
-    return taken;
-  };
   const fetchUpTo = (count: number): void => {
     while (begun < bytes && fetched.length < count) {
       const length = Math.min(rangeBytes, bytes - begun);
-      const into = free.pop() ?? more();
+      const into = memory.pop() ?? Buffer.allocUnsafeSlow(Math.min(rangeBytes, bytes));
       const piece = store.get(key, { start: begun, length, version }, either, into);
       // It is awaited in its turn; until then a failure must not count as one that nobody looks at.
       piece.catch(() => undefined);
@@ -58,7 +52,7 @@ export async function* readObject(
       throwIfCancelled(signal);
       if (piece.length !== next.length) throw sourceChanged({ key, location: store.location });
       yield piece;
-      free.push(next.into);
+      memory.push(next.into);
       read += piece.length;
       onProgress?.(read);
     }
@@ -69,6 +63,6 @@ export async function* readObject(
   } finally {
     givenUp.abort();
     await Promise.allSettled(fetched.map(({ piece }) => piece));
-    memory.forEach(giveBack);
+    letGoOfAll();
   }
 }

@@ -6,7 +6,7 @@ import { createHash, type Hash } from 'node:crypto';
 import { TidemarkError } from '../domain/errors.ts';
 import type { PartRecord } from '../domain/manifest.ts';
 import { cancelledError } from './cancel.ts';
-import { giveBack, takeMemory } from './part-memory.ts';
+import { letGoOfAll } from './let-go.ts';
 import { mostParts } from './part-size.ts';
 import { putOnce } from './put-once.ts';
 import type { ObjectStore } from './store.ts';
@@ -38,7 +38,6 @@ export class PartWriter {
   bytes = 0;
   readonly #store: ObjectStore;
   readonly #options: WritePartsOptions;
-  readonly #memory: Buffer<ArrayBuffer>[] = [];
   readonly #free: Buffer[] = [];
   readonly #underWay = new Set<Promise<void>>();
   #stored = 0;
@@ -68,7 +67,7 @@ export class PartWriter {
       // A put under way uses a buffer and may still create an object: nothing is decided before it is settled.
       while (this.#underWay.size > 0) await Promise.all(this.#underWay);
       signal.removeEventListener('abort', this.#onAbort);
-      this.#memory.forEach(giveBack);
+      letGoOfAll();
     }
     this.#throwIfFailed();
   }
@@ -108,13 +107,8 @@ export class PartWriter {
   }
 
   #newPart(): Part {
-    return { buffer: this.#free.pop() ?? this.#more(), filled: 0, digest: createHash('sha256') };
-  }
-
-  #more(): Buffer {
-    const memory = takeMemory(this.#options.partSize);
-    this.#memory.push(memory);
-    return memory;
+    const buffer = this.#free.pop() ?? Buffer.allocUnsafeSlow(this.#options.partSize);
+    return { buffer, filled: 0, digest: createHash('sha256') };
   }
 
   #add(part: Part, chunk: Uint8Array): void {

@@ -6,7 +6,7 @@ import type { PartRecord, StreamRecord } from '../domain/manifest.ts';
 import { TidemarkError } from '../domain/errors.ts';
 import { throwIfCancelled } from './cancel.ts';
 import { sha256Of } from './digest.ts';
-import { giveBack, takeMemory } from './part-memory.ts';
+import { letGoOfAll } from './let-go.ts';
 import { PartWriter, type WritePartsOptions } from './part-writer.ts';
 import { Replicas } from './replicas.ts';
 import type { ObjectStore } from './store.ts';
@@ -43,7 +43,7 @@ export interface ReadPartsOptions {
   onProgress?: (bytesRead: number) => void;
   /**
    * Use the same memory for part after part: what is handed out is then good only until the next part is asked
-   * for, or no more is wanted. For readers that are done with the bytes by then, and only for them: `for await` with a write that is
+   * for. For readers that are done with the bytes by then, and only for them: `for await` with a write that is
    * awaited to its callback is one, `pipeline` and `Readable.from` are not, because they ask ahead.
    */
   reuse?: boolean;
@@ -65,20 +65,14 @@ export async function* readParts(
 ): AsyncGenerator<Buffer, void, undefined> {
   const givenUp = new AbortController();
   const either = signal ? AbortSignal.any([signal, givenUp.signal]) : givenUp.signal;
-  const memory: Buffer<ArrayBuffer>[] = [];
-  const free: Buffer[] = [];
+  const memory: Buffer[] = [];
   const largest = stream.parts.reduce((most, { bytes }) => Math.max(most, bytes), 0);
   const fetched: { part: Promise<Buffer>; into: Buffer | undefined }[] = [];
   let begun = 0;
   let bytesRead = 0;
-  const more = (): Buffer => {
-    const taken = takeMemory(largest + 1);
-    memory.push(taken);
-    return taken;
-  };
   const fetchUpTo = (count: number): void => {
     for (const record of stream.parts.slice(begun, count)) {
-      const into = reuse ? (free.pop() ?? more()) : undefined;
+      const into = reuse ? (memory.pop() ?? Buffer.allocUnsafeSlow(largest + 1)) : undefined;
       const part = fetchPart(from, record, either, into);
       // It is awaited in its turn; until then a failure must not count as one that nobody looks at.
       part.catch(() => undefined);
@@ -94,14 +88,14 @@ export async function* readParts(
       const bytes = await next.part;
       throwIfCancelled(signal);
       yield bytes;
-      if (next.into) free.push(next.into);
+      if (next.into) memory.push(next.into);
       bytesRead += bytes.length;
       onProgress?.(bytesRead);
     }
   } finally {
     givenUp.abort();
     await Promise.allSettled(fetched.map(({ part }) => part));
-    memory.forEach(giveBack);
+    letGoOfAll();
   }
 }
 

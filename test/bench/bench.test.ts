@@ -197,5 +197,5 @@ function closePipes({ stdout, stderr }: ChildProcess): void {
 test('an unknown measurement is refused with those there are', async () => {
   const started = startProgram('bench/main.ts', ['dump']);
   expect(await started.ended).toBe(2);
-  expect(started.stderr()).toContain('backup, incremental, restore, stores');
+  expect(started.stderr()).toContain('Allowed choices are backup, incremental, restore');
 });

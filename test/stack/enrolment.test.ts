@@ -27,8 +27,8 @@ beforeAll(async () => {
   first = await stack.addService('db-1', {
     enrolment: 'none',
     stopped: true,
-    // A slow copy, so that there is a middle.
-    settings: { backup: { part_size: '1M' }, storage_options: { upload_limit: '4M' } },
+    // A slow copy: it goes on until after another agent has started.
+    settings: { backup: { part_size: '1M' }, storage_options: { upload_limit: '1M' } },
   });
   await first.server.query('CREATE DATABASE shop');
   await first.server.query('CREATE TABLE shop.bulk (id INT PRIMARY KEY, content BLOB)');
