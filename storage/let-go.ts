@@ -15,11 +15,20 @@ export function letGo(bytes: number): void {
   globalThis.gc?.({ type: 'minor' });
 }
 
+/** A full collection takes some 50 ms: it has to be worth it. */
+const collectAllFrom = 32 * 1024 * 1024;
+let ended = 0;
+
 /**
- * Collects the parts of a stream that has ended, before the next one takes as much memory again: V8 sees no need to where
+ * Collects the parts of streams that have ended, before the next one takes as much memory again: V8 sees no need to where
  * the heap itself is small. Not given back by hand, because a thread of zlib's or the system's may still read from it.
+ *
+ * @param bytes of memory that the stream held
  */
-export function letGoOfAll(): void {
+export function letGoOfAll(bytes: number): void {
+  ended += bytes;
+  if (ended < collectAllFrom) return;
+  ended = 0;
   // By then nothing refers to them any more.
   setImmediate(() => void globalThis.gc?.());
 }

@@ -63,6 +63,6 @@ export async function* readObject(
   } finally {
     givenUp.abort();
     await Promise.allSettled(fetched.map(({ piece }) => piece));
-    letGoOfAll();
+    letGoOfAll(Math.min(bytes, rangeBytes * (ahead + 1)));
   }
 }

@@ -67,7 +67,7 @@ export class PartWriter {
       // A put under way uses a buffer and may still create an object: nothing is decided before it is settled.
       while (this.#underWay.size > 0) await Promise.all(this.#underWay);
       signal.removeEventListener('abort', this.#onAbort);
-      letGoOfAll();
+      letGoOfAll(Math.min(this.bytes, this.#options.partSize * (this.#options.inFlight + 1)));
     }
     this.#throwIfFailed();
   }

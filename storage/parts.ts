@@ -95,7 +95,7 @@ export async function* readParts(
   } finally {
     givenUp.abort();
     await Promise.allSettled(fetched.map(({ part }) => part));
-    letGoOfAll();
+    letGoOfAll(Math.min(stream.bytes, largest * (ahead + 1)));
   }
 }
 
