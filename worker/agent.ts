@@ -22,6 +22,7 @@ import type { Layout } from '../domain/layout.ts';
 import type { Log } from '../domain/log.ts';
 import { acquireLock } from '../mariadb/lock.ts';
 import { passEnvironment } from '../mariadb/processes/environment.ts';
+import { outliveLateKills } from '../mariadb/server/late-kill.ts';
 import { inspectLayout } from '../mariadb/server/layout.ts';
 import { type LazyOpenOptions, openCopies, openLazily } from '../storage/open.ts';
 import type { ObjectStore } from '../storage/store.ts';
@@ -39,6 +40,7 @@ import { storeMeter } from './store-meter.ts';
 import { connectPatiently, installRuntime, runWorkers, workerDefaults } from './temporal-runtime.ts';
 import { Waker } from './waker.ts';
 
+outliveLateKills();
 await exitWithMessage(async () => {
   const asked = readCommandLine();
   if (asked?.binlog) await showBinlog(asked.settings, asked.binlog);

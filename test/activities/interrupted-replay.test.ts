@@ -126,7 +126,9 @@ test('is made anew, and ends where the binlogs end', async () => {
   expect(report).toMatchObject({ transactions: 5, way: 'relay', reached: { ...archived, timeline } });
   expect(await readdir(path.dirname(binlogs))).not.toContain('binlogs');
   // Again, after the answer was lost: there is nothing left to do.
-  expect(await run(() => replayBinlogs(order))).toEqual(report);
+  const { seconds, ...same } = report;
+  expect(seconds).toBeGreaterThan(0);
+  expect(await run(() => replayBinlogs(order))).toMatchObject(same);
   expect(await replayedTo(folder)).toEqual(report);
   const { reached } = await run(() => checkCopy(order));
   expect(reached).toEqual({

@@ -145,22 +145,8 @@ describe('POST /restores/lookup', () => {
   });
 });
 
-describe('what is described and not there yet', () => {
-  const paths = (restoreId: number): [string, string][] => [['GET', `/restores/${restoreId}/events`]];
-
-  test('says so, and not before it is known that what is named exists for the one who asks', async () => {
-    const { id } = await restoreOf('Succeeded');
-    for (const [method, path] of paths(id)) {
-      const answer = await api.ask(method, path);
-      expect([path, answer.status, answer.errors]).toEqual([path, 400, ['not_available']]);
-      expect(answer.messages).toMatch(/not available yet/);
-      expect((await api.ask(method, path, { token: tokens.stranger })).status).toBe(404);
-      const wrong = await api.ask(method, `${path}${path.includes('?') ? '&' : '?'}colour=red`);
-      expect([wrong.status, wrong.errors]).toEqual([400, ['invalid_request']]);
-    }
-  });
-
-  test('an operation without a body takes none with fields', async () => {
+describe('an operation', () => {
+  test('without a body takes none with fields', async () => {
     const { id } = await restoreOf('Succeeded');
     const answer = await api.ask('POST', `/restores/${id}/cancel`, { body: { force: true } });
     expect([answer.errors, answer.messages]).toEqual([

@@ -137,17 +137,6 @@ describe('POST /restores', () => {
     expect(answer.messages).toContain('did not answer within 5 s');
   });
 
-  test('refuses part of a backup that Tidemark did not make as not available', async () => {
-    const answer = await restore({
-      id: '/backup.tar',
-      service_id: service.serviceId,
-      external_source: { bucket: 'b/', method: 'mariabackup' },
-      include: ['shop'],
-    });
-    expect([answer.status, answer.errors]).toEqual([400, ['not_available']]);
-    expect(answer.messages).toContain('"include" beside "external_source"');
-  });
-
   test.each([
     [{}, ['"service_id"', '"id"']],
     [{ id: 'x', key: 'y', service_id: 's' }, ['"key"']],

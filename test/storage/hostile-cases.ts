@@ -99,8 +99,8 @@ export const cases: readonly Case[] = [
     name: 'a stat',
     covers: 'none',
     prepare: holding(large),
-    ask: (store, key) => store.stat(key),
-    right: { bytes: large.length },
+    ask: async (store, key) => (await store.stat(key)).bytes,
+    right: large.length,
     leaves: [large],
   },
   {
