@@ -171,11 +171,14 @@ export class RestoreEvents {
   /** Until there is another state, the signal, or it is time to say that somebody is there. */
   async #change({ waiting }: Watched, signal: AbortSignal): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
+    const over = (): void => resolve();
     waiting.add(resolve);
     const time = setTimeout(resolve, this.#pace.heartbeatMs);
-    signal.addEventListener('abort', () => resolve(), { once: true });
+    signal.addEventListener('abort', over, { once: true });
     await promise;
     clearTimeout(time);
+    // A stream waits once a second, for as long as it lasts.
+    signal.removeEventListener('abort', over);
     waiting.delete(resolve);
   }
 

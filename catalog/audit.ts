@@ -2,11 +2,12 @@
  * The audit: who asked what, when, from where, with what outcome. Entries are added, finished, and removed by their age
  * alone.
  */
+import type { Transaction } from 'kysely';
 import { instant, now, present, prose } from './columns.ts';
 import type { Database } from './database.ts';
 import { pageOf } from './pages.ts';
-import type { AuditRow } from './schema.ts';
-import type { AuditRecord } from './request-types.ts';
+import type { AuditRow, Tables } from './schema.ts';
+import type { AuditEnd, AuditIntent, AuditRecord } from './request-types.ts';
 import type { Catalog } from './types.ts';
 
 type AuditQueries = Pick<Catalog, 'addAuditEntry' | 'finishAuditEntry' | 'removeAuditBefore' | 'listAudit'>;
@@ -17,34 +18,7 @@ const removedAtOnce = 1000;
 export function auditIn(database: Database): AuditQueries {
   return {
     async addAuditEntry(entry, end) {
-      const createdAt = now();
-      const { id } = await database.write(
-        async (db) =>
-          await db
-            .insertInto('audit')
-            .values({
-              organization: entry.organization,
-              operation: entry.operation,
-              method: entry.method,
-              path: prose(entry.path),
-              subject: prose(entry.subject),
-              how: entry.how,
-              role: entry.role ?? '',
-              address: entry.address,
-              request_id: entry.requestId,
-              service_ids: JSON.stringify(end?.serviceIds ?? entry.serviceIds),
-              record_ids: JSON.stringify(end?.recordIds ?? entry.recordIds),
-              outcome: end?.outcome ?? 'unfinished',
-              status: end?.status ?? null,
-              error: end?.error ?? null,
-              replayed: end?.replayed === true ? 1 : 0,
-              created_at: createdAt,
-              finished_at: end ? createdAt : null,
-            })
-            .returning('id')
-            .executeTakeFirstOrThrow(),
-      );
-      return id;
+      return await database.write(async (db) => await insertAuditEntry(db, entry, end));
     },
 
     async finishAuditEntry(id, end) {
@@ -95,6 +69,39 @@ export function auditIn(database: Database): AuditQueries {
       });
     },
   };
+}
+
+/** In a transaction that does something else as well: both are there, or neither. @returns the entry's id */
+export async function insertAuditEntry(
+  db: Transaction<Tables>,
+  entry: AuditIntent,
+  end?: AuditEnd,
+): Promise<number> {
+  const createdAt = now();
+  const { id } = await db
+    .insertInto('audit')
+    .values({
+      organization: entry.organization,
+      operation: entry.operation,
+      method: entry.method,
+      path: prose(entry.path),
+      subject: prose(entry.subject),
+      how: entry.how,
+      role: entry.role ?? '',
+      address: entry.address,
+      request_id: entry.requestId,
+      service_ids: JSON.stringify(end?.serviceIds ?? entry.serviceIds),
+      record_ids: JSON.stringify(end?.recordIds ?? entry.recordIds),
+      outcome: end?.outcome ?? 'unfinished',
+      status: end?.status ?? null,
+      error: end?.error ?? null,
+      replayed: end?.replayed === true ? 1 : 0,
+      created_at: createdAt,
+      finished_at: end ? createdAt : null,
+    })
+    .returning('id')
+    .executeTakeFirstOrThrow();
+  return id;
 }
 
 function recordOf(row: AuditRow): AuditRecord {

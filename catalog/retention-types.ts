@@ -1,6 +1,7 @@
 /** The parts of the catalog that retention works with: settings of services, removals, nightly schedules. */
 import type { RetentionFacts, Verdict } from '../domain/retention/facts.ts';
 import type { ServiceSettings, ServiceSettingsPatch } from '../domain/service-settings.ts';
+import type { AuditEnd, AuditIntent } from './request-types.ts';
 import type { ScheduleRecord } from './schedule-types.ts';
 import type { ServiceRecord } from './types.ts';
 
@@ -70,9 +71,10 @@ export interface RetentionCatalog {
   /**
    * The objects are gone: forgets the removal, and the one-time order that the backup was made for.
    *
-   * @returns false when somebody else had finished it
+   * @param told what the audit is to say of it, in the same transaction
+   * @returns false when somebody else had finished it: then nothing is added to the audit
    */
-  finishRemoval(backupId: string): Promise<boolean>;
+  finishRemoval(backupId: string, told?: { entry: AuditIntent; end: AuditEnd }): Promise<boolean>;
 }
 
 /** The nightly schedule that a service was given. */

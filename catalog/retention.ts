@@ -5,6 +5,7 @@
  */
 import type { Kysely, Transaction } from 'kysely';
 import type { RetentionCandidate, RetentionFacts, Verdict } from '../domain/retention/facts.ts';
+import { insertAuditEntry } from './audit.ts';
 import { instant, now, present, prose } from './columns.ts';
 import type { Database } from './database.ts';
 import { pinsOfProofs } from './proofs.ts';
@@ -99,7 +100,7 @@ export function retentionIn(database: Database): RetentionQueries {
       });
     },
 
-    async finishRemoval(backupId) {
+    async finishRemoval(backupId, told) {
       return await database.write(async (db) => {
         const removal = await db
           .deleteFrom('removals')
@@ -113,6 +114,7 @@ export function retentionIn(database: Database): RetentionQueries {
           .where('schedule', '=', 'once')
           .where('backup_id', '=', backupId)
           .execute();
+        if (told) await insertAuditEntry(db, told.entry, told.end);
         return true;
       });
     },

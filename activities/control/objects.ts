@@ -16,24 +16,33 @@ import { isUnconfirmed } from './removals.ts';
 
 /**
  * Looks at every service whose turn it is, for as long as retention has between two sweeps: whoever is left comes first
- * after the next one. One that cannot be looked at keeps no other from it.
+ * after the next one. One that cannot be looked at keeps no other from it, however long it takes: it comes behind them.
  *
  * @param now Unix milliseconds
- * @returns whether nobody is left
+ * @param failed whose last look failed, the latest last; kept by the caller from one sweep to the next
+ * @returns whether nobody is left but those that failed
  */
-export async function compareAllObjects(plane: Plane, now: number, signal: AbortSignal): Promise<boolean> {
+export async function compareAllObjects(
+  plane: Plane,
+  now: number,
+  { signal, failed }: { signal: AbortSignal; failed: Set<string> },
+): Promise<boolean> {
   const { catalog, log, objectsIntervalMs, retention } = plane;
   const end = Date.now() + retention.intervalMs;
   const times = { before: timeOf(now - objectsIntervalMs), now: timeOf(now) };
-  for (const serviceId of await catalog.servicesToLookAt(times)) {
+  for (const serviceId of inTurn(await catalog.servicesToLookAt(times), failed)) {
     signal.throwIfAborted();
-    if (Date.now() > end) return false;
+    // From the first that failed on there are no others.
+    if (Date.now() > end) return failed.has(serviceId);
     // Until then everything that others wrote would seem to be too much.
     if (await isUnconfirmed(plane)) return true;
     try {
       const service = await catalog.findService(serviceId);
       if (service) await compareObjects({ plane, service, now, signal });
+      failed.delete(serviceId);
     } catch (error) {
+      failed.delete(serviceId);
+      failed.add(serviceId);
       log.error(
         { service: serviceId, reason: messageOf(error) },
         'What lies in the store could not be held against the catalog; trying again.',
@@ -41,6 +50,15 @@ export async function compareAllObjects(plane: Plane, now: number, signal: Abort
     }
   }
   return true;
+}
+
+/** Those that failed behind the others, the one that failed longest ago first. */
+function inTurn(waiting: readonly string[], failed: ReadonlySet<string>): string[] {
+  const all = new Set(waiting);
+  return [
+    ...waiting.filter((serviceId) => !failed.has(serviceId)),
+    ...[...failed].filter((serviceId) => all.has(serviceId)),
+  ];
 }
 
 /**

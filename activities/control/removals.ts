@@ -1,5 +1,6 @@
 /** Removing what is stored of a backup that has left the catalog: in every place that it lies in. */
 import { Context } from '@temporalio/activity';
+import type { AuditEnd, AuditIntent } from '../../catalog/request-types.ts';
 import type { RemovalRecord } from '../../catalog/retention-types.ts';
 import { managedStorage } from '../../domain/copies.ts';
 import { type ErrorName, messageOf, TidemarkError } from '../../domain/errors.ts';
@@ -94,17 +95,17 @@ export async function carryOut(plane: Plane, removal: RemovalRecord, away: Set<s
   const copies = await removeCopies(plane, removal, away);
   const stored = await removeStored(plane, removal, away);
   if (copies.left > 0) throw copies.reason;
+  const told = 'left' in stored ? leftEntry(removal, stored.left.code) : undefined;
   // Another sweep may have done the same at the same time.
-  if (!(await catalog.finishRemoval(backupId))) return;
+  if (!(await catalog.finishRemoval(backupId, told))) return;
   const about = { backup: backupId, service: serviceId, reason, bytes: storedBytes };
   if ('left' in stored) {
-    const { location, code, why } = stored.left;
+    const { location, why } = stored.left;
     const fields = { ...about, storage: location, folder: objectKeys.backupFolder(backupId), why };
     log.warn(
       fields,
       'A backup was taken off the lists, and its objects are left in the bucket of the customer.',
     );
-    await auditLeft(plane, removal, code);
   } else log.info({ ...about, parts: stored.parts }, 'A backup was removed.');
 }
 
@@ -112,15 +113,14 @@ export async function carryOut(plane: Plane, removal: RemovalRecord, away: Set<s
 type Removed = { parts: number } | { left: { location: string; code: ErrorName; why: string } };
 
 /** Whoever deleted it was told that it is removed: the audit says what came of that. */
-async function auditLeft(
-  { catalog }: Plane,
+function leftEntry(
   { organization, serviceId, backupId }: RemovalRecord,
   error: ErrorName,
-): Promise<void> {
+): { entry: AuditIntent; end: AuditEnd } {
   const { status } = new TidemarkError(error, '');
   const [serviceIds, recordIds] = [[serviceId], [backupId]];
-  await catalog.addAuditEntry(
-    {
+  return {
+    entry: {
       organization,
       operation: 'deleteBackup',
       method: 'DELETE',
@@ -132,8 +132,8 @@ async function auditLeft(
       serviceIds,
       recordIds,
     },
-    { outcome: status < 500 ? 'refused' : 'failed', status, error, serviceIds, recordIds },
-  );
+    end: { outcome: status < 500 ? 'refused' : 'failed', status, error, serviceIds, recordIds },
+  };
 }
 
 async function removeCopies(

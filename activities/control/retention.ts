@@ -30,6 +30,7 @@ const soonMs = 1_000;
 type Service = { serviceId: string; organization: string };
 
 export function retentionActivities(plane: Plane): Pick<ControlActivities, 'removeExpired'> {
+  const failed = new Set<string>();
   return {
     async removeExpired({ now }) {
       // Of two clocks the slower one is believed: it removes less.
@@ -38,7 +39,7 @@ export function retentionActivities(plane: Plane): Pick<ControlActivities, 'remo
       return await beating(async () => {
         const removed = await sweep(plane, slower, signal);
         // Behind all removals: none waits until everything in the store is listed.
-        const isDone = await compareAllObjects(plane, slower, signal);
+        const isDone = await compareAllObjects(plane, slower, { signal, failed });
         return { removed, nextMs: isDone ? plane.retention.intervalMs : soonMs };
       });
     },

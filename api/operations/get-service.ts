@@ -7,6 +7,7 @@ import { operation } from '../operation.ts';
 import { nothing } from '../schemas/common.ts';
 import { service, type ServiceView } from '../schemas/service.ts';
 import type { FollowState } from '../../domain/archive/facts.ts';
+import { recordedState } from '../../domain/archive/following.ts';
 import { archivingStatus } from '../views/archiving.ts';
 import { serviceView, withBackups } from '../views/service.ts';
 
@@ -50,8 +51,11 @@ export async function describeService(
   return withBackups({ ...view, agent: { ...view.agent, alive } }, newest, archive, now);
 }
 
-/** The follower says more often to Temporal where it stands than the catalog hears. */
+/**
+ * The follower says more often to Temporal where it stands than the catalog hears. What it knows less of than those
+ * before it did is carried over as on the way into the catalog.
+ */
 function newer(known: FollowState | undefined, live: FollowState | undefined): FollowState | undefined {
   if (!known || !live) return known;
-  return Date.parse(live.lookedAt) > Date.parse(known.lookedAt) ? live : known;
+  return Date.parse(live.lookedAt) > Date.parse(known.lookedAt) ? recordedState(known, live) : known;
 }

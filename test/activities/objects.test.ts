@@ -1,5 +1,5 @@
 /** What lies in the store and what the catalog says of it, brought together again. */
-import { afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { Client, Connection } from '@temporalio/client';
 import { compareAllObjects, compareObjects } from '../../activities/control/objects.ts';
 import type { Plane } from '../../activities/control/plane.ts';
@@ -112,10 +112,31 @@ describe('backups', () => {
 
 describe('looks', () => {
   const day = 24 * hour;
+  let failed: Set<string>;
+  beforeEach(() => {
+    failed = new Set();
+  });
   const all = async (now: number, changes: Partial<Plane> = {}): Promise<boolean> =>
-    await compareAllObjects({ ...deployment.plane, ...changes }, now, never);
+    await compareAllObjects({ ...deployment.plane, ...changes }, now, { signal: never, failed });
   const looked = async (id: string): Promise<boolean> =>
     !(await deployment.catalog.servicesToLookAt({ before: '2000-01-01', now: '2100-01-01' })).includes(id);
+
+  /** @param before a listing of anything */
+  const listing = (before: (prefix: string) => void): ObjectStore => {
+    const { store } = deployment;
+    return {
+      location: store.location,
+      put: (...given) => store.put(...given),
+      replace: (...given) => store.replace(...given),
+      get: (...given) => store.get(...given),
+      stat: (...given) => store.stat(...given),
+      delete: (...given) => store.delete(...given),
+      list: (prefix, options) => {
+        before(prefix);
+        return store.list(prefix, options);
+      },
+    };
+  };
 
   test('come once in each interval, whoever looks', async () => {
     const lost = await storedBackup(deployment, service, 0);
@@ -131,24 +152,54 @@ describe('looks', () => {
   test('at a service that fails keep none from the others, and come again', async () => {
     const other = newService({ organization: 'acme' });
     await deployment.catalog.upsertService(other);
-    const { store } = deployment;
-    const tired: ObjectStore = {
-      location: store.location,
-      put: (...given) => store.put(...given),
-      replace: (...given) => store.replace(...given),
-      get: (...given) => store.get(...given),
-      stat: (...given) => store.stat(...given),
-      delete: (...given) => store.delete(...given),
-      list: (prefix, options) => {
-        if (prefix.includes(service.serviceId)) throw new Error('the disk is tired');
-        return store.list(prefix, options);
-      },
-    };
+    const tired = listing((prefix) => {
+      if (prefix.includes(service.serviceId)) throw new Error('the disk is tired');
+    });
     expect(await all(Date.now(), { store: tired })).toBe(true);
     expect(said()).toContain('the disk is tired');
     expect([await looked(service.serviceId), await looked(other.serviceId)]).toEqual([false, true]);
     await all(Date.now());
     expect(await looked(service.serviceId)).toBe(true);
+  });
+
+  test('that fail late come behind the others, and then in turn; when only they are left, the pause is as ever', async () => {
+    await deployment.catalog.upsertService(newService({ organization: 'acme' }));
+    await deployment.catalog.upsertService(newService({ organization: 'acme' }));
+    const [first = '', second = '', third = ''] = await deployment.catalog.servicesToLookAt({
+      before: '2000-01-01',
+      now: '2100-01-01',
+    });
+    const failing = new Set([first, second]);
+    const asked: string[] = [];
+    const intervalMs = 60_000;
+    let later = 0;
+    const real = Date.now;
+    const clock = jest.spyOn(Date, 'now').mockImplementation(() => real() + later);
+    const store = listing((prefix) => {
+      const id = [first, second, third].find((one) => prefix.includes(one));
+      if (id !== undefined && asked.at(-1) !== id) asked.push(id);
+      if (id === undefined || !failing.has(id)) return;
+      later += intervalMs + 1;
+      throw new Error('the listing broke off');
+    });
+    const sweep = async (): Promise<[boolean, string[]]> => {
+      asked.length = 0;
+      const retention = { ...deployment.plane.retention, intervalMs };
+      return [await all(Date.now(), { store, retention }), [...asked]];
+    };
+    try {
+      expect(await sweep()).toEqual([false, [first]]);
+      expect(await sweep()).toEqual([false, [second]]);
+      expect(await sweep()).toEqual([true, [third, first]]);
+      expect(await looked(third)).toBe(true);
+      expect(await sweep()).toEqual([true, [second]]);
+      expect(await sweep()).toEqual([true, [first]]);
+      failing.clear();
+      expect(await sweep()).toEqual([true, [second, first]]);
+      expect([await looked(first), await looked(second), failed.size]).toEqual([true, true, 0]);
+    } finally {
+      clock.mockRestore();
+    }
   });
 
   test('leave the rest to the next time when it is time to remove what has expired', async () => {

@@ -88,8 +88,10 @@ async function remove(removals: RemovalRecord[]): Promise<{ left: number; finish
     listRemovals: async () => removals,
     unconfirmedSince: async () => undefined,
     findBucket: async (id: string) => bucket(id),
-    finishRemoval: async (id: string) => finished.push(id) > 0,
-    addAuditEntry: async (...entry: unknown[]) => audited.push(entry),
+    finishRemoval: async (id: string, told?: { entry: unknown; end: unknown }) => {
+      if (told) audited.push([told.entry, told.end]);
+      return finished.push(id) > 0;
+    },
   } as unknown as Plane['catalog'];
   const plane = {
     catalog,

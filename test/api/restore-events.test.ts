@@ -1,5 +1,5 @@
 /** Following a restore by server-sent events. */
-import { once } from 'node:events';
+import { getEventListeners, once } from 'node:events';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
@@ -186,6 +186,22 @@ test('however many watch, a restore is looked at once at a time', async () => {
     await new Promise((resolve) => setTimeout(resolve, 200));
     return looks === now;
   });
+});
+
+test('however often a stream waits, it leaves nothing behind', async () => {
+  const pace = { lookMs: 50, heartbeatMs: 1 };
+  const limits = { streams: 1, perSubject: 1, durationMs: 900_000 };
+  const own = await openApi('away', { beside: api, events: { limits, pace } });
+  const watching = await own.restoreEvents.watch(await running(), 'x');
+  const { signal } = watching;
+  const before = getEventListeners(signal, 'abort').length;
+  // What is looked at may change meanwhile.
+  for (let waits = 0; waits < 20; waits += 1) await watching.next(watching.now().id);
+  expect(getEventListeners(signal, 'abort')).toHaveLength(before);
+  const waiting = watching.next(watching.now().id);
+  watching.end();
+  expect(await waiting).toBeUndefined();
+  await own.close();
 });
 
 test('the end of the api, and of credentials, ends streams in order', async () => {

@@ -42,6 +42,30 @@ describeOnBoth('retention', (database) => {
     expect(await catalog.findSchedule(newest.scheduleId, service.organization)).toBeDefined();
   });
 
+  test('what the audit is to say of a removal is there with its end, once, or neither is', async () => {
+    const { catalog } = database;
+    const service = await registered(catalog);
+    const old = await finishedBackup(catalog, service);
+    await finishedBackup(catalog, service);
+    await catalog.beginRemovals(service.serviceId, inAMonth);
+    const ids = { serviceIds: [service.serviceId], recordIds: [old.id] };
+    const { organization } = service;
+    const entry = {
+      ...{ organization, operation: 'deleteBackup', method: 'DELETE', path: '/', subject: 'tidemark' },
+      ...{ how: 'deployment' as const, address: '', requestId: '', ...ids },
+    };
+    const end = { outcome: 'refused' as const, status: 403, error: 'storage_forbidden', ...ids };
+    const audit = async (): Promise<unknown[]> => (await catalog.listAudit(organization, {}, page)).items;
+    const broken = { ...end, recordIds: [1n as unknown as string] };
+    await expect(catalog.finishRemoval(old.id, { entry, end: broken })).rejects.toThrow();
+    expect(await removalsOf(catalog, service.serviceId)).toMatchObject([{ backupId: old.id }]);
+    expect(await audit()).toEqual([]);
+    expect(await catalog.finishRemoval(old.id, { entry, end })).toBe(true);
+    expect(await catalog.finishRemoval(old.id, { entry, end })).toBe(false);
+    expect(await removalsOf(catalog, service.serviceId)).toEqual([]);
+    expect(await audit()).toMatchObject([{ ...entry, ...end }]);
+  });
+
   test('a backup that a restore is to use stays, and goes when the restore is over', async () => {
     const { catalog } = database;
     const service = await registered(catalog);
