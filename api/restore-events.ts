@@ -120,7 +120,10 @@ export class RestoreEvents {
         { retryAfterSeconds: 5 },
       );
     }
-    if (this.#over.signal.aborted || this.#streams >= streams) {
+    if (this.#over.signal.aborted) {
+      throw new TidemarkError('streams_exhausted', 'This api is about to end: ask again in a moment.');
+    }
+    if (this.#streams >= streams) {
       throw new TidemarkError(
         'streams_exhausted',
         `This api serves ${this.#streams} streams of events, and no more: ask again in a moment, or GET /restores/{id} now and then.`,

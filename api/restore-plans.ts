@@ -12,6 +12,13 @@ const planMs = 60_000;
 /** On top of it, for Temporal itself. */
 const takeUpMs = 3_000;
 
+const lookAfter = 'See that a control worker and the agent run, and that the store answers.';
+/** Of a backup that was made elsewhere: asked again, all of it would be read once more, and for as long. */
+const orderInstead =
+  'All of a dump, and much of other backups that were made elsewhere, is read for a plan, which may take longer than that. ' +
+  'Order the restore itself: it takes its time, and refuses before anything is touched. ' +
+  'Where that gets no further either, see that a control worker and the agent run.';
+
 /** @throws what stands in the way of the restore; agent_unavailable, temporal_unavailable */
 export async function planThrough(
   client: Client,
@@ -38,8 +45,7 @@ export async function planThrough(
     if (!(cause instanceof TimeoutFailure)) throw error;
     throw new TidemarkError(
       'agent_unavailable',
-      `The plan was not there within ${planMs / 1000} s. See that a control worker and the agent run, and that the store answers. ` +
-        'Nothing was started.',
+      `The plan was not there within ${planMs / 1000} s. ${input.asked ? orderInstead : lookAfter} Nothing was started.`,
       { cause: error },
     );
   }

@@ -3,13 +3,14 @@ import { storageOptions, type StorageOptions } from '../config/storage.ts';
 import type { Log } from '../domain/log.ts';
 import type { StorageCredentials } from '../domain/storage-credentials.ts';
 import type { StoreMeter } from './decorators/measured.ts';
-import { discreet, withoutSecrets } from './decorators/discreet.ts';
+import { discreet, textWithoutSecrets, withoutSecrets } from './decorators/discreet.ts';
 import { logged } from './decorators/logged.ts';
 import type { GcsCredentials } from './gcs/client.ts';
 import { guardedLookup, requireAllowed } from './guarded-lookup.ts';
 import { openStore } from './open.ts';
 import type { S3Credentials } from './s3/client.ts';
 import type { ObjectStore } from './store.ts';
+import type { WaitsHeard } from './waits.ts';
 
 export interface ExternalBucket {
   /** `s3://bucket/prefix` */
@@ -24,6 +25,8 @@ export interface ExternalOptions {
   options?: StorageOptions;
   log?: Log | undefined;
   meter?: StoreMeter | undefined;
+  /** Hears what is waited for, without secrets. */
+  waits?: WaitsHeard | undefined;
 }
 
 /**
@@ -35,7 +38,7 @@ export interface ExternalOptions {
  */
 export async function openExternalStore(
   { location, credentials, endpoints }: ExternalBucket,
-  { options = storageOptions.parse({}), log, meter }: ExternalOptions = {},
+  { options = storageOptions.parse({}), log, meter, waits }: ExternalOptions = {},
 ): Promise<ObjectStore> {
   const secrets = secretsOf(credentials);
   const { parallel_requests, upload_limit, download_limit, request_timeout, retry_for, checksums } = options;
@@ -47,11 +50,20 @@ export async function openExternalStore(
       options: { ...common, ...own.options },
       credentials: own.credentials,
       ...(meter && { meter }),
+      ...(waits && { waits: discreetWaits(waits, secrets) }),
     });
     return log ? logged(discreet(store, secrets), log) : discreet(store, secrets);
   } catch (error) {
     throw withoutSecrets(error, secrets);
   }
+}
+
+/** They hear of an error before it is thrown, and with it all that the server said. */
+function discreetWaits(waits: WaitsHeard, secrets: readonly string[]): WaitsHeard {
+  return {
+    begun: (location, reason) => waits.begun(location, textWithoutSecrets(reason, secrets)),
+    over: (location) => waits.over(location),
+  };
 }
 
 /** @throws endpoint_refused */

@@ -17,7 +17,7 @@ import type { GcsCredentials } from './gcs/client.ts';
 import type { S3Credentials } from './s3/client.ts';
 import { bucketLocation, decoded, parseBucket, wrongLocation } from './location.ts';
 import type { ObjectStore } from './store.ts';
-import type { Waits } from './waits.ts';
+import type { WaitsHeard } from './waits.ts';
 
 export interface OpenOptions {
   /** As in the settings; the defaults of the settings when left out. */
@@ -27,7 +27,7 @@ export interface OpenOptions {
   /** Counts every request. */
   meter?: StoreMeter;
   /** Hears what is waited for, of a store across a network. */
-  waits?: Waits;
+  waits?: WaitsHeard;
   /** For a bucket that is not the deployment's own; default: the cloud's own default chain. */
   credentials?: S3Credentials | GcsCredentials;
 }

@@ -9,6 +9,9 @@ interface Wait {
 /** What a message may be told of a reason. */
 const mostReason = 300;
 
+/** Who hears of waiting. */
+export type WaitsHeard = Pick<Waits, 'begun' | 'over'>;
+
 export class Waits {
   readonly #waits = new Map<string, Wait>();
   #count = 0;

@@ -48,9 +48,9 @@ async function openBucket(
   bucket: SealedBucket,
   retryForMs: number,
 ): Promise<ObjectStore> {
-  const { agentId, ageIdentity, settings, log } = host;
+  const { agentId, ageIdentity, settings, log, waits } = host;
   if (ageIdentity === undefined) throw new TidemarkError('internal', 'This agent has no age identity.');
   const opened = openSealedBucket(bucket, { agentId, backupId }, ageIdentity);
   const options = { ...settings.storage_options, retry_for: retryForMs };
-  return await openExternalStore(opened, { options, log });
+  return await openExternalStore(opened, { options, log, waits });
 }

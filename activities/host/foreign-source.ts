@@ -110,8 +110,9 @@ function openOrder(host: Host, order: HostRestoreInput): OpenedSource {
 async function openStoreOf(host: Host, source: OpenedSource): Promise<{ store: ObjectStore; key: string }> {
   const { location, object, credentials, endpoints } = source;
   if (credentials) {
+    const { log, waits } = host;
     const options = host.settings.storage_options;
-    const store = await openExternalStore({ location, credentials, endpoints }, { options, log: host.log });
+    const store = await openExternalStore({ location, credentials, endpoints }, { options, log, waits });
     return { store, key: object };
   }
   const key = keyBelow(host.store.location, location, object);

@@ -120,7 +120,7 @@ export const requestErrors = {
   streams_exhausted: entry(
     503,
     true,
-    'This api serves as many streams of events as it may.',
+    'This api serves as many streams of events as it may, or is about to end.',
     'Ask again after `Retry-After` seconds, or ask `GET /restores/{id}` now and then. The limit is the setting `event_streams` of each api process.',
   ),
   malformed_request: entry(

@@ -14,11 +14,17 @@ export function discreet(store: ObjectStore, secrets: readonly string[]): Object
 /** The same error without the secrets, and without a cause, which is not looked into. */
 export function withoutSecrets(error: unknown, secrets: readonly string[]): unknown {
   if (!(error instanceof TidemarkError)) return error;
-  let { message } = error;
-  for (const secret of secrets) message = masked(message, secret);
+  const message = textWithoutSecrets(error.message, secrets);
   if (message === error.message) return error;
   const { retryAfterSeconds } = error;
   return new TidemarkError(error.code, message, retryAfterSeconds === undefined ? {} : { retryAfterSeconds });
+}
+
+/** Of what is told without an error. */
+export function textWithoutSecrets(text: string, secrets: readonly string[]): string {
+  let clean = text;
+  for (const secret of secrets) clean = masked(clean, secret);
+  return clean;
 }
 
 /** So much of a secret in a row is taken for a part of it; fewer characters may be there by chance. */

@@ -8,7 +8,7 @@ import { damagedAtRest } from '../network/wrong-digest.ts';
 import { type Asked, PassingOn } from '../passing-on.ts';
 import type { ByteRange, ListedObject, ListOptions, ObjectStore, Recognizer } from '../store.ts';
 import { isPassing } from '../store.ts';
-import type { Waits } from '../waits.ts';
+import type { WaitsHeard } from '../waits.ts';
 import { pause } from './signals.ts';
 
 export interface RetryOptions {
@@ -18,7 +18,7 @@ export interface RetryOptions {
   firstPauseMs?: number;
   longestPauseMs?: number;
   /** Hears what is waited for. */
-  waits?: Waits | undefined;
+  waits?: WaitsHeard | undefined;
 }
 
 const defaults = { firstPauseMs: 200, longestPauseMs: 20_000 };

@@ -7,9 +7,12 @@ export function stateOf(bytes: number, tag: string | undefined): ObjectState {
   return { bytes, ...(bytes > 0 && version !== undefined && { version }) };
 }
 
-/** Some servers leave the quotation marks out in one answer and not in another. */
+/**
+ * Some servers leave the quotation marks out in one answer and not in another. A weak tag, as of a gateway that
+ * compresses, is no version: no condition can be put on it (RFC 9110, 13.1.1).
+ */
 export function versionOf(tag: string | undefined): string | undefined {
-  return tag?.replace(/^"(.*)"$/, '$1');
+  return tag?.startsWith('W/') === true ? undefined : tag?.replace(/^"(.*)"$/, '$1');
 }
 
 export function statusOf(error: unknown): number | undefined {

@@ -225,5 +225,6 @@ test('the end of the api, and of credentials, ends streams in order', async () =
   await new Promise((resolve) => listening.close(resolve));
   const late = await own.ask('GET', `/restores/${record.id}/events`, { token: tokens.viewer });
   expect([late.status, late.errors]).toEqual([503, ['streams_exhausted']]);
+  expect(late.messages).toContain('about to end');
   await own.close();
 });

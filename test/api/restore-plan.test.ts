@@ -1,5 +1,8 @@
 /** What the plan of a restore says of its time. */
+import { type Client, WorkflowFailedError } from '@temporalio/client';
+import { RetryState, TimeoutFailure, TimeoutType } from '@temporalio/common';
 import { expect, test } from '@jest/globals';
+import { planThrough } from '../../api/restore-plans.ts';
 import type { PlanContext } from '../../api/views/restore-plan.ts';
 import { restorePlanView } from '../../api/views/restore-plan.ts';
 import { type KeptMeasurement, ratesFrom, ratesOfSettings } from '../../domain/archive/rates.ts';
@@ -81,4 +84,29 @@ test('what was measured is told apart from what is guessed, and so is the next b
 test('a backup that the request names is not said to be the best', () => {
   const { recovery: _, ...named } = input;
   expect(told({ input: named }).reason).toMatch(/^The request names the backup\. With it/);
+});
+
+test.each([
+  ['of a backup of this deployment says who may be away', {}, /See that a control worker and the agent run/],
+  [
+    'of a backup that was made elsewhere says that all is read for it, and to order the restore',
+    { asked: { id: 'source-1', sealed: '' } as unknown as NonNullable<RestoreInput['asked']> },
+    /is read for a plan, .*Order the restore itself/,
+  ],
+])('a plan that is not there in time, %s', async (_, changes, told) => {
+  const cause = new TimeoutFailure('too long', undefined, TimeoutType.START_TO_CLOSE);
+  const client = {
+    connection: { withDeadline: async (_deadline: number, work: () => Promise<unknown>) => await work() },
+    workflow: {
+      execute: async () => {
+        throw new WorkflowFailedError('it failed', cause, RetryState.TIMEOUT);
+      },
+    },
+  } as unknown as Client;
+  const planned = planThrough(client, '127.0.0.1:1', { ...input, ...changes });
+  await expect(planned).rejects.toMatchObject({
+    code: 'agent_unavailable',
+    message: expect.stringMatching(told),
+  });
+  await expect(planned).rejects.toThrow(/Nothing was started\.$/);
 });

@@ -141,6 +141,18 @@ test.each(['"tag-1"', 'tag-1'])(
   },
 );
 
+test('a weak tag is no version: nothing is asked for by it, and nothing refused for it', async () => {
+  let now = 'W/"tag-1"';
+  answer = (_, response) =>
+    response.writeHead(206, { etag: now, 'content-range': 'bytes 0-0/7', 'content-length': 1 }).end('x');
+  const store = await open();
+  expect(await store.stat('key')).toEqual({ bytes: 7 });
+  expect((await store.get('key', { start: 0, length: 1 })).toString()).toBe('x');
+  expect(asked.at(-1)?.headers).not.toHaveProperty('if-match');
+  now = 'W/"tag-2"';
+  expect((await store.get('key', { start: 0, length: 1, version: 'tag-1' })).toString()).toBe('x');
+});
+
 test('a server that does not know ranges, with an object larger than any memory, is read no further than asked', async () => {
   const piece = Buffer.alloc(100_000, 'x');
   answer = (_, response) => {
