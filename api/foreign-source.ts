@@ -3,8 +3,9 @@ import { randomBytes } from 'node:crypto';
 import type { ExternalBucketRecord } from '../catalog/external-bucket-types.ts';
 import type { RestoredBackup, ServiceRecord } from '../catalog/types.ts';
 import { TidemarkError } from '../domain/errors.ts';
-import { type AskedSource, keyBelow, objectPathOf, objectPathRule } from '../domain/foreign.ts';
+import { keyBelow, objectPathOf, objectPathRule, type SealedSource } from '../domain/foreign.ts';
 import { bucketContext, type SourceSecrets } from '../domain/storage-credentials.ts';
+import { sealSourceFor } from '../sealing/for-source.ts';
 import type { Parts } from './context.ts';
 import { requireAllowedEndpoint } from './external-bucket.ts';
 import type { RestoreRequest } from './schemas/restore-request.ts';
@@ -15,8 +16,12 @@ export interface ForeignRestore {
   plan?: never;
   /** The bucket as the catalog keeps it: credentials and key are sealed. */
   source: ExternalBucketRecord;
-  /** The same, for a plan. */
-  asked: AskedSource;
+  /**
+   * The same, for a plan: sealed at once for the agent that is asked, and for this one question. Nothing of it is kept.
+   *
+   * @throws agent_outdated
+   */
+  sourceFor(question: { agentId: string; workflowId: string }): Promise<SealedSource>;
 }
 
 /** Fields that say how far: a backup of somebody else is restored to its own instant. */
@@ -62,8 +67,22 @@ export async function foreignRestore(
   return {
     backup: { id, serviceId: target.serviceId, type },
     source,
-    asked: { ...source, method: given.method },
+    async sourceFor(question) {
+      const { method } = given;
+      const content = { location, object, method, endpoints: parts.externalEndpoints, ...secrets };
+      return sealSourceFor(content, question, await recipientOf(question.agentId, parts));
+    },
   };
+}
+
+async function recipientOf(agentId: string, { catalog }: Parts): Promise<string> {
+  const recipient = (await catalog.findAgent(agentId))?.recipient ?? '';
+  if (recipient !== '') return recipient;
+  throw new TidemarkError(
+    'agent_outdated',
+    `The agent ${agentId} has no key that credentials could be sealed for: bring it to the version of the deployment and ` +
+      'enrol it, then order this again.',
+  );
 }
 
 /** A bucket that is named without its cloud is of the one that its credentials, or the managed storage, are of. */

@@ -69,17 +69,6 @@ export interface ForeignOrder {
   facts?: ForeignFacts;
 }
 
-/** Where a backup of somebody else lies, of a plan: the catalog has nothing of it. */
-export interface AskedSource {
-  /** What the secrets are sealed for. */
-  id: string;
-  /** The bucket: `s3://name`. */
-  location: string;
-  method: ForeignMethod;
-  /** Credentials and key, sealed under the deployment's key. */
-  sealed: string;
-}
-
 /** The longest name of an object, and of a part of it, in UTF-8 bytes: those of the stores. */
 const longestObject = 1024;
 const longestSegment = 255;

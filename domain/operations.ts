@@ -1,7 +1,7 @@
 /** The words and inputs of operations, shared by who asks for them and who carries them out. */
 import type { RecoveryTarget } from './archive/plan-types.ts';
 import type { EncryptionPolicy } from './encryption.ts';
-import type { AskedSource } from './foreign.ts';
+import type { SealedSource } from './foreign.ts';
 import type { Layout } from './layout.ts';
 import type { PartRequest } from './part.ts';
 import type { Phase, Progress } from './progress.ts';
@@ -111,8 +111,8 @@ export interface RestoreInput {
   external?: boolean;
   /** It is none of Tidemark's: `backupId` is the object's path in a bucket, and which one, the catalog knows. */
   foreign?: boolean;
-  /** Likewise, of a plan. */
-  asked?: AskedSource;
+  /** Of a plan of such a one, sealed for the service's agent: the catalog has nothing of it. */
+  source?: SealedSource;
   /** Binlogs are replayed after it; left out for the backup's own instant. */
   recovery?: RecoveryOrder;
   /** Only this of it is brought back, into the running server. */

@@ -17,15 +17,11 @@ import { examinePart, orderOf, type PlannedRestore } from './restore-planning.ts
  * @throws what the place, the backup and the host refuse; agent_outdated
  */
 export async function planForeign(plane: ControlPlane, input: RestoreInput): Promise<PlannedRestore> {
-  const { restoreId, workflowId, backupId, serviceId, mode, asked } = input;
+  const { restoreId, serviceId, mode, source: asked } = input;
   const { agentId, keepPreviousMs } = await plane.control.findAgent({ serviceId });
   const agent = agentProxies(agentId, input.timings);
   const own = { ...orderOf(input, ''), ...(keepPreviousMs !== undefined && { keepPreviousMs }) };
-  const source = await plane.control.sealSource({
-    restoreId,
-    agentId,
-    ...(asked && { asked: { source: asked, backupId, workflowId } }),
-  });
+  const source = asked ?? (await plane.control.sealSource({ restoreId, agentId }));
   const host = await agent.control.inspectHost({ ...own, encrypted: false });
   if (own.part) await examinePart(agent, own, host);
   const found = await examine(agent, { ...own, foreign: { source, ...(asked && { asked: true }) } }, source);

@@ -36,7 +36,7 @@ export async function restorePlan(input: RestoreInput): Promise<RestorePlanRepor
 }
 
 async function planned(plane: ControlPlane, input: RestoreInput): Promise<PlannedRestore> {
-  if (input.asked) return await planForeign(plane, input);
+  if (input.foreign) return await planForeign(plane, input);
   const { backupId, serviceId } = input;
   const [facts, { agentId }] = await Promise.all([
     plane.reading(input.external).readBackup({ backupId }),

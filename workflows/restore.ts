@@ -79,7 +79,7 @@ export async function restoreCleanup(input: RestoreInput): Promise<void> {
   try {
     const { cleanup } = agentProxies(agentId, input.timings);
     const order = orderOf(input, '');
-    await (input.part ? cleanup.leavePart(order) : cleanup.putBack(order));
+    await (input.part ? cleanup.leavePart({ ...order, settled: true }) : cleanup.putBack(order));
   } finally {
     await CancellationScope.nonCancellable(() => control.releasePlace({ workflowId }));
   }
@@ -140,7 +140,7 @@ async function partly(run: RestoreRun, planned: PlannedRestore, part: PartReques
   run.oldData = 'gone';
   run.warnings.push(partSentence(part), ...warnings);
   if (stands) await tidied(run, agent, order);
-  else await agent.cleanup.leavePart(order);
+  else await agent.cleanup.leavePart({ ...order, settled: true });
   return reached;
 }
 
@@ -177,7 +177,7 @@ async function broughtBack(
 async function tidied(run: RestoreRun, agent: Agent, order: HostRestoreInput): Promise<void> {
   try {
     await CancellationScope.nonCancellable(() =>
-      run.dismissal.unlessGone(() => agent.cleanup.leavePart(order)),
+      run.dismissal.unlessGone(() => agent.cleanup.leavePart({ ...order, settled: true })),
     );
   } catch (error) {
     run.warnings.push(

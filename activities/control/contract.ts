@@ -4,7 +4,7 @@ import type { TakenReports } from '../../domain/archive/following.ts';
 import type { CopyStatus } from '../../domain/copies.ts';
 import type { DumpFilter } from '../../domain/dump.ts';
 import type { EncryptionPolicy } from '../../domain/encryption.ts';
-import type { AskedSource, SealedSource } from '../../domain/foreign.ts';
+import type { SealedSource } from '../../domain/foreign.ts';
 import type { BackupBase, BackupSummary } from '../../domain/manifest.ts';
 import type {
   BackupInput,
@@ -66,18 +66,12 @@ export interface ControlActivities {
    */
   sealBucket(input: { backupId: string; agentId: string }): Promise<SealedBucket>;
   /**
-   * Where somebody else's backup lies, with credentials and key sealed for one agent.
+   * Where somebody else's backup lies, with credentials and key sealed for the agent of the service that is restored.
    *
-   * @param input `asked` of a plan, which the catalog knows nothing of
-   *
-   * @throws restore_not_found when nothing is known of a source, agent_outdated when the agent has no key for it,
-   *   sealing_key_missing
+   * @throws restore_not_found when nothing is known of a source, sealed_for_another when it is another agent, agent_outdated
+   *   when the agent has no key for it, sealing_key_missing
    */
-  sealSource(input: {
-    restoreId: number;
-    agentId: string;
-    asked?: { source: AskedSource; backupId: string; workflowId: string };
-  }): Promise<SealedSource>;
+  sealSource(input: { restoreId: number; agentId: string }): Promise<SealedSource>;
   /**
    * What an incremental builds on, proven to be there and written down; or why there is nothing. Says besides whether its
    * order repeats, so that a full may be taken in its place.

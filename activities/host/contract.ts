@@ -220,11 +220,13 @@ export interface HostControlActivities {
   /** Whether the running server takes a part at all. @throws part_conflict, privilege_missing, database_unreachable */
   examinePart(input: HostRestoreInput): Promise<void>;
   /**
-   * The end of a part: takes away what was not brought back, and what the copy took. Repeatable.
+   * The end of a part: takes away what was not brought back, and what the copy took. Repeatable: that it came back is
+   * remembered, however often the answer is lost, until it is called with `settled`.
    *
+   * @param input `settled`: what is answered decides nothing any more. Agents of before take every call for that
    * @throws put_back_failed while the server refuses it
    */
-  leavePart(input: HostRestoreInput): Promise<PartLeft>;
+  leavePart(input: HostRestoreInput & { settled?: true }): Promise<PartLeft>;
 }
 
 /** What became of a part: nothing of it is there, or all of it. */

@@ -12,7 +12,7 @@ import { unpackXbstream } from '../../mariadb/foreign/xbstream.ts';
 import { openExternalStore } from '../../storage/external.ts';
 import { readObject } from '../../storage/object-stream.ts';
 import type { ListedObject, ObjectStore } from '../../storage/store.ts';
-import { type OpenedSource, openSealedSource } from '../sealed-source.ts';
+import { type OpenedSource, openSealedSource } from '../../sealing/for-source.ts';
 import type { HostRestoreInput } from './contract.ts';
 import type { Host } from './host.ts';
 

@@ -9,6 +9,7 @@ import { findFiles, isNote } from '../../mariadb/foreign/files.ts';
 import { scanDump } from '../../mariadb/foreign/sql.ts';
 import { tooLarge, Unpacked } from '../../mariadb/foreign/unpacked.ts';
 import { inspectLayout } from '../../mariadb/server/layout.ts';
+import { beating } from '../heartbeat.ts';
 import { attempt } from './attempt.ts';
 import type { HostBulkActivities, HostRestoreInput } from './contract.ts';
 import {
@@ -21,17 +22,23 @@ import {
 } from './foreign-source.ts';
 import { limitsOf, requireFitting } from './foreign-unpack.ts';
 import type { Host } from './host.ts';
+import { asking } from './identities.ts';
 import { operationOf } from './site.ts';
 
 export function foreignActivities(host: Host): Pick<HostBulkActivities, 'examineForeign'> {
   return {
     async examineForeign(order) {
-      return await attempt(host, { operation: operationOf(order), phase: 'planning' }, async (trial) => {
+      const operation = operationOf(order);
+      const work = async (trial: Attempt): Promise<ForeignFacts> => {
         const place = await openPlace(host, order, trial.signal);
         return place.source.method === 'mysqldump'
           ? await examineDump(host, order, place, trial)
           : await examineFiles(host, order, place, trial);
-      });
+      };
+      // A question goes on beside whatever the host does, and stands in nobody's way.
+      return foreignOf(order).asked
+        ? await beating(() => asking(host, operation, work))
+        : await attempt(host, { operation, phase: 'planning' }, work);
     },
   };
 }

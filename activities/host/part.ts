@@ -1,5 +1,6 @@
 /** Bringing part of a materialized backup back into the running server, of which no file is touched. */
 import { rm } from 'node:fs/promises';
+import path from 'node:path';
 import { TidemarkError } from '../../domain/errors.ts';
 import { dataDirectory } from '../../domain/layout.ts';
 import type { PartRequest } from '../../domain/part.ts';
@@ -8,9 +9,10 @@ import { largestPacket } from '../../mariadb/dump/load.ts';
 import { bringPart } from '../../mariadb/part/bring.ts';
 import { exchangePart } from '../../mariadb/part/exchange.ts';
 import { explained, requireForPart } from '../../mariadb/part/live.ts';
-import { readPart } from '../../mariadb/part/record.ts';
+import { partFile, readPart } from '../../mariadb/part/record.ts';
 import { leavePart } from '../../mariadb/part/sweep.ts';
 import { giveCopy, reachedAt } from '../../mariadb/restore/check.ts';
+import { namesIn } from '../../mariadb/restore/files.ts';
 import { workingMemory } from '../../mariadb/restore/memory.ts';
 import { withPrivateServer } from '../../mariadb/restore/private-server.ts';
 import { usedBytes } from '../../mariadb/restore/room.ts';
@@ -89,7 +91,10 @@ export function partActivities(host: Host): PartActivities {
         const outcome = await leavePart({ server, folder, workflowId, ...patience, log });
         const warnings = (await readPart(folder))?.warnings ?? [];
         await removeStaging((await enterSite(host, order)).staging);
-        await rm(folder, { recursive: true, force: true });
+        // Whoever asks again, because the answer was lost, is told the same.
+        const kept = outcome === 'exchanged' && !order.settled ? path.basename(partFile(folder)) : undefined;
+        for (const name of await namesIn(folder))
+          if (name !== kept) await rm(path.join(folder, name), { recursive: true, force: true });
         return { outcome, warnings };
       });
     },

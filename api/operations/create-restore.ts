@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { z } from '@hono/zod-openapi';
 import { ratesFrom } from '../../domain/archive/rates.ts';
 import { TidemarkError } from '../../domain/errors.ts';
+import type { SealedSource } from '../../domain/foreign.ts';
 import type { RestoreInput } from '../../domain/operations.ts';
 import { workflowIds } from '../../domain/ids.ts';
 import type { Parts } from '../context.ts';
@@ -63,8 +64,9 @@ export const createRestore = operation({
       timings: orders.timings,
     };
     if (query.dry_run) {
-      const asked = { ...input, ...(foreign && { asked: foreign.asked }) };
-      return await tellPlan(asked, { rates, next: nextBest(source) }, parts);
+      const { agentId } = service;
+      const seal = foreign && ((workflowId: string) => foreign.sourceFor({ agentId, workflowId }));
+      return await tellPlan(input, seal, { rates, next: nextBest(source) }, parts);
     }
     const bucket = foreign?.source ?? (await catalog.findExternalBucket(backup.id));
     const record = await catalog.createRestore({
@@ -89,9 +91,10 @@ function nextBest({ plan }: Pick<RestoreSource, 'plan'>): PlanContext['next'] {
   return plan?.next && { ...plan.next, seconds: plan.next.seconds - plan.seconds };
 }
 
-/** Nothing is written down, and nothing is touched. */
+/** Nothing is written down, and nothing is touched. @param seal for the plan's workflow, of a backup of somebody else */
 async function tellPlan(
   order: Omit<RestoreInput, 'restoreId' | 'workflowId'>,
+  seal: ((workflowId: string) => Promise<SealedSource>) | undefined,
   known: Pick<PlanContext, 'rates' | 'next'>,
   { catalog, orders }: Parts,
 ): Promise<RestorePlanView> {
@@ -100,7 +103,7 @@ async function tellPlan(
   // The host keeps apart by it what several plans ask at once; no restore has so high a number.
   const restoreId = nonce.readUIntBE(0, 6);
   const workflowId = workflowIds.restorePlan(serviceId, nonce.toString('hex'));
-  const input = { ...order, restoreId, workflowId };
+  const input = { ...order, restoreId, workflowId, ...(seal && { source: await seal(workflowId) }) };
   const report = await orders.planRestore(input);
   const newest = { page: 1, pageSize: 1, order: 'desc' } as const;
   const filter = { serviceId, status: 'Succeeded' } as const;

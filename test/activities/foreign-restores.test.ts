@@ -1,6 +1,6 @@
 /** Backups of others that come back whole, in the forms in which people have them. */
-import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { afterAll, beforeAll, beforeEach, expect, jest, test } from '@jest/globals';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import path from 'node:path';
 import type { HostRestoreInput } from '../../activities/host/contract.ts';
@@ -9,9 +9,10 @@ import type { Host } from '../../activities/host/host.ts';
 import { replaceActivities } from '../../activities/host/replace.ts';
 import { restoreActivities } from '../../activities/host/restore.ts';
 import { swapActivities } from '../../activities/host/swap.ts';
-import { sealSourceFor } from '../../activities/sealed-source.ts';
 import { newAgeIdentity } from '../../domain/age-identity.ts';
 import type { ForeignMethod } from '../../domain/foreign.ts';
+import { lockServer } from '../../mariadb/server-lock.ts';
+import { sealSourceFor } from '../../sealing/for-source.ts';
 import { runActivity } from '../support/activity.ts';
 import { shell } from '../support/foreign.ts';
 import { openHost } from '../support/host.ts';
@@ -69,10 +70,15 @@ beforeEach(async () => {
 /** Looks at one, as the plan of a restore does. */
 async function examined(
   object: string,
-  fields: { method?: ForeignMethod; mode?: HostRestoreInput['mode']; encryptionKey?: string } = {},
+  fields: {
+    method?: ForeignMethod;
+    mode?: HostRestoreInput['mode'];
+    encryptionKey?: string;
+    asked?: true;
+  } = {},
 ): Promise<HostRestoreInput> {
   restoreId += 1;
-  const { method = 'mariabackup', mode = 'side-by-side', encryptionKey } = fields;
+  const { method = 'mariabackup', mode = 'side-by-side', encryptionKey, asked } = fields;
   const workflowId = `restore/${restoreId}`;
   const source = sealSourceFor(
     {
@@ -91,7 +97,7 @@ async function examined(
     mode,
     backupId: `/${object}`,
     manifestSha256: '',
-    foreign: { source },
+    foreign: { source, ...(asked && { asked }) },
   };
   const facts = await run(() => foreignActivities(host).examineForeign(order));
   return { ...order, foreign: { source, facts } };
@@ -125,6 +131,23 @@ test.each([
   },
   60_000,
 );
+
+test('the plan of one goes on beside a backup and a drill, and leaves nothing', async () => {
+  const { state_directory: stateDirectory, server: settings } = host.settings;
+  const drill = { beside: true, supersede: jest.fn(), ended: Promise.resolve() };
+  host.attempts.set('proof-1', drill);
+  try {
+    const backup = { operation: 'backup-1', waitMs: 0 };
+    await using _lock = await lockServer({ server: settings, stateDirectory, log: host.log, ...backup });
+    const { foreign } = await examined('prepared.tar.zst.age', { encryptionKey: own.identity, asked: true });
+    expect(foreign?.facts).toMatchObject({ databases: expect.arrayContaining(['shop']) });
+  } finally {
+    host.attempts.delete('proof-1');
+  }
+  expect(drill.supersede).not.toHaveBeenCalled();
+  const folders = await readdir(path.join(stateDirectory, 'operations'));
+  expect(folders.filter((name) => name.startsWith(`restore-${restoreId}`))).toEqual([]);
+}, 30_000);
 
 test('one under a passphrase of age comes back in place', async () => {
   const order = await examined('full.xb.zst.age', { mode: 'in-place', encryptionKey: passphrase });

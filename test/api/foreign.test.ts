@@ -1,7 +1,18 @@
 /** Restores of backups that Tidemark did not make, as they are ordered. */
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { newAgeIdentity } from '../../domain/age-identity.ts';
+import type { SealedSource } from '../../domain/foreign.ts';
 import { agentTaskQueue } from '../../domain/ids.ts';
-import { type Answer, awsCredentials, type Harness, openApi, serviceRecord, tokens } from './harness.ts';
+import { openSealedSource } from '../../sealing/for-source.ts';
+import {
+  type Answer,
+  awsCredentials,
+  type Harness,
+  openApi,
+  serviceRecord,
+  testKeyRing,
+  tokens,
+} from './harness.ts';
 import { openWorkers, type Workers } from './workers.ts';
 
 let api: Harness;
@@ -71,6 +82,53 @@ test.each([
   expect(shown).not.toMatch(/sesame|wJalrXUtnFEMI|AKIAIOSFODNN7EXAMPLE/);
   expect(shown).not.toContain(awsCredentials.slice(0, 40));
 });
+
+test('the secrets of a plan are sealed for the agent and this one question alone', async () => {
+  const { recipient, identity } = newAgeIdentity();
+  const planned = serviceRecord({ serviceId: 'planned', agentId: 'agent-of-plans' });
+  const enrolment = await api.ask('POST', '/agents', { body: { service_id: planned.serviceId } });
+  const keys = { signingKey: 'key', recipient, sequence: 1 };
+  const enrolled = { id: String(enrolment.body['id']), ...keys, service: planned };
+  expect(await api.catalog.enrolAgent(enrolled)).toEqual({ outcome: 'enrolled' });
+  const { agentId } = planned;
+  const ping = { ping: async () => ({ agentId }) };
+  const external_source = { ...from, encryption_key: 'open sesame 1' };
+  const body = { id: '/old/full.tar', service_id: planned.serviceId, external_source };
+  const execute = jest.spyOn(api.client.workflow, 'execute');
+  const answer = await workers.during('tidemark', undefined, async () =>
+    workers.during(agentTaskQueue(agentId, 'control'), ping, async () =>
+      api.ask('POST', '/restores?dry_run=true', { body }),
+    ),
+  );
+  expect([answer.status, answer.messages]).toEqual([200, '']);
+  const [called] = execute.mock.calls.filter(([type]) => type === 'restorePlan');
+  const { workflowId } = called![1];
+  const { text, source } = await sourceIn(workflowId);
+  expect(text).not.toMatch(/sesame|wJalrXUtnFEMI|AKIAIOSFODNN7EXAMPLE/);
+  // No envelope of the deployment's, which a control worker would open for whoever brings it.
+  expect(text).not.toContain(testKeyRing().keyId);
+  expect(openSealedSource(source, { agentId, workflowId }, identity)).toMatchObject({
+    location: 's3://mine',
+    object: 'old/full.tar',
+    method: 'mariabackup',
+    encryptionKey: 'open sesame 1',
+  });
+  const another = { code: 'sealed_for_another' };
+  const opening = (purpose: object, key: string) => (): unknown =>
+    openSealedSource(source, { agentId, workflowId, ...purpose }, key);
+  expect(opening({ workflowId: 'restore-plan/planned/later' }, identity)).toThrow(
+    expect.objectContaining(another),
+  );
+  expect(opening({}, newAgeIdentity().identity)).toThrow(expect.objectContaining(another));
+});
+
+/** Of a plan: what its history has of it. */
+async function sourceIn(workflowId: string): Promise<{ text: string; source: SealedSource }> {
+  const { events = [] } = await api.client.workflow.getHandle(workflowId).fetchHistory();
+  const payload = events?.[0]?.workflowExecutionStartedEventAttributes?.input?.payloads?.[0]?.data;
+  const text = Buffer.from(payload ?? []).toString();
+  return { text, source: (JSON.parse(text) as { source: SealedSource }).source };
+}
 
 describe('without credentials', () => {
   const managed = { bucket: 's3://managed', method: 'mysqldump' };

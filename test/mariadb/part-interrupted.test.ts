@@ -1,7 +1,11 @@
 /** Bringing part of a copy back while others hold the tables, and what is left when something ends in the middle of it. */
-import { readFile, writeFile } from 'node:fs/promises';
+import { cp, readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { operationFolder } from '../../activities/host/host.ts';
+import { partActivities } from '../../activities/host/part.ts';
+import { runActivity } from '../support/activity.ts';
+import { openHost } from '../support/host.ts';
 import { startTestServer, type TestServer } from '../support/mariadb.ts';
 import { asRoot, leftovers, testPart } from '../support/parts.ts';
 import { until } from '../support/until.ts';
@@ -169,6 +173,38 @@ test('while the server refuses what is left to do behind the exchange, it is tri
   expect(await part.exchange()).toEqual([]);
   expect(await part.leave()).toBe('exchanged');
   expect(await leftovers(live)).toEqual([]);
+});
+
+test('that a part came back is told again when the answer was lost, until nothing depends on it any more', async () => {
+  const part = await testPart(copy, live, { include: ['shop.notes'] });
+  await part.bring();
+  await part.exchange();
+  const { defaults_file, client_file } = live.settings;
+  const host = await openHost({
+    service_id: 'part-1',
+    state_directory: path.join(live.folder, 'state'),
+    storage: `file://${path.join(live.folder, 'storage')}`,
+    server: { defaults_file, client_file, control: { kind: 'direct' } },
+  });
+  const folder = operationFolder(host.settings.state_directory, 'restore-7');
+  await cp(part.attempt.folder, folder, { recursive: true });
+  const record = JSON.parse(await readFile(path.join(folder, 'part.json'), 'utf8')) as { workflowId: string };
+  const order = {
+    restoreId: 7,
+    workflowId: record.workflowId,
+    backupId: 'a',
+    mode: 'side-by-side' as const,
+    manifestSha256: '',
+    part: { include: ['shop.notes'] },
+  };
+  const leave = (more: { settled?: true } = {}): Promise<unknown> =>
+    runActivity(() => partActivities(host).leavePart({ ...order, ...more })).result;
+  const back = { outcome: 'exchanged', warnings: [] };
+  expect(await leave()).toEqual(back);
+  expect(await readdir(folder)).toEqual(['part.json']);
+  expect(await leave()).toEqual(back);
+  expect(await leave({ settled: true })).toEqual(back);
+  expect(await readdir(path.dirname(folder))).toEqual([]);
 });
 
 test('an exchange that still waits in the server is over before anybody looks whether it was carried out', async () => {

@@ -49,7 +49,7 @@ async function told(
     fetchBackup?: () => Promise<void>;
     putBack?: () => Promise<PutBackResult>;
     exchangePart?: () => Promise<void>;
-    leavePart?: () => Promise<PartLeft>;
+    leavePart?: (order: { settled?: true }) => Promise<PartLeft>;
   },
 ): Promise<{ status: string; message: string }> {
   const rows: { status: string; message: string }[] = [];
@@ -191,13 +191,19 @@ test('a part that is called off once it has come back has succeeded', async () =
   });
   expect(late.status).toBe('Succeeded');
   await plane?.close();
+  const calls: (true | undefined)[] = [];
   const within = await told(part, {
     exchangePart: async () => {
       await callOff();
       throw ApplicationFailure.nonRetryable('It was interrupted.', 'operation_cancelled');
     },
-    leavePart: async () => left,
+    leavePart: async ({ settled }) => {
+      calls.push(settled);
+      return left;
+    },
   });
+  // What the first of them answers decides, and may have to be asked again.
+  expect(calls).toEqual([undefined, true]);
   expect(within).toEqual({ status: 'Succeeded', message: expect.stringContaining('shop.w could not') });
 });
 

@@ -1,11 +1,11 @@
 /**
- * Somebody else's backup on its way from the control worker to an agent: where it lies, with credentials and key sealed
- * for that agent and one restore.
+ * Somebody else's backup on its way to an agent: where it lies, with credentials and key sealed for that agent and one
+ * restore, or one plan.
  */
 import { TidemarkError } from '../domain/errors.ts';
 import type { SealedSource } from '../domain/foreign.ts';
 import type { SourceSecrets } from '../domain/storage-credentials.ts';
-import { openSealed, sealForAgent } from '../sealing/for-agent.ts';
+import { openSealed, sealForAgent } from './for-agent.ts';
 
 /** For whom, and for what, they are sealed. */
 interface Purpose {
