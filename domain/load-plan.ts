@@ -5,6 +5,7 @@
 import { planKeysOfDump } from './at-rest.ts';
 import { listed } from './dump.ts';
 import { TidemarkError } from './errors.ts';
+import { keptSentence } from './kept-data.ts';
 import { dataDirectory } from './layout.ts';
 import type { DumpContent } from './manifest.ts';
 import type { RestoreMode } from './operations.ts';
@@ -54,7 +55,8 @@ export function planLoad(
     throw new TidemarkError(
       'disk_full',
       `The restore needs ${bytesNeeded} bytes on the file system of ${directory}, and ${bytesFree} are free. ` +
-        `Free ${bytesNeeded - bytesFree} bytes${advice}.`,
+        `Free ${bytesNeeded - bytesFree} bytes${advice}.` +
+        keptSentence(target.kept),
     );
   }
   return {

@@ -10,6 +10,7 @@ import type { BinlogPosition, DumpContent } from './manifest.ts';
 import type { BackupType, RestoreMode } from './operations.ts';
 import type { BinlogPoint } from './archive/facts.ts';
 import { TidemarkError } from './errors.ts';
+import { type KeptData, keptSentence } from './kept-data.ts';
 import { majorVersion } from './versions.ts';
 
 /** What a restore has to know of a backup. Sizes in bytes. */
@@ -80,6 +81,8 @@ export interface TargetFacts {
   keys?: HostKeys;
   /** Size of the redo log that the server makes. */
   redoBytes: number;
+  /** What earlier restores have left there. Likewise. */
+  kept?: KeptData[];
   /** It restores incrementals. Left out by an agent of an earlier version. */
   appliesChains?: true;
   /** Likewise, dumps. */
@@ -174,7 +177,8 @@ export function planRestore(
         : `Free ${bytesNeeded - bytesFree} bytes, or restore with mode "in-place", which replaces the old data first`;
     throw new TidemarkError(
       'disk_full',
-      `The restore needs ${bytesNeeded} bytes on the file system of ${directory}, and ${bytesFree} are free. ${advice}.`,
+      `The restore needs ${bytesNeeded} bytes on the file system of ${directory}, and ${bytesFree} are free. ${advice}.` +
+        keptSentence(target.kept),
     );
   }
   const warnings = backup.memoryTables.map(

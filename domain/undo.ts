@@ -12,11 +12,12 @@ export type WrittenSince =
 export const writtenFates = ['nothing', 'archived', 'kept', 'lost'] as const;
 /**
  * What becomes of what was written between a restore and its undoing: nothing was; it is archived, or on its way there
- * from the agent's spool; it is not, and the restored data is kept; it is not, and nothing was left of that data.
+ * from the agent's spool; it is not; it is not, and nothing was left of the restored data. That data is kept but in the
+ * first case and the last.
  */
 export type WrittenFate = (typeof writtenFates)[number];
 
-/** Where restored data is kept that has what the archive has not. */
+/** Where restored data is kept that may have what the archive has not. */
 export interface KeptRestored {
   directories: string[];
   /** When it is removed at the latest. */
@@ -27,14 +28,18 @@ export interface KeptRestored {
 export function fateSentence(fate: WrittenFate | undefined, kept: KeptRestored | undefined): string {
   switch (fate) {
     case 'archived':
-      return 'What was written since the restore is in the archive, as the timeline that began with it.';
-    case 'kept':
       return [
-        'What was written since the restore is not known to be in the archive as a whole: the data that was restored is kept',
+        'What was written since the restore is archived, as the timeline that began with it, or waits for that in the',
+        "agent's spool.",
         ...(kept
-          ? [`until ${kept.until}, where there is room for so long, in ${kept.directories.join(', ')}.`]
-          : ['for a while.']),
+          ? [`In case it does not come so far, the data that was restored is kept ${whereIs(kept)}`]
+          : []),
       ].join(' ');
+    case 'kept':
+      return (
+        'What was written since the restore is not known to be in the archive as a whole: the data that was restored is ' +
+        `kept ${kept ? whereIs(kept) : 'for a while.'}`
+      );
     case 'lost':
       return (
         'What was written since the restore is not known to be in the archive as a whole, and of the data that was ' +
@@ -43,6 +48,10 @@ export function fateSentence(fate: WrittenFate | undefined, kept: KeptRestored |
     default:
       return '';
   }
+}
+
+function whereIs({ until, directories }: KeptRestored): string {
+  return `until ${until}, where there is room for so long, in ${directories.join(', ')}.`;
 }
 
 /** What the host says before a restore is undone. */
@@ -64,7 +73,7 @@ export function refuseWritten(restoreId: number, since: WrittenSince): void {
   throw new TidemarkError(
     'written_since',
     `${found} With force=true it is undone all the same: what was written is then no longer on the server; ` +
-      'as far as it was archived it can be restored, as the timeline that began with the restore, and where it was not ' +
-      'archived whole the restored data is kept.',
+      'as far as it was archived it can be restored, as the timeline that began with the restore, and the restored data ' +
+      'is kept for a while.',
   );
 }

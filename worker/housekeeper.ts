@@ -59,6 +59,7 @@ async function operationsOf(stateDirectory: string): Promise<string[]> {
 export async function keepHouse(host: Host, waker: Waker, signal: AbortSignal): Promise<void> {
   const { state_directory: stateDirectory, server } = host.settings;
   const owner = { operation: 'housekeeping', waitMs: 0 };
+  const stuck = new Set<number>();
   const locked = async (work: () => Promise<void>): Promise<void> => {
     await using _lock = await lockServer({ server, stateDirectory, log: host.log, ...owner });
     await work();
@@ -67,8 +68,9 @@ export async function keepHouse(host: Host, waker: Waker, signal: AbortSignal): 
     await waker.rest(intervalMs, signal);
     if (signal.aborted) continue;
     try {
-      if (![...host.attempts.values()].some(({ beside }) => !beside)) await locked(() => putInOrder(host));
-      const removed = await removeMarked({ stateDirectory, log: host.log, locked });
+      if (![...host.attempts.values()].some(({ beside }) => !beside))
+        await locked(() => putInOrder(host, stuck));
+      const removed = await removeMarked({ stateDirectory, stuck, log: host.log, locked });
       if (removed.length === 0) continue;
       host.announceNow();
       // There may still be too little room.
@@ -81,7 +83,7 @@ export async function keepHouse(host: Host, waker: Waker, signal: AbortSignal): 
 }
 
 /** Nobody works on the server. */
-async function putInOrder({ settings, attempts, log }: Host): Promise<void> {
+async function putInOrder({ settings, attempts, log }: Host, stuck: Set<number>): Promise<void> {
   const { server, state_directory: stateDirectory, restore, prover } = settings;
   // It is open: its activity was given up while this agent lived.
   if ((await listOpenJournals(stateDirectory)).length > 0) {
@@ -89,6 +91,6 @@ async function putInOrder({ settings, attempts, log }: Host): Promise<void> {
   }
   // A drill goes before what a restore has kept: it ends by itself when room is short.
   const givingBack = attempts.size > 0 ? prover?.directory : undefined;
-  const expiry = { stateDirectory, minFreeBytes: restore.min_free, now: Date.now(), log };
+  const expiry = { stateDirectory, stuck, minFreeBytes: restore.min_free, now: Date.now(), log };
   await markExpired({ ...expiry, ...(givingBack !== undefined && { givingBack }) });
 }

@@ -4,6 +4,7 @@ import type { ArchivePoint, BinlogPoint, FollowState } from '../../domain/archiv
 import type { BinlogRange, RecoveryStop } from '../../domain/archive/plan-types.ts';
 import type { TransactionPage, TransactionsOrder } from '../../domain/archive/transactions.ts';
 import type { ForeignFacts, ForeignOrder } from '../../domain/foreign.ts';
+import type { KeptData } from '../../domain/kept-data.ts';
 import type { Layout } from '../../domain/layout.ts';
 import type { BackupBase, BackupSummary } from '../../domain/manifest.ts';
 import type { EncryptionPolicy } from '../../domain/encryption.ts';
@@ -29,6 +30,8 @@ export interface HostInspection {
   redoBytes: number;
   /** Locations that its settings name beside its storage; left out by an agent of an earlier version. */
   copies?: string[];
+  /** What earlier restores have left beside the data; left out by an agent of an earlier version. */
+  kept?: KeptData[];
   /** It restores incrementals. Left out by an agent of an earlier version. */
   appliesChains?: true;
   /** Likewise, dumps. */

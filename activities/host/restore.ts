@@ -3,6 +3,7 @@ import { dataDirectory } from '../../domain/layout.ts';
 import { measure, startOf } from '../../domain/progress.ts';
 import { refuseWithoutIdentity } from '../../domain/restore-plan.ts';
 import type { Attempt } from '../../mariadb/context.ts';
+import { keptData } from '../../mariadb/cutover/previous.ts';
 import { requireForReplacing } from '../../mariadb/dump/replace.ts';
 import { forgetApplied, markApplied } from '../../mariadb/restore/applied.ts';
 import { isInstalled, type ProgramName, programVersion } from '../../mariadb/programs.ts';
@@ -54,6 +55,8 @@ export function restoreActivities(host: Host): RestoreActivities {
           serving: await isServing(server),
           layout: { ...layout, obstacles: [...obstacles, ...misplaced(host.settings, layout)] },
           space: await freeSpace(layout),
+          // It is only told: nothing of it stands in the way of the plan itself.
+          kept: await keptData(host.settings.state_directory).catch(() => []),
           tools: {
             mariadbBackup: await tool('mariadb-backup'),
             mbstream: await tool('mbstream'),

@@ -17,7 +17,7 @@ export const undoRestore = operation({
   path: '/restores/{id}/undo',
   summary: 'Undo a restore',
   description:
-    'Puts back the data that a succeeded side-by-side restore of a whole server replaced, as long as it is kept: the server is stopped for some seconds. What the restore had put there is removed. The answer is the restore; how far the undo is stands in its `undo`. Refused with `written_since` when something was written since the restore, unless `force=true`; with `undo_refused` where another restore followed. Not for `include` and `in-place`.',
+    'Puts back the data that a succeeded side-by-side restore of a whole server replaced, as long as it is kept: the server is stopped for some seconds. What the restore had put there is removed, or kept for a while where something was written since. The answer is the restore; how far the undo is stands in its `undo`. Refused with `written_since` when something was written since the restore, unless `force=true`; with `undo_refused` where another restore followed. Not for `include` and `in-place`.',
   role: 'administrator',
   params: restoreId,
   query: z.strictObject({

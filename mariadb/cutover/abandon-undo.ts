@@ -2,6 +2,7 @@
 import type { ServerSettings } from '../../config/agent.ts';
 import type { Log } from '../context.ts';
 import { isServing, startServer } from '../server/lifecycle.ts';
+import { lowerGuard } from './guard.ts';
 import { type Journal, writeJournal } from './journal.ts';
 import { resetFlushing } from './roll-back.ts';
 
@@ -16,6 +17,7 @@ export async function abandonUndo(
   { server, stateDirectory, log }: { server: ServerSettings; stateDirectory: string; log: Log },
 ): Promise<void> {
   const { undoing } = journal;
+  await lowerGuard(stateDirectory);
   if (await isServing(server)) await resetFlushing(server).catch(() => undefined);
   else if (undoing?.served) await startServer(server, { log });
   await forgetUndo(journal, stateDirectory);

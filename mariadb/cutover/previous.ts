@@ -4,9 +4,11 @@
  */
 import { rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { messageOf, TidemarkError } from '../../domain/errors.ts';
+import type { KeptData } from '../../domain/kept-data.ts';
 import type { Log } from '../context.ts';
 import { isMissing } from '../restore/files.ts';
-import { freeBytes } from '../restore/room.ts';
+import { freeBytes, usedBytes } from '../restore/room.ts';
 import { removeEmptyFolders, removeStaging, type StagedMember, undoneFolder } from '../restore/staging.ts';
 import { listJournals, readJournal, removeJournal, writeJournal, type Journal } from './journal.ts';
 import { setAside } from './undone.ts';
@@ -57,10 +59,16 @@ export interface ExpiryOptions {
   minFreeBytes: number;
   /** Of work that goes on and gives its room back when it is short: on its file system nothing goes before its time. */
   givingBack?: string;
+  /** Restores of which something could not be removed, and is tried again: it gives no room. `removeMarked` keeps it. */
+  stuck?: Set<number>;
   /** Milliseconds since 1970. */
   now: number;
   log: Log;
 }
+
+type RemovalOptions = Pick<ExpiryOptions, 'stateDirectory' | 'stuck' | 'log'> & {
+  locked: (work: () => Promise<void>) => Promise<void>;
+};
 
 /**
  * Marks what is to be removed: whatever has had its time, and, where room is short, the oldest. The caller holds the
@@ -69,20 +77,32 @@ export interface ExpiryOptions {
  * @returns of how many restores something waits to be removed
  */
 export async function markExpired(options: ExpiryOptions): Promise<number> {
-  const { stateDirectory, now, log } = options;
+  const { stateDirectory, stuck, now, log } = options;
   const journals: Journal[] = [];
   for (const found of await listJournals(stateDirectory)) {
     let journal = found;
     if (isOver(journal, now)) await removeJournal(stateDirectory, journal.restoreId);
     // Of an undo that was interrupted.
-    else if (isUndone(journal)) journal = await setAside(stateDirectory, journal, now);
+    else if (isUndone(journal)) {
+      try {
+        journal = await setAside(stateDirectory, journal, now);
+      } catch (error) {
+        const told = { restoreId: journal.restoreId, reason: messageOf(error) };
+        log.error(told, 'The data of an undone restore could not be set aside; trying again.');
+      }
+    }
     journals.push(journal);
   }
-  let waiting = journals.filter((journal) => waits(journal)).length;
+  let waiting = journals.filter((journal) => waits(journal) && !stuck?.has(journal.restoreId)).length;
   const mark = async (journal: Journal): Promise<void> => {
     const { restored } = journal;
     // What could not be removed at the end of the restore.
-    if (!restored) await removeStaging(journal);
+    if (!restored) {
+      await removeStaging(journal).catch((error: unknown) => {
+        const told = { restoreId: journal.restoreId, reason: messageOf(error) };
+        log.error(told, 'What a restore had materialized could not be removed.');
+      });
+    }
     await writeJournal(stateDirectory, {
       ...journal,
       ...(restored
@@ -108,37 +128,59 @@ export async function markExpired(options: ExpiryOptions): Promise<number> {
 }
 
 /**
- * Removes what is marked. Nobody looks at it any more: others may work on the server meanwhile.
+ * Removes what is marked. Nobody looks at it any more: others may work on the server meanwhile. What cannot be removed is
+ * told, and keeps nothing else.
  *
  * @param locked does something under the server's lock: what is quick
  * @returns the restores whose replaced data was removed
+ * @throws host_busy
  */
 export async function removeMarked({
   stateDirectory,
+  stuck,
   log,
   locked,
-}: Pick<ExpiryOptions, 'stateDirectory' | 'log'> & {
-  locked: (work: () => Promise<void>) => Promise<void>;
-}): Promise<number[]> {
+}: RemovalOptions): Promise<number[]> {
   const removed: number[] = [];
   for (const journal of await listJournals(stateDirectory)) {
     if (!waits(journal)) continue;
-    const { restoreId, members, restored } = journal;
-    for (const member of members) {
-      const folder = restored ? undoneFolder(member) : path.dirname(member.previous);
-      await rm(folder, { recursive: true, force: true });
-    }
-    await locked(async () => {
-      for (const member of members) await removeEmptyFolders(member);
-      await closeRemoved(stateDirectory, journal);
-    });
+    const { restoreId, restored } = journal;
     const what = restored
       ? 'the data of a restore that was undone'
       : 'the data that the restore had replaced';
+    try {
+      await removeOf(journal, stateDirectory, locked);
+    } catch (error) {
+      // Somebody works on the server; it is no matter of this data.
+      if (error instanceof TidemarkError && error.code === 'host_busy') throw error;
+      if (!stuck?.has(restoreId)) {
+        const told = { restoreId, reason: messageOf(error) };
+        log.error(told, `Not removed: ${what}. It is tried again and again.`);
+      }
+      stuck?.add(restoreId);
+      continue;
+    }
+    stuck?.delete(restoreId);
     log.info({ restoreId }, `Removed ${what}.`);
     if (!restored) removed.push(restoreId);
   }
   return removed;
+}
+
+async function removeOf(
+  journal: Journal,
+  stateDirectory: string,
+  locked: RemovalOptions['locked'],
+): Promise<void> {
+  const { members, restored } = journal;
+  for (const member of members) {
+    const folder = restored ? undoneFolder(member) : path.dirname(member.previous);
+    await rm(folder, { recursive: true, force: true });
+  }
+  await locked(async () => {
+    for (const member of members) await removeEmptyFolders(member);
+    await closeRemoved(stateDirectory, journal);
+  });
 }
 
 async function closeRemoved(stateDirectory: string, { restoreId, workflowId }: Journal): Promise<void> {
@@ -188,6 +230,23 @@ function keptOf(journal: Journal): Kept | undefined {
     since,
     until: Math.max(keepUntil, since + leastKeptMs),
   };
+}
+
+/** What is kept beside the server's data, and takes room on its file system; the oldest restore first. */
+export async function keptData(stateDirectory: string): Promise<KeptData[]> {
+  const found: KeptData[] = [];
+  for (const journal of await listJournals(stateDirectory)) {
+    const kept = keptOf(journal);
+    const member = journal.members.find(({ kind }) => kind === 'data');
+    if (!kept || !member) continue;
+    const directory = journal.restored ? undoneFolder(member) : path.dirname(member.previous);
+    const bytes = await usedBytes(directory);
+    if (bytes === 0) continue;
+    const until = new Date(kept.until).toISOString();
+    const what = journal.restored ? ('restored' as const) : ('replaced' as const);
+    found.push({ restoreId: journal.restoreId, what, directory, bytes, until });
+  }
+  return found;
 }
 
 async function isShort(

@@ -1,6 +1,7 @@
 /** Taking a cut-over back from wherever it stands, in reverse. May be repeated from any point. */
 import type { ServerSettings } from '../../config/agent.ts';
 import { messageOf } from '../../domain/errors.ts';
+import type { WrittenFate } from '../../domain/undo.ts';
 import type { Log } from '../context.ts';
 import { inPlaceOpen, readInPlace, writeInPlace } from '../restore/in-place-record.ts';
 import { isServing, startServer, stopServer } from '../server/lifecycle.ts';
@@ -21,6 +22,11 @@ export interface RollBackOptions {
   log: Log;
   /** Called once the server is stopped, while its data is still where it was. */
   onStopped?: (() => Promise<unknown>) | undefined;
+  /**
+   * Of an undo, called then: what becomes of what was written since. Without it nobody looks, and the restored data is
+   * kept, whatever it has: the server may have served since it was looked last.
+   */
+  lookOver?: (() => Promise<WrittenFate>) | undefined;
   onStep?: OnStep | undefined;
 }
 
@@ -48,11 +54,17 @@ export async function rollBack(options: RollBackOptions): Promise<Journal> {
 
   // Once the old files are on their way back, the new ones are out; what is live then is old.
   const newIsOut = journal.undo === 'back' || journal.undo === 'start';
+  // Of files that were moved already nothing can be told any more.
+  const outBegun = journal.undo === 'out';
   if (reached(journal, 'stop') && !newIsOut) {
     await step('stop', async () => {
       await stopForRollBack(server, journal, log);
       await options.onStopped?.();
     });
+    if (journal.undoing && !outBegun) {
+      const written = options.lookOver ? await options.lookOver() : 'kept';
+      journal = { ...journal, undoing: { ...journal.undoing, written } };
+    }
   }
   if (reached(journal, 'in') && !newIsOut) {
     await step('out', async () => {

@@ -20,6 +20,7 @@ import { isMissing } from '../restore/files.ts';
 import { readInPlace } from '../restore/in-place-record.ts';
 import { isServing, isThere, stopServer } from '../server/lifecycle.ts';
 import { abandonUndo } from './abandon-undo.ts';
+import { raiseGuard } from './guard.ts';
 import { identityOf } from './identity.ts';
 import { listJournals, readJournal, writeJournal, type Journal } from './journal.ts';
 import { rollBack, type OnStep } from './roll-back.ts';
@@ -48,7 +49,7 @@ export interface UndoOptions extends UndoPlace {
   /**
    * Called once the server is stopped, while its data is still where it was. May be called again.
    *
-   * @returns whether all that its binlogs have is in the archive, or on its way there
+   * @returns whether all that its binlogs have is in the archive, or in the spool on its way there
    */
   saveTail: () => Promise<boolean>;
   onStep?: OnStep | undefined;
@@ -93,16 +94,13 @@ export async function undoRestore(options: UndoOptions): Promise<UndoResult> {
   const own = known?.workflowId === workflowId && known.undoing?.workflowId === undoId;
   if (own && known.state === 'rolled_back') return await finish(options, known);
   const journal = own && known.state === 'open' ? known : await begin(options);
-  let written = journal.undoing?.written;
   // Whoever keeps the server running may have started it once more.
-  const onStopped = async (): Promise<void> => {
-    ({ written } = await lookOver(options, journal));
-  };
+  const lookAgain = async (): Promise<WrittenFate> => (await lookOver(options, journal)).written;
   try {
-    const done = await rollBack({ ...options, journal, onStopped });
+    const done = await rollBack({ ...options, journal, lookOver: lookAgain });
     if (done.state !== 'rolled_back') throw refused(restoreId, 'a later restore has replaced its data since');
     log.info({ restoreId, undo: undoId }, 'The restore was undone.');
-    return await finish(options, await recordTime(stateDirectory, done, written));
+    return await finish(options, await recordTime(stateDirectory, done));
   } catch (error) {
     if (error instanceof TidemarkError && error.code === 'undo_refused') throw error;
     throw new TidemarkError(
@@ -130,6 +128,7 @@ async function begin(options: UndoOptions): Promise<Journal> {
     if (!force) refuseWritten(restoreId, since);
     journal = { ...journal, undoing: { workflowId: undoId, served, notServingSince, written } };
     await options.beforeMoves?.();
+    await raiseGuard(stateDirectory, restoreId);
   } catch (error) {
     await abandonUndo(journal, options);
     throw error;
@@ -198,20 +197,12 @@ function refused(restoreId: number, reason: string): TidemarkError {
   return new TidemarkError('undo_refused', `Restore ${restoreId} cannot be undone: ${reason}.`);
 }
 
-async function recordTime(
-  stateDirectory: string,
-  journal: Journal,
-  written: WrittenFate | undefined,
-): Promise<Journal> {
+async function recordTime(stateDirectory: string, journal: Journal): Promise<Journal> {
   const { undoing } = journal;
   if (undoing?.notServingSince === undefined || undoing.notServingMs !== undefined) return journal;
   const timed: Journal = {
     ...journal,
-    undoing: {
-      ...undoing,
-      notServingMs: Date.now() - undoing.notServingSince,
-      ...(written !== undefined && { written }),
-    },
+    undoing: { ...undoing, notServingMs: Date.now() - undoing.notServingSince },
   };
   await writeJournal(stateDirectory, timed);
   return timed;

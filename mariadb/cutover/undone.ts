@@ -1,6 +1,6 @@
 /**
  * What a restore had put there, once it is undone: set aside in an instant, and removed by the housekeeping. Where it has
- * what the archive has not, it is kept for a while first.
+ * what the archive may not have yet, it is kept for a while first.
  */
 import { readdir, rename } from 'node:fs/promises';
 import path from 'node:path';
@@ -28,10 +28,11 @@ export async function setAside(stateDirectory: string, journal: Journal, now: nu
   await removeStaging(journal);
   for (const member of members) if (member.missing) await removeIfEmpty(member.live);
   const there = (await directoriesOf(journal)).length > 0;
-  const wanted = undoing?.written === 'kept';
+  // What lies in the spool is not archived yet, and may never be: by a store that is away, or when archiving is off.
+  const wanted = undoing !== undefined && undoing.written !== 'nothing';
   const aside: Journal = {
     ...journal,
-    ...(undoing && wanted && !there && { undoing: { ...undoing, written: 'lost' as const } }),
+    ...(undoing?.written === 'kept' && !there && { undoing: { ...undoing, written: 'lost' as const } }),
     restored: {
       fate: !there ? 'removed' : wanted ? 'kept' : 'removing',
       since: now,

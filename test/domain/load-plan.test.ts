@@ -3,7 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import { planLoad } from '../../domain/load-plan.ts';
 import type { Layout } from '../../domain/layout.ts';
 import type { RestoreMode } from '../../domain/operations.ts';
-import { suits, type TargetFacts } from '../../domain/restore-plan.ts';
+import { planRestore, suits, type TargetFacts } from '../../domain/restore-plan.ts';
 
 const layout: Layout = {
   members: [{ kind: 'data', directory: '/data', mountPoint: false, files: [] }],
@@ -98,5 +98,23 @@ describe('the plan of a dump', () => {
     expect(code(dump, { space })).toBe('disk_full');
     expect(code(dump, { space }, 'in-place')).toBe('planned');
     expect(code(part, { space }, 'in-place')).toBe('disk_full');
+  });
+
+  test('names what earlier restores have left, where there is no room, and nothing where they left nothing', () => {
+    const until = '2026-03-27T17:18:57.000Z';
+    const kept = [
+      { restoreId: 4, what: 'restored' as const, directory: '/data/.tidemark/4/undone', bytes: 70, until },
+      { restoreId: 5, what: 'replaced' as const, directory: '/data/.tidemark/5/previous', bytes: 80, until },
+    ];
+    const space = [{ directory: '/data', freeBytes: 6, usedBytes: 9 }];
+    const said =
+      ' Kept there: 70 bytes in /data/.tidemark/4/undone until 2026-03-27T17:18:57.000Z, what restore 4 had put ' +
+      'there before it was undone; 80 bytes in /data/.tidemark/5/previous until 2026-03-27T17:18:57.000Z, what ' +
+      'restore 5 replaced. Remove what is not needed of it.';
+    expect(() => planLoad(dump, { ...target, space, kept }, 'side-by-side')).toThrow(said);
+    expect(() => planLoad(dump, { ...target, space, kept: [] }, 'side-by-side')).toThrow(/needs less\.$/);
+    const { dump: _whole, ...files } = dump;
+    const tools = { ...target.tools, mariadbBackup: '10.11.19-MariaDB', mbstream: 'there' };
+    expect(() => planRestore(files, { ...target, tools, space, kept }, 'side-by-side')).toThrow(said);
   });
 });

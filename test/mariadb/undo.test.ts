@@ -5,9 +5,9 @@ import { existsSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { cutOver } from '../../mariadb/cutover/cut-over.ts';
-import { guardName } from '../../mariadb/cutover/guard.ts';
+import { guardName, raiseGuard } from '../../mariadb/cutover/guard.ts';
 import { listOpenJournals, readJournal, undoSteps } from '../../mariadb/cutover/journal.ts';
-import { markExpired, removeMarked } from '../../mariadb/cutover/previous.ts';
+import { keptData, markExpired, removeMarked } from '../../mariadb/cutover/previous.ts';
 import { checkStaging } from '../../mariadb/restore/room.ts';
 import { settleOpenJournals } from '../../mariadb/cutover/settle.ts';
 import { inspectUndo, undoRestore, type UndoOptions, type UndoPlace } from '../../mariadb/cutover/undo.ts';
@@ -118,6 +118,7 @@ test('killed before anything is moved, the restored data goes on; afterwards, th
   const place = await restore();
   for (const step of ['before stop', 'after stop']) {
     await killedAt(place, step);
+    if (step === 'after stop') await raiseGuard(stateDirectory, place.restoreId);
     expect([step, await settled()]).toEqual([step, fresh]);
   }
   const moves = undoSteps.flatMap((step) => [`before undo ${step}`, `after undo ${step}`]);
@@ -130,9 +131,45 @@ test('killed before anything is moved, the restored data goes on; afterwards, th
     // The order is given again by whoever had given it.
     expect(await undoRestore(undoing(place))).toMatchObject({ serving: true });
     await tidy();
-    expect(existsSync(path.join(server.folder, '.tidemark'))).toBe(false);
+    // Nobody has looked whether the server came up and wrote in between.
+    const unseen = /reopen|undo stop$/.test(step);
+    expect([step, existsSync(path.join(server.folder, '.tidemark'))]).toEqual([step, unseen]);
+    await tidy(Date.now() + 2 * hourMs);
+    expect([step, existsSync(path.join(server.folder, '.tidemark'))]).toEqual([step, false]);
   }
 });
+
+test.each(['the agent', 'the next call'])(
+  'what a server writes that somebody starts in the middle is kept, where %s goes on',
+  async (who) => {
+    const place = await restore();
+    const undone = path.join(server.folder, '.tidemark', String(place.restoreId), 'undone');
+    const write = async (): Promise<void> => {
+      await server.start();
+      await server.query('INSERT INTO shop.items VALUES (1003)');
+    };
+    const order = undoing(place, { saveTail: () => Promise.resolve(false) });
+    if (who === 'the agent') {
+      await killedAt(place, 'after reopen');
+      expect(existsSync(path.join(stateDirectory, guardName))).toBe(true);
+      await write();
+      expect(await settled()).toEqual(old);
+    } else {
+      const onStep = async (step: string): Promise<void> => {
+        if (step === 'after reopen') await write();
+        if (step === 'after undo out') throw new Error('interrupted');
+      };
+      await expect(undoRestore({ ...order, onStep })).rejects.toMatchObject({ code: 'put_back_failed' });
+    }
+    const done = await undoRestore(order);
+    expect(done).toMatchObject({ written: 'kept', kept: { until: expect.any(String) } });
+    expect(await server.checksums()).toEqual(old);
+    await tidy();
+    expect(existsSync(path.join(undone, 'data', 'shop'))).toBe(true);
+    await tidy(Date.now() + 2 * hourMs);
+    expect(existsSync(undone)).toBe(false);
+  },
+);
 
 test('what was written since is lost only when that is asked for, also when it comes in the last moment', async () => {
   const place = await restore();
@@ -172,7 +209,7 @@ test('what was written since is lost only when that is asked for, also when it c
 });
 
 test.each([true, false])(
-  'what was written since, and is archived (%s), is told: of the restored data goes what is elsewhere, too',
+  'what was written since, and lies in the spool (%s), is told; the restored data is kept: nobody may ever ship it',
   async (saved) => {
     const place = await restore();
     await server.query('INSERT INTO shop.items VALUES (1002)');
@@ -187,13 +224,13 @@ test.each([true, false])(
     expect([swapped, undone.written, undone.kept !== undefined]).toEqual([
       true,
       saved ? 'archived' : 'kept',
-      !saved,
+      true,
     ]);
     const directory = path.join(server.folder, '.tidemark', String(place.restoreId), 'undone');
-    // The undo itself removes nothing: that could take long.
-    expect(existsSync(directory)).toBe(true);
     await tidy();
-    expect(existsSync(directory)).toBe(!saved);
+    expect(existsSync(directory)).toBe(true);
+    const kept = { restoreId: place.restoreId, what: 'restored', directory, until: undone.kept?.until };
+    expect(await keptData(stateDirectory)).toContainEqual({ ...kept, bytes: expect.any(Number) });
     await tidy(Date.now() + 2 * hourMs);
     expect(existsSync(directory)).toBe(false);
   },

@@ -107,7 +107,9 @@ test('what was replaced serves again, its binlogs go on, and what was written in
   const undo = await undoEnd(id);
   expect(undo).toMatchObject({
     status: 'Succeeded',
-    message: expect.stringMatching(/was undone\..*What was written since the restore is in the archive/),
+    message: expect.stringMatching(
+      /was undone\..*What was written since the restore is archived, .* is kept until/,
+    ),
   });
   expect(undo.not_serving_ms).toBeGreaterThan(0);
   expect(await rows()).toEqual(['before the restore', 'in the backup', 'in the last moment']);

@@ -4,7 +4,7 @@ import { execFile } from 'node:child_process';
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { listOpenJournals } from '../../mariadb/cutover/journal.ts';
+import { listJournals, listOpenJournals } from '../../mariadb/cutover/journal.ts';
 import type { TestService } from './stack.ts';
 import { until } from './until.ts';
 
@@ -14,9 +14,14 @@ export async function expectCleanHost(service: TestService): Promise<void> {
   const folder = path.join(path.dirname(service.server.dataDirectory), '.tidemark');
   const left = async (): Promise<string[]> => {
     const names: string[] = [];
-    for (const restore of await readdir(folder).catch(() => []))
-      names.push(...(await readdir(path.join(folder, restore)).catch(() => [])));
-    return [...new Set(names)].filter((name) => name !== 'previous');
+    const journals = await listJournals(service.stateDirectory);
+    for (const restore of await readdir(folder).catch(() => [])) {
+      const journal = journals.find(({ restoreId }) => String(restoreId) === restore);
+      const kept = journal?.restored?.fate === 'kept' ? ['previous', 'undone'] : ['previous'];
+      const found = await readdir(path.join(folder, restore)).catch(() => []);
+      names.push(...found.filter((name) => !kept.includes(name)));
+    }
+    return [...new Set(names)];
   };
   // What a restore had put there goes a moment after its undo has ended.
   await until(async () => (await left()).every((name) => name !== 'undone'));

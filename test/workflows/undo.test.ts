@@ -97,9 +97,16 @@ test('it says that the data from before serves, for how long nobody was served, 
 
 test('it says whether what was written since is archived, or where it is kept', async () => {
   const { told } = await ended({ force: true }, async () => ({ ...done, written: 'archived' }));
-  expect(told.at(-1)?.message).toMatch(/before it\. What was written since the restore is in the archive/);
+  expect(told.at(-1)?.message).toMatch(
+    /before it\. What was written since the restore is archived, .* or waits for that in the agent's spool\.$/,
+  );
   await plane?.close();
   const kept = { directories: ['/var/lib/.tidemark/3/undone/data'], until: '2026-03-27T17:18:57.000Z' };
+  const first = await ended({ force: true }, async () => ({ ...done, written: 'archived', kept }));
+  expect(first.told.at(-1)?.message).toMatch(
+    /spool\. .* is kept until 2026-03-27T17:18:57\.000Z, .*\/undone\/data\.$/,
+  );
+  await plane?.close();
   const other = await ended({ force: true }, async () => ({ ...done, written: 'kept', kept }));
   expect(other.told.at(-1)?.message).toMatch(/is kept until 2026-03-27T17:18:57\.000Z, .*\/undone\/data\.$/);
 });
