@@ -12,6 +12,7 @@ import type { Layout } from '../../domain/layout.ts';
 import type { Attempt } from '../context.ts';
 import { startChild, type Child } from '../processes/child.ts';
 import { findProgram } from '../programs.ts';
+import { greets } from '../server/greeting.ts';
 import { connect, type Connection } from '../server/sql.ts';
 import { tellingLines } from './private-log.ts';
 import { isMissing } from './files.ts';
@@ -67,8 +68,8 @@ export async function withPrivateServer<T>(
   attempt.signal.addEventListener('abort', onAbort, { once: true });
   let place: SocketPlace | undefined;
   try {
-    await waitForSocket(options, child, folder);
     place = await reachSocket(folder);
+    await waitForServer(options, child, folder, place.socket);
     const server = { server: options.server, socket: place.socket, user: privateAccount, password };
     const connection = await connectAsAdministrator(server, folder);
     await rm(path.join(folder, 'init.sql'), { force: true });
@@ -142,13 +143,18 @@ async function start(options: PrivateServerOptions): Promise<Child> {
   });
 }
 
-/** The socket appears when the server is about to accept connections. */
-async function waitForSocket(options: PrivateServerOptions, child: Child, folder: string): Promise<void> {
+async function waitForServer(
+  options: PrivateServerOptions,
+  child: Child,
+  folder: string,
+  socket: string,
+): Promise<void> {
   const { server, attempt } = options;
   const limit = Date.now() + server.start_timeout;
   let ended = false;
   void child.exited.then(() => (ended = true));
-  while (await isMissing(path.join(folder, 's'))) {
+  // The socket is there a moment before the server listens on it.
+  while ((await isMissing(path.join(folder, 's'))) || !(await greets(socket))) {
     attempt.signal.throwIfAborted();
     if (ended) throw await startError(child, folder);
     if (Date.now() > limit) {

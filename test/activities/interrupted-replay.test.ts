@@ -129,7 +129,7 @@ test('is made anew, and ends where the binlogs end', async () => {
   const { seconds, ...same } = report;
   expect(seconds).toBeGreaterThan(0);
   expect(await run(() => replayBinlogs(order))).toMatchObject(same);
-  expect(await replayedTo(folder)).toEqual(report);
+  expect(await replayedTo(folder)).toMatchObject(same);
   const { reached } = await run(() => checkCopy(order));
   expect(reached).toEqual({
     gtid: archived.gtid,
