@@ -81,6 +81,7 @@ export const timelineFields = {
   parent: timelineId.exactOptional(),
   branch: archivePoint.exactOptional(),
   branchTime: instant.exactOptional(),
+  replaced: z.strictObject({ file, position: size }).exactOptional(),
   begins: archivePoint,
   cause: z.enum(timelineCauses),
   createdAt: instant,

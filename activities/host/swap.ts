@@ -1,5 +1,6 @@
 /** The moments in which the server does not serve: the cut-over, its undoing, and the steps of a restore in place. */
 import { rm } from 'node:fs/promises';
+import type { BinlogPoint } from '../../domain/archive/facts.ts';
 import { messageOf, TidemarkError } from '../../domain/errors.ts';
 import { dataDirectory } from '../../domain/layout.ts';
 import { startOf } from '../../domain/progress.ts';
@@ -9,9 +10,9 @@ import { putBack } from '../../mariadb/cutover/put-back.ts';
 import { replicasOf } from '../../mariadb/cutover/replicas.ts';
 import type { Attempt } from '../../mariadb/context.ts';
 import { lowerPacket } from '../../mariadb/dump/packet.ts';
-import { noteRestore } from '../../mariadb/follow/restored.ts';
+import { noteEnd, noteRestore } from '../../mariadb/follow/restored.ts';
 import { forgetSeen } from '../../mariadb/follow/seen.ts';
-import { saveTail } from '../../mariadb/follow/tail.ts';
+import { binlogEnd, saveTail } from '../../mariadb/follow/tail.ts';
 import { beginInPlace, emptyData } from '../../mariadb/restore/in-place.ts';
 import { closeInPlace } from '../../mariadb/restore/in-place-record.ts';
 import { endLineage } from '../../mariadb/server/lineage.ts';
@@ -81,7 +82,8 @@ export function swapActivities(host: Host): SwapActivities {
         const swap = await swapOf(host, order);
         const owner = await serverOwner(swap.server, dataDirectory(swap.layout));
         // Of one that is refused, nothing may be told: its server goes on with the data and the binlog that it has.
-        const beforeRemoval = (): Promise<void> => noteReplacement(host, order, trial);
+        const beforeRemoval = async (): Promise<void> =>
+          await noteReplacement(host, order, trial, await binlogEnd(swap.layout));
         await emptyData({ ...swap, owner, beforeRemoval });
       });
     },
@@ -99,8 +101,17 @@ export function swapActivities(host: Host): SwapActivities {
   };
 }
 
-/** What is there next is another life of the data, and where it comes from is for whoever follows the binlog. */
-async function noteReplacement(host: Host, order: HostRestoreInput, { folder }: Attempt): Promise<void> {
+/**
+ * What is there next is another life of the data, and where it comes from is for whoever follows the binlog.
+ *
+ * @param replaced where the binlog of what was there ends; left out where that is told otherwise
+ */
+async function noteReplacement(
+  host: Host,
+  order: HostRestoreInput,
+  { folder }: Attempt,
+  replaced?: BinlogPoint,
+): Promise<void> {
   const { service_id: serviceId, state_directory: stateDirectory } = host.settings;
   const { restoreId, workflowId, mode } = order;
   const { binlog, lineage, ...manifest } = await manifestOf(host, order, folder);
@@ -113,6 +124,7 @@ async function noteReplacement(host: Host, order: HostRestoreInput, { folder }: 
     restoreId,
     workflowId,
     mode,
+    ...(replaced && { replaced }),
     ...(own &&
       branch && {
         branch: branch.place,
@@ -137,7 +149,10 @@ async function swapOf(host: Host, order: HostRestoreInput): Promise<CutOverOptio
     staging,
     keepPreviousMs: order.keepPreviousMs ?? settings.restore.keep_previous,
     log,
-    onStopped: () => saveTail({ stateDirectory, layout, spoolSize, log }),
+    onStopped: async () => {
+      await saveTail({ stateDirectory, layout, spoolSize, log });
+      await noteEnd(stateDirectory, order.workflowId, await binlogEnd(layout));
+    },
   };
 }
 

@@ -92,6 +92,11 @@ export interface TimelineFacts {
    * knows; a restore to an instant knows it.
    */
   branchTime?: string;
+  /**
+   * Where the binlog of what was there before a restore ended, once that server was stopped: beyond it nothing was
+   * written. Left out where nobody looked.
+   */
+  replaced?: BinlogPoint;
   /** Where its own binlogs begin. */
   begins: ArchivePoint;
   cause: TimelineCause;

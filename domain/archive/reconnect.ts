@@ -17,6 +17,8 @@ import { branchAt, endOf, holeBefore, type NewHole, unknownBefore, type Verdict 
 export interface RestoredPoint {
   /** What the data is that was put in place; left out where no timeline of this service has it. */
   parent?: { timeline: string; branch: ArchivePoint };
+  /** Where the binlog of what was there before ended; left out where nobody looked. */
+  replaced?: BinlogPoint;
 }
 
 export interface Circumstances {
@@ -191,7 +193,7 @@ async function dataWentBack(
 async function afterRestore(
   current: ArchivedTimeline,
   server: ServerView,
-  { parent }: RestoredPoint,
+  { parent, replaced }: RestoredPoint,
 ): Promise<Verdict> {
   const common = await commonFile(current, server);
   const index = server.files.findIndex(({ file }) => file === common?.file) + 1;
@@ -200,11 +202,12 @@ async function afterRestore(
   const whole = common !== undefined || /\D0*1$/.test(begins.file);
   if (!whole) return unknownBefore(current, 'restore', begins);
   // What was there before is archived up to its end; what is there now comes of a backup of which no binlog is.
-  if (!parent) return { kind: 'new_timeline', timeline: { cause: 'restore', begins } };
+  const begun = { cause: 'restore' as const, begins, ...(replaced && { replaced }) };
+  if (!parent) return { kind: 'new_timeline', timeline: begun };
   const { timeline, branch } = parent;
   // Then something was written in between, which leads from the one to the other and is in none of them.
   if (compareGtids(begins.gtid, branch.gtid) === 'ahead') return unknownBefore(current, 'restore', begins);
-  return { kind: 'new_timeline', timeline: { cause: 'restore', parent: timeline, branch, begins } };
+  return { kind: 'new_timeline', timeline: { ...begun, parent: timeline, branch } };
 }
 
 /**

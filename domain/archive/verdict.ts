@@ -9,6 +9,8 @@ export interface NewTimeline {
   branch?: ArchivePoint;
   /** As in TimelineFacts. */
   branchTime?: string;
+  /** As in TimelineFacts. */
+  replaced?: BinlogPoint;
   begins: ArchivePoint;
 }
 

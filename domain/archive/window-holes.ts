@@ -1,9 +1,9 @@
 /** What of the time of a window cannot be had, and why. */
 import { isIn } from './backups.ts';
-import { type HoleFacts, holeCauses } from './facts.ts';
+import { type BinlogPoint, type HoleFacts, holeCauses } from './facts.ts';
 import { compareText, microInstant, microseconds, sortable } from './instants.ts';
 import type { Archive } from './reach.ts';
-import { sampledWithin } from './stretches.ts';
+import { sampledWithin, type StretchFacts } from './stretches.ts';
 
 /**
  * Besides what the follower found: binlogs are there, and no backup that leads to them; what was written then, if
@@ -120,6 +120,12 @@ function unreachedParts({ facts, reaches }: Archive): (Part & { timeline: string
   });
 }
 
+/**
+ * A restore whose host did not say where the binlog of what it replaced ended: after so short a time (microseconds) it is
+ * taken for its cut-over, and for a server that was started again in between after any longer one.
+ */
+const cutOverWithin = 10_000_000;
+
 /** Whether the server was stopped, with all that it had written archived, until it was started with restored data. */
 function isStopped({ facts }: Archive, { from, to }: Part): boolean {
   const { stretches, timelines } = facts;
@@ -133,11 +139,25 @@ function isStopped({ facts }: Archive, { from, to }: Part): boolean {
   if (ended?.closed !== 'stop' || !begun) return false;
   const timeline = timelines.find(({ id }) => id === begun.timeline);
   if (timeline?.cause !== 'restore' || !isIn(begun, timeline.begins)) return false;
+  if (!endsWith(ended, timeline.replaced, microseconds(to) - microseconds(from))) return false;
   // One of which nothing is archived.
   return !timelines.some(({ id, createdAt }) => {
     const at = sortable(createdAt);
     return id !== timeline.id && at > (ended.toTime ?? from) && at < to;
   });
+}
+
+/**
+ * That a file was closed by a stop does not say that the server was not started again: what it wrote then may be in files
+ * that nobody read.
+ */
+function endsWith(
+  { endFile, endPosition }: StretchFacts,
+  replaced: BinlogPoint | undefined,
+  lasted: number,
+): boolean {
+  if (!replaced) return lasted <= cutOverWithin;
+  return replaced.file === endFile && replaced.position === endPosition;
 }
 
 function without(parts: readonly Part[], { from, to }: { from: string; to?: string }): Part[] {

@@ -168,7 +168,7 @@ export const hostErrors = {
     409,
     false,
     'A private server could not be started on the restored copy, or did not find in it what the backup promised.',
-    'The message ends with what the server logged. The target was not touched.',
+    'The message ends with what the server logged. Side by side, the target was not touched; in place, the message of the restore says what became of the old data.',
   ),
   server_stop_failed: entry(
     409,

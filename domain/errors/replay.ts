@@ -24,6 +24,6 @@ export const replayErrors = {
     409,
     false,
     'The private server could not replay the binlogs, or did not come to where they end.',
-    'The message names the transaction and the number of the error of MariaDB. Restore to just before it; the target was not touched.',
+    'The message names the transaction and the number of the error of MariaDB. Restore to just before it. Side by side, the target was not touched; in place, the message of the restore says what became of the old data.',
   ),
 } as const satisfies Record<string, ErrorEntry>;

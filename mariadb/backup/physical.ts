@@ -9,7 +9,7 @@ import { TidemarkError } from '../../domain/errors.ts';
 import type { Layout } from '../../domain/layout.ts';
 import type { BinlogPosition } from '../../domain/manifest.ts';
 import { majorVersion } from '../../domain/versions.ts';
-import type { Attempt } from '../context.ts';
+import type { Attempt, Log } from '../context.ts';
 import { findProgram, programVersion } from '../programs.ts';
 import { failedStage, startPipeline, type Pipeline, type StageResult } from '../processes/pipeline.ts';
 import { readAtRest } from '../server/at-rest.ts';
@@ -88,7 +88,7 @@ export async function startPhysicalBackup({
 }: PhysicalBackupOptions): Promise<RunningBackup> {
   await findProgram(server, 'mariadb-backup');
   const [facts, toolVersion] = await Promise.all([
-    askServer(server),
+    askServer(server, attempt.log),
     programVersion(server, 'mariadb-backup'),
   ]);
   requireForBackup(facts, toolVersion);
@@ -175,10 +175,10 @@ export async function startPhysicalBackup({
 
 type AskedFacts = ServerFacts & { atRest: AtRest | undefined };
 
-async function askServer(server: ServerSettings): Promise<AskedFacts> {
+async function askServer(server: ServerSettings, log: Log): Promise<AskedFacts> {
   await using connection = await connect(server);
   const facts = await readFacts(connection);
-  return { ...facts, atRest: await readAtRest(connection, facts) };
+  return { ...facts, atRest: await readAtRest(connection, facts, log) };
 }
 
 function notJoined(results: readonly StageResult[]): TidemarkError {

@@ -11,7 +11,7 @@ import type { BinlogPosition, DumpContent } from '../../domain/manifest.ts';
 import { bytesReadBy } from '../backup/estimate.ts';
 import { bytesCompressed } from '../backup/outcome.ts';
 import type { RunningBackup } from '../backup/physical.ts';
-import type { Attempt } from '../context.ts';
+import type { Attempt, Log } from '../context.ts';
 import { failedStage, startPipeline, type Pipeline } from '../processes/pipeline.ts';
 import { findProgram, programVersion } from '../programs.ts';
 import { readAtRest } from '../server/at-rest.ts';
@@ -58,7 +58,7 @@ export async function startDump({
 }): Promise<RunningBackup<DumpFacts>> {
   await findProgram(server, 'mariadb-dump');
   const toolVersion = await programVersion(server, 'mariadb-dump');
-  const { facts, subject } = await askServer(server, filter);
+  const { facts, subject } = await askServer(server, filter, attempt.log);
   attempt.signal.throwIfAborted();
   const scratch = await createDumpScratch(server, attempt.folder);
   const tidyUp = (): Promise<void> => rm(scratch.folder, { recursive: true, force: true });
@@ -112,11 +112,12 @@ type AskedFacts = ServerFacts & { atRest: AtRest | undefined };
 async function askServer(
   server: ServerSettings,
   filter: DumpFilter,
+  log: Log,
 ): Promise<{ facts: AskedFacts; subject: DumpSubject }> {
   await using connection = await connect(server);
   const facts = await readFacts(connection);
   requireForDump(facts);
-  const atRest = await readAtRest(connection, facts);
+  const atRest = await readAtRest(connection, facts, log);
   return { facts: { ...facts, atRest }, subject: await inspectSubject(connection, filter) };
 }
 

@@ -105,9 +105,12 @@ async function restoreOf(
     await forgetRestore(stateDirectory);
     return undefined;
   }
-  const { branch } = note;
+  const { branch, replaced } = note;
   const timeline = note.timeline ?? (branch && (await onlyWith(timelines, branch)));
-  return branch && timeline !== undefined ? { parent: { timeline, branch } } : {};
+  return {
+    ...(branch && timeline !== undefined && { parent: { timeline, branch } }),
+    ...(replaced && { replaced }),
+  };
 }
 
 /** The one timeline that has a place archived; undefined where several have. */

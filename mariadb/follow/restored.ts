@@ -4,6 +4,8 @@
  */
 import path from 'node:path';
 import { z } from 'zod';
+import type { BinlogPoint } from '../../domain/archive/facts.ts';
+import { comparePlaces } from '../../domain/archive/stretches.ts';
 import { TidemarkError } from '../../domain/errors.ts';
 import { readJournal } from '../cutover/journal.ts';
 import { makeDirectory, readRecord, removeDurably, writeDurably } from '../restore/files.ts';
@@ -17,6 +19,8 @@ const schema = z.object({
   branch: z.object({ file: z.string(), position: z.number(), gtid: z.string() }).exactOptional(),
   /** Of these; left out where the backup does not say it. */
   timeline: z.string().exactOptional(),
+  /** Where the binlog of what is replaced ended, once its server was stopped; left out while nobody looked. */
+  replaced: z.object({ file: z.string(), position: z.number() }).exactOptional(),
   /** When it began. */
   at: z.string(),
 });
@@ -24,14 +28,52 @@ export type RestoredNote = z.infer<typeof schema>;
 
 const fileOf = (stateDirectory: string): string => path.join(stateDirectory, 'restored.json');
 
-/** Once this returns, it survives a power cut. Repeated, it changes nothing. */
+/**
+ * Once this returns, it survives a power cut. May be repeated: of what is replaced it keeps the latest end that was told,
+ * because some of the files may be gone by then.
+ */
 export async function noteRestore(stateDirectory: string, note: Omit<RestoredNote, 'at'>): Promise<void> {
-  const { restoreId, workflowId } = note;
+  const { restoreId, workflowId, replaced: end, ...rest } = note;
   const journal = await readJournal(stateDirectory, restoreId);
   // Then it was read already, maybe.
   if (journal?.workflowId === workflowId && journal.state === 'committed') return;
   await makeDirectory(stateDirectory, 0o700);
-  await writeDurably(fileOf(stateDirectory), JSON.stringify({ ...note, at: new Date().toISOString() }));
+  const told = (await noteOf(stateDirectory, workflowId))?.replaced;
+  const replaced = told && (!end || comparePlaces(told, end) > 0) ? told : end;
+  await write(stateDirectory, {
+    restoreId,
+    workflowId,
+    ...rest,
+    ...(replaced && { replaced }),
+    at: new Date().toISOString(),
+  });
+}
+
+/**
+ * Where the binlog of what this restore replaces ends, now that its server is stopped: the server may have written since
+ * an earlier attempt. Nothing is noted where there is no note of this restore.
+ *
+ * @param replaced undefined where it is not known
+ */
+export async function noteEnd(
+  stateDirectory: string,
+  workflowId: string,
+  replaced: BinlogPoint | undefined,
+): Promise<void> {
+  const note = await noteOf(stateDirectory, workflowId);
+  if (!note) return;
+  const { replaced: _, ...rest } = note;
+  await write(stateDirectory, { ...rest, ...(replaced && { replaced }) });
+}
+
+/** One that cannot be read is nobody's: it keeps no restore from being noted. */
+async function noteOf(stateDirectory: string, workflowId: string): Promise<RestoredNote | undefined> {
+  const note = await readNote(stateDirectory).catch(() => undefined);
+  return note?.workflowId === workflowId ? note : undefined;
+}
+
+async function write(stateDirectory: string, note: RestoredNote): Promise<void> {
+  await writeDurably(fileOf(stateDirectory), JSON.stringify(note));
 }
 
 /** It has a timeline, or the data was put back. */

@@ -6,6 +6,7 @@ import { createReadStream, createWriteStream } from 'node:fs';
 import { type FileHandle, open, readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import type { BinlogPoint } from '../../domain/archive/facts.ts';
 import { clearInUse } from '../../domain/archive/track.ts';
 import { uint32 } from '../../domain/binlog/bytes.ts';
 import { eventTypes } from '../../domain/binlog/event-types.ts';
@@ -47,9 +48,7 @@ export async function saveTail({ stateDirectory, layout, spoolSize, log }: TailO
     const spool = new Spool(folder);
     const note = await spool.left();
     if (!note || layout.binlogBasename === '') return false;
-    const { directory } = layout.members.find(({ kind }) => kind === 'binlog') ?? {
-      directory: dataDirectory(layout),
-    };
+    const directory = binlogDirectory(layout);
     let room = spoolSize - (await spool.usedBytes());
     const known = (await spool.files()).at(-1);
     const newest = known ?? note.file;
@@ -79,12 +78,27 @@ export async function saveTail({ stateDirectory, layout, spoolSize, log }: TailO
   }
 }
 
+/** Where the binlog of a server that is stopped ends; undefined where it has none that can be read. */
+export async function binlogEnd(layout: Layout): Promise<BinlogPoint | undefined> {
+  const { binlogBasename: basename } = layout;
+  if (basename === '') return undefined;
+  const directory = binlogDirectory(layout);
+  const file = (await binlogsFrom(directory, basename)).at(-1);
+  if (file === undefined) return undefined;
+  const found = await stat(path.join(directory, file)).catch(() => undefined);
+  return found && { file, position: found.size };
+}
+
+function binlogDirectory(layout: Layout): string {
+  return layout.members.find(({ kind }) => kind === 'binlog')?.directory ?? dataDirectory(layout);
+}
+
 /** The names of the server's binlogs, from one on, in their order. */
-async function binlogsFrom(directory: string, basename: string, first: string): Promise<string[]> {
+async function binlogsFrom(directory: string, basename: string, first?: string): Promise<string[]> {
   const names = await readdir(directory).catch(() => []);
   return names
     .filter((name) => name.startsWith(`${basename}.`) && /^\d+$/.test(name.slice(basename.length + 1)))
-    .filter((name) => numberOf(name) >= numberOf(first))
+    .filter((name) => first === undefined || numberOf(name) >= numberOf(first))
     .toSorted((a, b) => numberOf(a) - numberOf(b));
 }
 

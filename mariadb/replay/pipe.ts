@@ -108,8 +108,5 @@ function refuseFailure([read, applied]: StageResult[], signal: AbortSignal): voi
 }
 
 function failed(what: string): TidemarkError {
-  return new TidemarkError(
-    'replay_failed',
-    `Replaying the binlogs by mariadb-binlog failed: ${what}. The target was not touched.`,
-  );
+  return new TidemarkError('replay_failed', `Replaying the binlogs by mariadb-binlog failed: ${what}.`);
 }

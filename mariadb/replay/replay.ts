@@ -164,7 +164,7 @@ async function byRelayLog(
     throw new TidemarkError(
       'replay_failed',
       `The replay of the binlogs stopped at ${place} ${what}; it should have come to ` +
-        `${proven.lastEnd.file}:${proven.lastEnd.position}. The target was not touched.`,
+        `${proven.lastEnd.file}:${proven.lastEnd.position}.`,
     );
   }
   return undefined;
@@ -269,8 +269,7 @@ async function requireLeftAlone({ definitions }: ProvenReplay, names: ReadonlySe
     throw new TidemarkError(
       'replay_failed',
       `The replay leaves out the table ${name}, whose rows no backup has, and a statement in the binlogs makes another ` +
-        'table of it, or changes others with it. Begin with a backup that was taken after that, or stop before it. ' +
-        'The target was not touched.',
+        'table of it, or changes others with it. Begin with a backup that was taken after that, or stop before it.',
     );
   }
 }
@@ -281,7 +280,7 @@ async function requireGtid(connection: Connection, { gtid, file, position }: Arc
   if (state(row?.state ?? '') === state(gtid)) return;
   throw new TidemarkError(
     'replay_failed',
-    `The replay came to ${row?.state ?? 'no GTID'}, and ${file}:${position} is at ${gtid}. The target was not touched.`,
+    `The replay came to ${row?.state ?? 'no GTID'}, and ${file}:${position} is at ${gtid}.`,
   );
 }
 

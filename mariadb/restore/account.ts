@@ -85,7 +85,7 @@ function refused(user: string, reason: string, cause?: unknown): TidemarkError {
   return new TidemarkError(
     'private_server_failed',
     `The agent's account ${user} cannot sign on to the restored data: ${reason}. Give the account a password in the ` +
-      'file that server.client_file names, or run the agent as the system user of that name. The target was not touched.',
+      'file that server.client_file names, or run the agent as the system user of that name.',
     { cause },
   );
 }

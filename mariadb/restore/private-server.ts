@@ -181,7 +181,7 @@ async function startError(child: Child, folder: string): Promise<TidemarkError> 
   }
   return new TidemarkError(
     'private_server_failed',
-    `A private server could not be started on the restored copy: ${said} The target was not touched.`,
+    `A private server could not be started on the restored copy: ${said}`,
   );
 }
 

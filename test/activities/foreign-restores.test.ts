@@ -1,6 +1,6 @@
 /** Backups of others that come back whole, in the forms in which people have them. */
 import { afterAll, beforeAll, beforeEach, expect, jest, test } from '@jest/globals';
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import path from 'node:path';
 import type { HostRestoreInput } from '../../activities/host/contract.ts';
@@ -11,6 +11,7 @@ import { restoreActivities } from '../../activities/host/restore.ts';
 import { swapActivities } from '../../activities/host/swap.ts';
 import { newAgeIdentity } from '../../domain/age-identity.ts';
 import type { ForeignMethod } from '../../domain/foreign.ts';
+import type { RestoredNote } from '../../mariadb/follow/restored.ts';
 import { lockServer } from '../../mariadb/server-lock.ts';
 import { sealSourceFor } from '../../sealing/for-source.ts';
 import { runActivity } from '../support/activity.ts';
@@ -112,6 +113,27 @@ async function materialize(order: HostRestoreInput): Promise<void> {
   expect(reached).toMatchObject({ gtid: expect.stringMatching(/^0-\d+-\d+$/) });
 }
 
+interface BinlogEnd {
+  File: string;
+  Position: number;
+}
+
+async function binlogEnd(): Promise<BinlogEnd> {
+  const [status] = await server.query<BinlogEnd>('SHOW MASTER STATUS');
+  return status!;
+}
+
+/** What the server wrote as it stopped is in it, too. */
+async function expectEndNoted(
+  { workflowId }: HostRestoreInput,
+  { File, Position }: BinlogEnd,
+): Promise<void> {
+  const file = path.join(host.settings.state_directory, 'restored.json');
+  const note = JSON.parse(await readFile(file, 'utf8')) as RestoredNote;
+  expect(note).toMatchObject({ workflowId, replaced: { file: File } });
+  expect(note.replaced?.position).toBeGreaterThan(Position);
+}
+
 test.each([
   ['full', 'a folder', {}],
   [
@@ -125,7 +147,9 @@ test.each([
     const order = await examined(name, fields);
     expect(order.foreign?.facts).toMatchObject({ form });
     await materialize(order);
+    const end = await binlogEnd();
     await run(() => swapActivities(host).cutOver(order));
+    await expectEndNoted(order, end);
     expect(await server.checksums()).toEqual(before);
     expect(await server.query("SHOW DATABASES LIKE 'later'")).toEqual([]);
   },
@@ -157,8 +181,12 @@ test('one under a passphrase of age comes back in place', async () => {
   });
   const swap = swapActivities(host);
   await run(() => restoreActivities(host).verifyObjects(order));
+  const end = await binlogEnd();
   await run(() => swap.stopServer(order));
   await run(() => swap.emptyData(order));
+  // Once more, as after an answer that was lost: there is no binlog any more.
+  await run(() => swap.emptyData(order));
+  await expectEndNoted(order, end);
   await materialize(order);
   await run(() => swap.startServer(order));
   expect(await server.checksums()).toEqual(before);

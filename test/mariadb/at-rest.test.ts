@@ -17,6 +17,8 @@ import { runFolder } from '../support/run.ts';
 let server: TestServer;
 let target: TestServer;
 let plain: TestServer;
+/** Which has encrypted tables, and does not tell of them. */
+let silent: TestServer;
 let backup: TestBackup;
 const keyFile = (of: TestServer): string => path.join(of.folder, 'keys.txt');
 const keys =
@@ -36,13 +38,14 @@ async function startEncrypted(name: string, options: string[] = []): Promise<Tes
 }
 
 beforeAll(async () => {
-  [server, target, plain] = await Promise.all([
+  [server, target, plain, silent] = await Promise.all([
     startEncrypted(
       'source',
       settings.map((name) => `${name}=ON`),
     ),
     startEncrypted('target'),
     startTestServer({ name: 'plain' }),
+    startEncrypted('silent', ['innodb_encrypt_log=ON', 'innodb_tablespaces_encryption=OFF']),
   ]);
   await server.query('CREATE DATABASE shop');
   await server.query('CREATE TABLE shop.orders (id INT PRIMARY KEY, note VARCHAR(90)) ENCRYPTION_KEY_ID=2');
@@ -50,7 +53,7 @@ beforeAll(async () => {
   await server.query("CREATE TABLE shop.old (a VARCHAR(90)) ENGINE=Aria SELECT 'another secret' AS a");
   backup = await takeTestBackup(server);
 });
-afterAll(() => Promise.all([server?.remove(), target?.remove(), plain?.remove()]));
+afterAll(() => Promise.all([server?.remove(), target?.remove(), plain?.remove(), silent?.remove()]));
 
 async function noted(of: TestServer): Promise<AtRest | undefined> {
   const running = await startPhysicalBackup({
@@ -76,6 +79,17 @@ test('a backup notes what its server keeps encrypted, and by which keys', async 
   // With keys, and nothing that is encrypted.
   expect(await noted(target)).toBeUndefined();
   expect(await noted(plain)).toBeUndefined();
+});
+
+test('of a server that does not tell of its encrypted tables a backup notes the rest', async () => {
+  await expect(
+    silent.query('SELECT 1 FROM information_schema.INNODB_TABLESPACES_ENCRYPTION'),
+  ).rejects.toThrow();
+  expect(await noted(silent)).toEqual({
+    plugin: 'file_key_management',
+    settings: ['innodb_encrypt_log'],
+    keyIds: [1],
+  });
 });
 
 test('a host says which keys its server has, and no more', async () => {

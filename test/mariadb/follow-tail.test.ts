@@ -3,7 +3,7 @@ import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { allHeaders, rebuilt } from '../support/archived.ts';
-import { saveTail, type TailOptions } from '../../mariadb/follow/tail.ts';
+import { binlogEnd, saveTail, type TailOptions } from '../../mariadb/follow/tail.ts';
 import { inspectLayout } from '../../mariadb/server/layout.ts';
 import { archived, archiveOf, type Following, type Place, writeRows } from '../support/follower.ts';
 import { silentLog, startTestServer, type TestServer } from '../support/mariadb.ts';
@@ -90,7 +90,11 @@ test('what was written after the follower was ended is archived, in several file
   await server.stop();
   expect([await take(), await take()]).toEqual([true, true]);
   expect(warnings).toEqual([]);
+  const end = await binlogEnd(await inspectLayout(server.settings));
   await expectArchived(first, timeline);
+  // What is archived ends where the binlog does.
+  const [last] = (await allHeaders(place.archive, timeline)).filter(({ closed }) => closed === 'stop');
+  expect(end).toEqual({ file: last?.file, position: last?.end });
 });
 
 test('the same where it was read from the middle of a file on, and what was read had not been shipped', async () => {

@@ -403,6 +403,7 @@ test('a restore of ours branches where its backup stands, and undoing it goes on
     mode: 'in-place',
     branch: { file: 'bin.000001', position, gtid },
     timeline: first,
+    replaced: { file: 'bin.000002', position: 700 },
   });
   await server.start();
   await write(2);
@@ -411,6 +412,7 @@ test('a restore of ours branches where its backup stands, and undoing it goes on
     cause: 'restore',
     parent: first,
     branch: { file: 'bin.000001', position, gtid },
+    replaced: { file: 'bin.000002', position: 700 },
     begins: { file: 'bin.000001', position: 0, gtid: '' },
   });
   expect(found().holes).toEqual([]);

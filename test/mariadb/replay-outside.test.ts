@@ -141,7 +141,8 @@ test('by mariadb-binlog each transaction is counted that comes to the server, of
   const more = { ...proven, begun: proven.begun + 1 };
   await expect(replayCopy(own, more, { way: 'pipe' })).rejects.toMatchObject({
     code: 'replay_failed',
-    message: expect.stringMatching(/transactions were begun, and the binlogs have/),
+    // Whether the target was touched, this does not know: in place its data is gone.
+    message: expect.stringMatching(/transactions were begun, and the binlogs have \d+ there\.$/),
   });
 }, 60_000);
 

@@ -269,13 +269,15 @@ describe('after it connected again, a follower', () => {
     };
     world.rotate();
     world.write();
-    const restored = { parent: { timeline: 'line 0', branch } };
+    const replaced = { file: 'bin.000001', position: 310 };
+    const restored = { parent: { timeline: 'line 0', branch }, replaced };
     expect(await archive.follow(world, restored)).toEqual({
       kind: 'new_timeline',
       timeline: {
         cause: 'restore',
         parent: 'line 0',
         branch,
+        replaced,
         begins: { file: 'bin.000001', position: 0, gtid: '0-1-1' },
       },
     });

@@ -67,8 +67,10 @@ function carryOut(
 }
 
 /** After the server had been on another timeline. */
-function cameBack({ ticks }: Life): boolean {
-  return ticks.some(({ ends }, index) => index > 0 && ends > ticks[index - 1]!.ends + 1);
+function cameBack({ ticks, unfollowed }: Life): boolean {
+  return ticks.some(
+    (tick, index) => index > 0 && tick.ends > ticks[index - 1]!.ends + 1 && !unfollowed.has(tick),
+  );
 }
 
 /** As `expect` would, in a hundredth of its time. */

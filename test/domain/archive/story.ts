@@ -36,6 +36,10 @@ export interface Life {
   /** What of its first file was there before it began. */
   prefix: number;
   ticks: Tick[];
+  /** Ticks of a server that was started again while nobody followed. */
+  unfollowed: Set<Tick>;
+  /** Where the binlog of what was there before ended; left out where nobody looked. */
+  replaced?: { file: string; position: number };
   /** How many ticks it had each time that its server was stopped, after the last one of a chapter. */
   stops: number[];
 }
@@ -102,16 +106,27 @@ export function tellStory(seed: number, { known }: { known: boolean }): Story {
   const copies: Copy[] = [];
   let now = born;
   let current = begin(dice, lives, undefined, now);
+  // What came to the stories later moves nothing of what was told before.
+  const later = new Dice(seed * 6007 + 5);
+  for (let warm = 0; warm < 5; warm += 1) later.roll(2);
   const chapters = 1 + dice.roll(5);
   for (let chapter = 0; chapter < chapters; chapter += 1) {
     now = live(dice, current, now, copies, known);
     if (chapter === chapters - 1) break;
-    if (dice.chance(80)) current.stops.push(current.ticks.length);
+    const stopped = dice.chance(80);
+    if (stopped) current.stops.push(current.ticks.length);
+    const alone = stopped && later.chance(30);
+    if (alone) now = liveUnfollowed(later, current, now);
     now += 1 + dice.roll(6);
     const old = lives[dice.roll(lives.length)]!;
     // A restore that is undone goes back to a timeline that was left.
     if (dice.chance(20) && old.ticks.length > 0) current = old;
-    else current = begin(dice, lives, dice.chance(80) ? current : old, now);
+    else {
+      const { file, position } = placeAt(current, current.ticks.length);
+      const looked = alone || later.chance(70);
+      current = begin(dice, lives, dice.chance(80) ? current : old, now);
+      if (looked) current.replaced = { file: fileName(file), position };
+    }
   }
   const segments = lives.flatMap((life) => shipped(dice, life));
   for (const copy of copies) copy.usable = isUsable(copy, copies);
@@ -148,6 +163,7 @@ function begin(dice: Dice, lives: Life[], parent: Life | undefined, now: number)
     },
     prefix,
     ticks: [],
+    unfollowed: new Set(),
     stops: [],
   };
   lives.push(life);
@@ -175,6 +191,23 @@ function live(dice: Dice, life: Life, from: number, copies: Copy[], known: boole
     });
   }
   if (dice.chance(30)) copies.push(copyOf(dice, life, now, copies, known));
+  return now;
+}
+
+/** Started again after a stop, a server writes on into another file, and is stopped once more. @returns when it was */
+function liveUnfollowed(dice: Dice, life: Life, from: number): number {
+  let now = from + 1 + dice.roll(3);
+  const last = placeAt(life, life.ticks.length);
+  let { sequence } = last;
+  const seconds = 1 + dice.roll(20);
+  for (let start = 0; start < seconds * bytes; start += bytes) {
+    now += 1;
+    sequence += 1;
+    const tick = { ends: now, file: last.file + 1, start, end: start + bytes, sequence, archived: false };
+    life.ticks.push(tick);
+    life.unfollowed.add(tick);
+  }
+  life.stops.push(life.ticks.length);
   return now;
 }
 
@@ -222,13 +255,14 @@ function shipped(dice: Dice, life: Life): SegmentFacts[] {
       const tick = life.ticks[to]!;
       const first = life.ticks.slice(from, to).find(isBusy);
       if (isBusy(tick) && first && first.file !== tick.file) break;
+      if (life.unfollowed.has(tick) !== life.unfollowed.has(life.ticks[from]!)) break;
       busy += Number(isBusy(tick));
       to += 1;
     }
     // Idle seconds go with what is written after them.
     if (busy === 0) break;
     while (!isBusy(life.ticks[to - 1]!)) to -= 1;
-    const lost = from < prunedUpTo || (lossy && dice.chance(15));
+    const lost = life.unfollowed.has(life.ticks[from]!) || from < prunedUpTo || (lossy && dice.chance(15));
     if (!lost) segments.push(segmentOf(dice, life, from, to));
     for (const tick of life.ticks.slice(from, to)) tick.archived = !lost;
     from = to;
@@ -271,7 +305,7 @@ function segmentOf(dice: Dice, life: Life, from: number, to: number): SegmentFac
 }
 
 function timelineOf(life: Life): TimelineFacts {
-  const { parent, branch, begins } = life;
+  const { parent, branch, begins, replaced } = life;
   const place = parent && placeAt(parent, branch);
   return {
     id: life.id,
@@ -285,6 +319,7 @@ function timelineOf(life: Life): TimelineFacts {
         },
         ...(life.branchTimeKnown && { branchTime: instantOf(timeAt(parent, branch)) }),
       }),
+    ...(replaced && { replaced }),
     begins: { file: fileName(begins.file), position: begins.position, gtid: gtidOf(begins.sequence) },
     cause: life.cause,
     createdAt: instantOf(begins.at),

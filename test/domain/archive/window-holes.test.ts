@@ -134,6 +134,34 @@ describe('after a restore', () => {
     ]);
   });
 
+  describe('that did not come at once', () => {
+    const evening = file(second, 1, { from: '19:00:00', to: '20:00:00', gtids: [0, 5] });
+    const lost = [{ timeline: second, from: at('10:30:00'), to: at('19:00:00'), cause: 'left_timeline' }];
+    const holesWith = (replaced?: { file: string; position: number }): RecoveryWindow['holes'] => {
+      const timeline = { ...restored(second, '19:00:00'), ...(replaced && { replaced }) };
+      return windowOf([before, evening], [begun, timeline], second).holes;
+    };
+
+    test('the server may have been started again in between', () => {
+      expect(holesWith()).toMatchObject(lost);
+    });
+
+    test('there is no hole where the binlog that was replaced ended with what is archived', () => {
+      expect(holesWith({ file: before.file, position: before.end })).toEqual([]);
+    });
+
+    test('there is one where it went on behind that', () => {
+      expect(holesWith({ file: before.file, position: before.end + 23 })).toMatchObject(lost);
+      expect(holesWith({ file: fileOf(2), position: before.end })).toMatchObject(lost);
+    });
+  });
+
+  test('however soon, there is one where the binlog that was replaced went on behind what is archived', () => {
+    const timeline = { ...restored(second, '10:30:04'), replaced: { file: fileOf(2), position: 500 } };
+    const { holes } = windowOf([before, after], [begun, timeline], second);
+    expect(holes).toMatchObject([{ from: at('10:30:00'), to: at('10:30:04'), cause: 'left_timeline' }]);
+  });
+
   test('so may what was written where the server went on elsewhere for another reason', () => {
     const { holes } = windowOf([before, after], [begun, restored(second, '10:30:04', 'failover')], second);
     expect(holes).toMatchObject([{ from: at('10:30:00'), to: at('10:30:04'), cause: 'left_timeline' }]);
