@@ -45,7 +45,7 @@ export async function planThrough(
     if (!(cause instanceof TimeoutFailure)) throw error;
     throw new TidemarkError(
       'agent_unavailable',
-      `The plan was not there within ${planMs / 1000} s. ${input.asked ? orderInstead : lookAfter} Nothing was started.`,
+      `The plan was not there within ${planMs / 1000} s. ${input.foreign ? orderInstead : lookAfter} Nothing was started.`,
       { cause: error },
     );
   }

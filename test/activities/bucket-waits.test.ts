@@ -9,10 +9,10 @@ import { openPlace } from '../../activities/host/foreign-source.ts';
 import type { Host } from '../../activities/host/host.ts';
 import { timed } from '../../activities/host/timed.ts';
 import { sealBucketFor } from '../../activities/sealed-bucket.ts';
-import { sealSourceFor } from '../../activities/sealed-source.ts';
 import { storageOptions } from '../../config/storage.ts';
 import { newAgeIdentity } from '../../domain/age-identity.ts';
 import type { StorageCredentials } from '../../domain/storage-credentials.ts';
+import { sealSourceFor } from '../../sealing/for-source.ts';
 import { Waits } from '../../storage/waits.ts';
 import { runActivity } from '../support/activity.ts';
 

@@ -90,7 +90,7 @@ test.each([
   ['of a backup of this deployment says who may be away', {}, /See that a control worker and the agent run/],
   [
     'of a backup that was made elsewhere says that all is read for it, and to order the restore',
-    { asked: { id: 'source-1', sealed: '' } as unknown as NonNullable<RestoreInput['asked']> },
+    { foreign: true },
     /is read for a plan, .*Order the restore itself/,
   ],
 ])('a plan that is not there in time, %s', async (_, changes, told) => {
