@@ -171,12 +171,13 @@ describe('whatever comes in', () => {
         }
       }),
     );
+    // What takes time by the square of the length would take many minutes.
     const begin = performance.now();
     for (const filler of [' ', '=', 'a', '"', '\\', '{', '-']) {
       parseCredentials(base64(`a${filler.repeat(500_000)}a`));
       parseCredentials(base64(`{"${filler.repeat(500_000)}`));
     }
-    expect(performance.now() - begin).toBeLessThan(5_000);
+    expect(performance.now() - begin).toBeLessThan(60_000);
   });
 
   test('a refusal has nothing of the secret, wherever the file is broken', () => {
